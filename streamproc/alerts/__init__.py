@@ -1,0 +1,1 @@
+"""Incidents, evidence, the message, the disk outbox, the sinks."""

@@ -1,0 +1,371 @@
+"""Validated settings: a site file and the pipeline preset it names.
+
+The YAML is read by ``yamlfile.load_model``, whose errors name file, line, column, value and what is permitted. Every
+field's description becomes the JSON Schema's, so that an editor completes and explains it. Addresses keep their
+``${NAME}`` placeholders here; ``secrets.resolve`` fills them in at the moment of connecting, so no setting ever holds a
+credential.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from streamproc.secrets import check_address, check_placeholders
+
+SCHEMA_VERSION = 1
+
+
+class Settings(BaseModel):
+    """Frozen; unknown fields are refused; docstrings under fields are their descriptions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not a time zone of the tz database; write e.g. Europe/Zurich, America/New_York or UTC")
+    return name
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Address = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_address)]
+Placeholder = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_placeholders)]
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Point = tuple[Unit, Unit]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Hours = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
+
+
+class Area(Settings):
+    """A named part of a camera's picture."""
+
+    name: Slug
+    """Short name, as rules and alerts use it."""
+    polygon: Polygon
+    """Corners as [x, y], 0..1 of the picture from the top left."""
+
+
+class Schedule(Settings):
+    """When a camera is watched; outside it alerts are not raised."""
+
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    """Days of the week."""
+    hours: Hours = "00:00-24:00"
+    """HH:MM-HH:MM in the camera's time zone; may pass midnight."""
+
+
+class CameraSettings(Settings):
+    """One camera."""
+
+    id: Slug
+    """Short id, the key of its alerts: lower-case letters, digits, - and _."""
+    name: str = ""
+    """Name for people; the id if left out."""
+    main: Address
+    """Address of the main stream: rtsp://, rtsps://, a file, a folder of pictures, or device:/dev/video0. Put
+    credentials in as ${NAME} (environment) or ${file:/run/secrets/name}."""
+    sub: Address | None = None
+    """Address of the sub-stream to analyse, where the camera has one; the main stream if left out."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """How RTSP carries the video."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds without an answer or a packet after which the camera counts as lost."""
+    rules: Path | None = None
+    """The camera's rule set, relative to this file; write one with `streamproc induce`."""
+    zones: tuple[Area, ...] = ()
+    """Named places for rules and alerts."""
+    privacy_masks: tuple[Area, ...] = ()
+    """Parts blacked out before any model, picture or clip."""
+    regions: tuple[Area, ...] = ()
+    """Parts that the inspection branch looks at: a valve, a door, a conveyor."""
+    timezone: Timezone = "UTC"
+    """Time zone of the schedule and of rules' hours, by its tz database name."""
+    schedule: tuple[Schedule, ...] = ()
+    """When the camera is watched; always if left out."""
+    realtime: bool = True
+    """For a file as source: play at its own speed, as a camera would."""
+
+
+class PyavDecoder(Settings):
+    """Decode with FFmpeg through PyAV, on the CPU."""
+
+    kind: Literal["pyav"] = "pyav"
+    """Always pyav."""
+    threads: Annotated[int, Field(ge=1, le=16)] = 1
+    """FFmpeg's decoding threads a camera."""
+
+
+class SamplingSettings(Settings):
+    """When to look."""
+
+    window_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Seconds a window spans."""
+    bursts_per_s: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """Bursts a second of media time."""
+    burst_frames: Annotated[int, Field(ge=1, le=8)] = 2
+    """Neighbouring frames a burst; motion needs two or more."""
+    width_px: Annotated[int, Field(ge=160, le=3840)] = 640
+    """Width to which wider pictures are scaled for analysis; evidence keeps the full size."""
+    gate_motion: Unit = 0.0005
+    """Share of the picture that must move for a window to be worth a model's time; 0 looks at every window."""
+    gate_refresh_s: Annotated[float, Field(gt=0)] = 30.0
+    """A still scene is looked at this often all the same."""
+
+
+class NormalitySettings(Settings):
+    """Tracks and measurements beside the camera's normal footage."""
+
+    detections_per_s: Annotated[float, Field(gt=0, le=30)] = 2.0
+    """How often the detector looks."""
+    flow_width_px: Annotated[int, Field(ge=160, le=1280)] = 384
+    """Width at which motion is measured."""
+    person_score: Unit = 0.5
+    """Least confidence of a person."""
+    object_score: Unit = 0.5
+    """Least confidence of anything else."""
+
+
+class ScenePerception(Settings):
+    """The embedded captioner: sentences from detections, tracks and measurements. A stand-in for a VLM."""
+
+    kind: Literal["scene"] = "scene"
+    """Always scene."""
+
+
+class ServerSettings(Settings):
+    """An OpenAI-compatible model server, vLLM by reference."""
+
+    base_url: Address
+    """Address of the API, with its version: http://gpu1:8000/v1."""
+    model: Annotated[str, StringConstraints(min_length=1)]
+    """Model name as the server lists it."""
+    revision: str = "unpinned"
+    """Revision of the model's weights that the server runs, for the alert's record."""
+    api_key: Placeholder | None = None
+    """As ${NAME} or ${file:/run/secrets/name}; none if the server wants none."""
+    deadline_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """Seconds after which a request is given up, retries included."""
+    max_in_flight: Annotated[int, Field(ge=1, le=256)] = 8
+    """Requests under way at once."""
+    max_tokens: Annotated[int, Field(ge=16, le=4096)] = 400
+    """Longest reply."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """Further attempts within the deadline, with jitter."""
+
+
+class VlmPerception(ServerSettings):
+    """A vision-language model behind an OpenAI-compatible server."""
+
+    kind: Literal["vlm"]
+    """Always vlm."""
+    frames_per_window: Annotated[int, Field(ge=1, le=32)] = 4
+    """Pictures a request carries, spread evenly over the window."""
+    image_width_px: Annotated[int, Field(ge=64, le=2048)] = 640
+    """Width of the pictures sent."""
+
+
+class LlmSettings(ServerSettings):
+    """A language model as one of the voters."""
+
+    samples: Annotated[int, Field(ge=1, le=16)] = 3
+    """Replies asked for a window; their majority is the vote."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """Sampling temperature."""
+
+
+class VoterWeights(Settings):
+    """How much each voter counts; 0 silences it."""
+
+    keyword: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """Words of the caption that a rule lists."""
+    semantic: Annotated[float, Field(ge=0, le=10)] = 0.5
+    """Sentences that mean what a rule says."""
+    novelty: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Measurements beside the camera's normal footage."""
+    llm: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """The language model."""
+
+
+class DeductionSettings(Settings):
+    """How votes become a verdict."""
+
+    weights: VoterWeights = VoterWeights()
+    """How much each voter counts."""
+    smoothing_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """Time constant of the causal smoothing of scores; 0 for none."""
+    semantic_threshold: Unit = 0.6
+    """Least similarity at which a sentence matches a rule."""
+    alarm_score: Unit = 0.5
+    """Smoothed score that raises an alarm where calibration on normal footage asks for no more."""
+    max_false_alarms_per_hour: Annotated[float, Field(gt=0)] | None = None
+    """A rate that must not be exceeded; refused where the normal footage is too short to support it."""
+    llm: LlmSettings | None = None
+    """The language model; none on a site without one."""
+
+
+class PipelineSettings(Settings):
+    """Which stages run, on which backends."""
+
+    schema_version: Literal[1]
+    """Version of this file's form."""
+    name: Slug
+    """Name of the preset."""
+    decoder: PyavDecoder = PyavDecoder()
+    """What decodes."""
+    sampling: SamplingSettings = SamplingSettings()
+    """When to look."""
+    normality: NormalitySettings = NormalitySettings()
+    """Tracks and measurements."""
+    perception: Annotated[ScenePerception | VlmPerception, Field(discriminator="kind")] = ScenePerception()
+    """What puts a window into words."""
+    deduction: DeductionSettings = DeductionSettings()
+    """How votes become a verdict."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 4
+    """Windows that are put into words and decided at once, never two of one camera."""
+
+
+class KafkaSecurity(Settings):
+    """Passed on to the Kafka client."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the connection is protected."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How the client proves who it is."""
+    sasl_username: Placeholder | None = None
+    """As ${NAME} or ${file:…}."""
+    sasl_password: Placeholder | None = None
+    """As ${NAME} or ${file:…}."""
+    ssl_cafile: Path | None = None
+    """Certificate authorities, PEM."""
+    ssl_certfile: Path | None = None
+    """The client's certificate, PEM."""
+    ssl_keyfile: Path | None = None
+    """The client's key, PEM."""
+    ssl_check_hostname: bool = True
+    """Whether the broker's certificate must name its host."""
+
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> KafkaSecurity:
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and self.sasl_password
+        ):
+            raise ValueError("SASL needs sasl_mechanism, sasl_username and sasl_password")
+        return self
+
+
+class KafkaSinkSettings(Settings):
+    """A Kafka cluster."""
+
+    kind: Literal["kafka"]
+    """Always kafka."""
+    bootstrap_servers: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Brokers to start from, host:port."""
+    alerts_topic: str = "streamproc.alerts"
+    """Topic of alerts."""
+    health_topic: str = "streamproc.health"
+    """Topic of camera, model server and outbox states."""
+    dead_letter_topic: str = "streamproc.dead-letters"
+    """Topic of messages that the alerts topic refuses for good."""
+    security: KafkaSecurity = KafkaSecurity()
+    """SASL and TLS."""
+
+
+class JsonlSinkSettings(Settings):
+    """JSON lines in a file, or on standard output."""
+
+    kind: Literal["jsonl"]
+    """Always jsonl."""
+    path: Path | None = None
+    """The file, appended to; standard output if left out."""
+
+
+class EvidenceSettings(Settings):
+    """Pictures and clips that alerts point at."""
+
+    directory: Path = Path("var/evidence")
+    """Where they are written, relative to this file."""
+    before_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    """Seconds of video before an incident's first window."""
+    ring_s: Annotated[float, Field(gt=0, le=300)] = 30.0
+    """Seconds of packets kept a camera."""
+    ring_mb: Annotated[float, Field(gt=0, le=2048)] = 64.0
+    """Most megabytes of packets kept a camera."""
+    retention_days: Annotated[float, Field(gt=0)] = 30.0
+    """Days after which evidence is deleted."""
+
+
+class IncidentSettings(Settings):
+    """How alarms become incidents."""
+
+    resolve_after_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds without an alarm after which an incident is resolved."""
+    update_every_s: Annotated[float, Field(gt=0)] = 10.0
+    """Least seconds between two updates of an incident that only goes on."""
+
+
+class AlertSettings(Settings):
+    """Where alerts go."""
+
+    sinks: Annotated[
+        tuple[Annotated[KafkaSinkSettings | JsonlSinkSettings, Field(discriminator="kind")], ...], Field(min_length=1)
+    ]
+    """One or more of kafka and jsonl."""
+    outbox: Path = Path("var/outbox.sqlite3")
+    """The disk queue between the decision and the sinks, relative to this file."""
+    evidence: EvidenceSettings = EvidenceSettings()
+    """Pictures and clips."""
+    incidents: IncidentSettings = IncidentSettings()
+    """How alarms become incidents."""
+
+
+class ObservabilitySettings(Settings):
+    """Logs, metrics, health pages."""
+
+    log_format: Literal["console", "json"] = "console"
+    """For people or for programs."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe line that is written."""
+    host: str = "127.0.0.1"
+    """Address on which /metrics, /healthz and /readyz answer."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = 9464
+    """Port of the same; null for none, 0 for any free one."""
+
+
+class SiteIdentity(Settings):
+    """The site."""
+
+    id: Slug
+    """Short id: lower-case letters, digits, - and _."""
+    name: str = ""
+    """Name for people; the id if left out."""
+
+
+class SiteSettings(Settings):
+    """A site: its cameras, its pipeline, where its alerts go."""
+
+    schema_version: Literal[1]
+    """Version of this file's form."""
+    site: SiteIdentity
+    """Which site this is."""
+    pipeline: str = "embedded"
+    """Name of a preset that comes with streamproc, or a YAML file's path relative to this file."""
+    cameras: Annotated[tuple[CameraSettings, ...], Field(min_length=1)]
+    """The cameras."""
+    alerts: AlertSettings
+    """Where alerts go."""
+    observability: ObservabilitySettings = ObservabilitySettings()
+    """Logs, metrics, health pages."""
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> SiteSettings:
+        ids = [camera.id for camera in self.cameras]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise ValueError(f"camera ids must be unique; used twice: {', '.join(twice)}")
+        return self

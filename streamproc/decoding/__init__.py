@@ -1,0 +1,1 @@
+"""Pictures at the planned times."""

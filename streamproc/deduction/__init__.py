@@ -1,0 +1,1 @@
+"""Votes, smoothing, the verdict and its reasons."""

@@ -1,0 +1,1 @@
+"""The demonstration: cameras of real footage, a development broker, the pipeline."""

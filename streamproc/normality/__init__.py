@@ -1,0 +1,1 @@
+"""What moves, and how it measures beside this camera's normal footage."""

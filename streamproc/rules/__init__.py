@@ -1,0 +1,1 @@
+"""Rule sets: their YAML, matching, induction."""

@@ -1,0 +1,1 @@
+"""What stages run on: bounded channels, clocks, the supervisor of threads."""

@@ -1,0 +1,1 @@
+"""Packets from a camera or a file, for ever."""
