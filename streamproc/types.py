@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,8 @@ class Picture(Protocol):
 
 def on_host(picture: Picture) -> npt.NDArray[np.uint8]:
     """The picture's pixels as a numpy array, (height, width, 3) uint8 RGB; no copy where it is one already."""
-    pixels: npt.NDArray[np.uint8] = picture if isinstance(picture, np.ndarray) else np.from_dlpack(picture)
-    return pixels
+    pixels = picture if isinstance(picture, np.ndarray) else np.from_dlpack(picture)
+    return cast("npt.NDArray[np.uint8]", pixels)
 
 
 @dataclass(frozen=True, slots=True)
