@@ -1,0 +1,210 @@
+"""What is counted and measured, as Prometheus metrics on a registry of their own.
+
+Stages call the methods; none knows a metric's name. Labels stay within what the site configured: a camera that is not
+in the settings is counted as ``other``, so that no mistake can let the number of series grow without end. Each series
+of a configured camera exists from the start at 0, so that a first increase is seen as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
+
+from streamproc import __version__
+from streamproc.types import CameraPhase, Judgement
+
+DropCause = Literal["overtaken", "undecodable", "run_ended", "stopping"]
+"""Why a window was lost before a model saw it: a newer one took its place, its pictures could not be decoded, its run
+ended before it was whole, the process was told to stop."""
+SkipCause = Literal["still", "schedule"]
+"""Why a window was not worth a model's time: nothing moved, the camera is not watched at this hour."""
+Stage = Literal["decode", "queue", "perception", "deduction", "publish", "capture_to_topic"]
+ModelRole = Literal["detector", "perception", "deduction", "embedding"]
+
+_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Metrics:
+    """The metrics of one process. All methods may be called from any thread."""
+
+    def __init__(self, cameras: Iterable[str], registry: CollectorRegistry | None = None) -> None:
+        """``cameras`` are the ids the site configured; ``registry`` is a fresh one if left out."""
+        self.registry = registry = CollectorRegistry() if registry is None else registry
+        self._cameras = frozenset(cameras)
+
+        def counter(name: str, says: str, *labels: str) -> Counter:
+            return Counter(f"streamproc_{name}", says, labels, registry=registry)
+
+        def gauge(name: str, says: str, *labels: str) -> Gauge:
+            return Gauge(f"streamproc_{name}", says, labels, registry=registry)
+
+        self._packets = counter("packets", "Packets received.", "camera")
+        self._bytes = counter("packet_bytes", "Bytes of packets received.", "camera")
+        self._frames = counter("frames", "Frames decoded for analysis.", "camera")
+        self._last_packet = gauge("last_packet_timestamp_seconds", "Wall-clock time of the last packet.", "camera")
+        self._windows = counter("windows", "Windows observed: tracked and measured.", "camera")
+        self._dropped = counter("windows_dropped", "Windows lost before a model saw them.", "camera", "cause")
+        self._skipped = counter("windows_skipped", "Windows not worth a model's time.", "camera", "cause")
+        self._lost = counter("windows_lost", "Windows lost because a model or its server failed.", "camera", "role")
+        self._latency = Histogram(
+            "streamproc_latency_seconds",
+            "Time a window takes, by stage.",
+            ["stage"],
+            registry=registry,
+            buckets=_BUCKETS_S,
+        )
+        self._queue = gauge("queue_items", "Items that wait in a queue.", "queue")
+        self._verdicts = counter("verdicts", "Verdicts on windows.", "camera", "judgement")
+        self._incidents = gauge("incidents_open", "Incidents that are going on.", "camera")
+        self._decided = counter("alerts_decided", "Alert messages that the outbox holds for good.", "camera", "action")
+        self._delivered = counter("alerts_delivered", "Alert messages that a sink confirmed.", "sink")
+        self._pending = gauge("alerts_pending", "Alert messages decided and not yet delivered.", "sink")
+        self._oldest = gauge("alerts_pending_oldest_seconds", "Age of the oldest undelivered message.", "sink")
+        self._failures = counter("delivery_failures", "Attempts at delivery that failed and will be repeated.", "sink")
+        self._dead = counter("alerts_dead_lettered", "Alert messages that a sink refused for good.", "sink")
+        self._phase = Enum(
+            "streamproc_camera_phase",
+            "Condition of the session with a camera.",
+            ["camera"],
+            registry=registry,
+            states=list(get_args(CameraPhase)),
+        )
+        self._reconnects = counter("reconnects", "Sessions with a camera after its first.", "camera")
+        self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
+        self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
+        self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
+        self._evidence_failures = counter("evidence_failures", "Pictures or clips that could not be written.", "camera")
+        self._restarts = counter("thread_restarts", "Threads that ended unexpectedly and were started again.", "thread")
+        self._stand_in = gauge("stand_in", "1 for each part that runs on an embedded stand-in.", "role", "stand_in_for")
+        Info("streamproc_build", "What is running.", registry=registry).info({"version": __version__})
+        ProcessCollector(registry=registry)
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        by_camera = (
+            self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
+            self._reload_failures, self._evidence_failures,
+        )  # fmt: skip
+        for camera in self._cameras:
+            for metric in by_camera:
+                metric.labels(camera)
+            for cause in get_args(DropCause):
+                self._dropped.labels(camera, cause)
+            for cause in get_args(SkipCause):
+                self._skipped.labels(camera, cause)
+            for judgement in get_args(Judgement):
+                self._verdicts.labels(camera, judgement)
+            self._phase.labels(camera)
+        for stage in get_args(Stage):
+            self._latency.labels(stage)
+
+    def _camera(self, camera_id: str) -> str:
+        return camera_id if camera_id in self._cameras else "other"
+
+    # ---- cameras
+
+    def packet(self, camera_id: str, size_bytes: int, received_at_s: float) -> None:
+        """A packet of ``size_bytes`` came at ``received_at_s``, seconds since 1970 (``received_at.timestamp()``)."""
+        camera = self._camera(camera_id)
+        self._packets.labels(camera).inc()
+        self._bytes.labels(camera).inc(size_bytes)
+        self._last_packet.labels(camera).set(received_at_s)
+
+    def frames(self, camera_id: str, count: int = 1) -> None:
+        """Frames were decoded."""
+        self._frames.labels(self._camera(camera_id)).inc(count)
+
+    def camera_phase(self, camera_id: str, phase: CameraPhase) -> None:
+        """The camera's condition changed."""
+        self._phase.labels(self._camera(camera_id)).state(phase)
+
+    def reconnect(self, camera_id: str) -> None:
+        """A further session with the camera began."""
+        self._reconnects.labels(self._camera(camera_id)).inc()
+
+    # ---- windows
+
+    def window(self, camera_id: str) -> None:
+        """A window was tracked and measured."""
+        self._windows.labels(self._camera(camera_id)).inc()
+
+    def dropped(self, camera_id: str, cause: DropCause, count: int = 1) -> None:
+        """Windows were lost before a model saw them."""
+        self._dropped.labels(self._camera(camera_id), cause).inc(count)
+
+    def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
+        """A window was not worth a model's time."""
+        self._skipped.labels(self._camera(camera_id), cause).inc()
+
+    def lost(self, camera_id: str, role: ModelRole) -> None:
+        """A window was lost because a model failed on it (``InferenceError``)."""
+        self._lost.labels(self._camera(camera_id), role).inc()
+
+    def latency(self, stage: Stage, seconds: float) -> None:
+        """One window, or for ``publish`` and ``capture_to_topic`` one message, took this long."""
+        self._latency.labels(stage).observe(max(0.0, seconds))
+
+    def queue(self, name: str, depth: Callable[[], int]) -> None:
+        """Have ``depth`` (``channel.__len__``) asked at each scrape; once a queue, at wiring."""
+        self._queue.labels(name).set_function(depth)
+
+    # ---- models, rules
+
+    def model_server(self, role: ModelRole, up: bool) -> None:
+        """A model server answered, or did not."""
+        self._model_up.labels(role).set(up)
+
+    def stand_in(self, role: str, stand_in_for: str) -> None:
+        """A part runs on an embedded stand-in."""
+        self._stand_in.labels(role, stand_in_for).set(1)
+
+    def rule_set(self, camera_id: str, version: int) -> None:
+        """A rule set is in force."""
+        self._rules.labels(self._camera(camera_id)).set(version)
+
+    def rule_reload_failed(self, camera_id: str) -> None:
+        """An edited rule file was refused; the old set stays."""
+        self._reload_failures.labels(self._camera(camera_id)).inc()
+
+    # ---- verdicts, alerts
+
+    def verdict(self, camera_id: str, judgement: Judgement) -> None:
+        """A window was judged."""
+        self._verdicts.labels(self._camera(camera_id), judgement).inc()
+
+    def incidents_open(self, camera_id: str, count: int) -> None:
+        """So many incidents go on at the camera."""
+        self._incidents.labels(self._camera(camera_id)).set(count)
+
+    def alert_decided(self, camera_id: str, action: Literal["open", "update", "resolve", "suppress"]) -> None:
+        """The outbox's transaction returned."""
+        self._decided.labels(self._camera(camera_id), action).inc()
+
+    def alert_delivered(self, sink: str, count: int = 1) -> None:
+        """A sink confirmed messages."""
+        self._delivered.labels(sink).inc(count)
+
+    def alerts_pending(self, sink: str, count: int, oldest_s: float = 0.0) -> None:
+        """So many messages wait for a sink, the oldest for ``oldest_s`` seconds."""
+        self._pending.labels(sink).set(count)
+        self._oldest.labels(sink).set(oldest_s)
+
+    def delivery_failed(self, sink: str) -> None:
+        """A sink was unreachable; the outbox keeps the messages."""
+        self._failures.labels(sink).inc()
+
+    def dead_lettered(self, sink: str) -> None:
+        """A sink refused a message for good."""
+        self._dead.labels(sink).inc()
+
+    def evidence_failed(self, camera_id: str) -> None:
+        """A picture or clip could not be written; the alert goes out without it."""
+        self._evidence_failures.labels(self._camera(camera_id)).inc()
+
+    # ---- the process
+
+    def thread_restarted(self, name: str) -> None:
+        """The supervisor started a thread again."""
+        self._restarts.labels(name).inc()
