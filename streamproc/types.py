@@ -56,6 +56,8 @@ class StreamInfo:
     """Nominal frames a second as the stream declares them; None where it does not."""
     extradata: bytes
     """Codec configuration (SPS/PPS for H.264), empty where it travels in band."""
+    pix_fmt: str | None = None
+    """FFmpeg's pixel format, where the bytes alone do not tell it (``rawvideo`` of a webcam)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

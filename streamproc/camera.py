@@ -1,0 +1,205 @@
+"""One unit from a camera's address to observed windows.
+
+Built from settings that can be pickled and speaking only through ``Emit``, so that it can move to another process::
+
+    reader thread      session -> packets            one a session; may hang inside FFmpeg and is then left behind
+    unit thread        packets -> runs -> channel    a camera drops to the next keyframe where decoding falls behind
+    decode thread      packets -> frames -> windows  into a slot of one: a camera's newest window replaces its oldest
+    observe thread     window -> observed window     waits in ``Emit.window`` while the stages after it are busy
+
+A recording that is not played in real time loses nothing: every put blocks. An exception that nobody expected ends the
+camera's threads, is told as a lost camera, and the camera is started afresh; other cameras do not notice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from streamproc.config import CameraSettings, NormalitySettings, PyavDecoder, SamplingSettings
+from streamproc.errors import StreamprocError
+from streamproc.runtime.clock import Clock
+from streamproc.secrets import redact
+from streamproc.sources.address import is_live
+from streamproc.sources.backoff import Backoff
+from streamproc.sources.runs import CameraSource
+from streamproc.sources.session import Session, analysed_address, open_session
+from streamproc.sources.timeline import Timeline
+from streamproc.types import CameraState, ObservedWindow, Packet, PacketBatch
+from streamproc.viewing import Viewing
+from streamproc.watch import DropCause, Emit, Observer, Watch, observe_all
+
+__all__ = ["CameraUnit", "DropCause", "Emit", "Observer", "UnitSettings"]
+
+log = structlog.get_logger(__name__)
+
+_STEADY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """All that a unit needs to know; can be pickled."""
+
+    camera: CameraSettings
+    sampling: SamplingSettings
+    decoder: PyavDecoder
+    normality: NormalitySettings
+    calibration: Path | None = None
+    """What was measured on the camera's normal footage; None before induction."""
+
+
+class CameraUnit:
+    """Watches one camera from ``start`` to ``stop``, or plays one recording through ``run_inline``."""
+
+    def __init__(
+        self,
+        settings: UnitSettings,
+        emit: Emit,
+        clock: Clock,
+        observer_factory: Callable[[UnitSettings], Observer],
+        *,
+        opener: Callable[[], Session] | None = None,
+        backoff: Callable[[], Backoff] = Backoff,
+    ) -> None:
+        """``opener`` opens a session with the camera, by its address if left out; ``backoff`` makes the waits."""
+        camera = settings.camera
+        self.camera_id = camera.id
+        self.restarts = 0
+        """How often the camera was started afresh after an exception that nobody expected."""
+        self.abandoned_readers = 0
+        """Reader threads that hung inside FFmpeg and were left behind."""
+        self._settings = settings
+        self._emit = emit
+        self._clock = clock
+        self._make_observer = observer_factory
+        self._opener = opener or partial(open_session, analysed_address(camera), camera)
+        self._make_backoff = backoff
+        self._live = is_live(analysed_address(camera))
+        self._stop = threading.Event()
+        self._over = threading.Event()
+        self._next_run = 1
+        self._ended: CameraState | None = None
+        self._thread: threading.Thread | None = None
+        self._watch: Watch | None = None
+
+    def start(self) -> None:
+        """Begin to watch; returns as soon as the observer is made.
+
+        Raises:
+            ModelLoadError: the observer's models cannot be had.
+        """
+        observer = self._make_observer(self._settings)
+        self._thread = threading.Thread(target=self._run, args=(observer,), name=f"unit-{self.camera_id}", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End within ``timeout_s``; False, with the threads named in the log, if it did not."""
+        self._stop.set()
+        self._over.set()
+        if self.join(timeout_s):
+            return True
+        watch = self._watch
+        late = [thread.name for thread in watch.threads if thread.is_alive()] if watch else []
+        log.error("camera_late", camera=self.camera_id, threads=late or [f"unit-{self.camera_id}"])
+        return False
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end, of a recording mostly; whether it came within ``timeout_s``."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def run_inline(self, start: datetime) -> Iterator[ObservedWindow]:
+        """Play the recording in this thread, as fast as it goes: the same windows each time.
+
+        ``start`` is the capture time of its first packet, UTC. ``Emit`` is told of packets and losses; the windows are
+        handed to the caller alone.
+
+        Raises:
+            SourceError: the recording cannot be opened or breaks off.
+        """
+        viewing, observer = self._viewing(), self._make_observer(self._settings)
+        with self._opener() as session:
+            timeline = Timeline(self.camera_id, 1, session.stream.fps)
+            for raw in session:
+                place = timeline.place(raw)
+                if place is None:
+                    continue
+                at = start + timedelta(seconds=place.session_s)
+                packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, at, raw.is_keyframe, raw.data)
+                batch = PacketBatch(session.stream, (packet,))
+                self._emit.packets(batch)
+                yield from observe_all(observer, viewing.add(batch), self._emit)
+            yield from observe_all(observer, viewing.end(), self._emit)
+
+    def _run(self, observer: Observer | None) -> None:
+        backoff = self._make_backoff()
+        while not self._stop.is_set():
+            began = self._clock.monotonic()
+            failure = self._watch_once(observer)
+            if failure is None:
+                if self._ended is not None:
+                    self._emit.state(self._ended)
+                return
+            detail = str(failure) if isinstance(failure, StreamprocError) else f"{type(failure).__name__}: {failure}"
+            run = max(0, self._next_run - 1)
+            self._emit.state(CameraState(self.camera_id, run, "lost", self._clock.now(), redact(detail)))
+            if not self._live:
+                return  # A recording would fail at the same place again.
+            if self._clock.monotonic() - began >= _STEADY_S:
+                backoff.reset()
+            observer = None
+            self.restarts += 1
+            self._clock.wait(self._stop, backoff.next_s(failure))
+
+    def _watch_once(self, observer: Observer | None) -> Exception | None:
+        self._over = threading.Event()
+        if self._stop.is_set():
+            return None
+        try:
+            observer = observer or self._make_observer(self._settings)
+        except Exception as error:
+            log.error("observer_failed", camera=self.camera_id, error=redact(repr(error)))
+            return error
+        may_drop = self._live or self._settings.camera.realtime
+        watch = self._watch = Watch(
+            self.camera_id, self._source, self._viewing(), observer, self._emit, self._over, may_drop=may_drop
+        )
+        failure = watch.run()
+        self._next_run = watch.source.next_run
+        self.abandoned_readers += watch.source.abandoned
+        return failure
+
+    def _source(self, on_packet: Callable[[PacketBatch], None]) -> CameraSource:
+        camera = self._settings.camera
+        return CameraSource(
+            self.camera_id,
+            self._opener,
+            on_packet,
+            self._on_state,
+            self._clock,
+            timeout_s=camera.timeout_s,
+            paced=camera.realtime and not self._live,
+            start=None if self._live or camera.realtime else self._clock.now(),
+            backoff=self._make_backoff(),
+            first_run=self._next_run,
+        )
+
+    def _on_state(self, state: CameraState) -> None:
+        if state.phase == "ended":
+            self._ended = state  # It is told once the last window was observed.
+        else:
+            self._emit.state(state)
+
+    def _viewing(self) -> Viewing:
+        settings = self._settings
+        corrupt = partial(self._emit.dropped, self.camera_id, "corrupt")
+        masks = settings.camera.privacy_masks
+        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt)

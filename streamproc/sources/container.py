@@ -1,0 +1,127 @@
+"""Sessions through FFmpeg's demuxers: RTSP, webcams, and recordings in any container."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from streamproc.errors import SourceError
+from streamproc.secrets import redact
+from streamproc.sources.session import RawPacket
+from streamproc.sources.translate import translated
+from streamproc.types import StreamInfo
+
+# FFmpeg prints addresses, credentials included, and takes the GIL to log; what it has to say is in its errors.
+av.logging.set_level(None)
+
+_QUICK = {"probesize": "100000", "analyzeduration": "0"}
+
+
+class ContainerSession:
+    """A session with one video stream of an open container."""
+
+    def __init__(
+        self, container: InputContainer, video: VideoStream, camera_id: str, what: str, live: bool, timeout_s: float
+    ) -> None:
+        self._container = container
+        self._video = video
+        self._camera_id = camera_id
+        self._what = what
+        self._timeout_s = timeout_s
+        self.live = live
+        context = video.codec_context
+        self.stream = StreamInfo(
+            codec=context.codec.canonical_name,
+            width_px=context.width,
+            height_px=context.height,
+            fps=float(video.average_rate) if video.average_rate else None,
+            extradata=bytes(context.extradata or b""),
+            pix_fmt=context.pix_fmt if context.codec.canonical_name == "rawvideo" else None,
+        )
+
+    def __iter__(self) -> Iterator[RawPacket]:
+        packets = self._container.demux(self._video)
+        while True:
+            with translated(self._camera_id, self._what, self._timeout_s):
+                packet = next(packets, None)
+            if packet is None:
+                return
+            if packet.size:
+                base = packet.time_base
+                yield RawPacket(
+                    data=bytes(packet),
+                    pts_s=None if packet.pts is None else float(packet.pts * base),
+                    dts_s=None if packet.dts is None else float(packet.dts * base),
+                    is_keyframe=packet.is_keyframe,
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+
+def open_rtsp(url: str, camera_id: str, transport: Literal["tcp", "udp"], timeout_s: float) -> ContainerSession:
+    """A session with a camera on the network; ``url`` holds its credentials."""
+    options = {
+        "rtsp_transport": transport,
+        "timeout": str(int(timeout_s * 1_000_000)),  # of each socket operation, in microseconds
+        "allowed_media_types": "video",
+        "fflags": "nobuffer",
+    }
+    deadline = time.monotonic() + timeout_s
+    try:
+        return _open(url, camera_id, True, timeout_s, {**options, **_QUICK})
+    except _SizeUnknownError:
+        # The camera's description leaves the size out; it is in the first packets, which take longer to look at.
+        return _open(url, camera_id, True, max(1.0, deadline - time.monotonic()), options)
+
+
+def open_device(path: Path, camera_id: str, timeout_s: float) -> ContainerSession:
+    """A session with a webcam."""
+    return _open(str(path), camera_id, True, timeout_s, {}, container_format="v4l2")
+
+
+def open_file(path: Path, camera_id: str, timeout_s: float) -> ContainerSession:
+    """A session with a recording; missing presentation times are made up where the container allows it."""
+    return _open(str(path), camera_id, False, timeout_s, {"fflags": "+genpts"})
+
+
+class _SizeUnknownError(SourceError):
+    """The video's size was not found in what was looked at."""
+
+
+def _open(
+    address: str,
+    camera_id: str,
+    live: bool,
+    timeout_s: float,
+    options: dict[str, str],
+    container_format: str | None = None,
+) -> ContainerSession:
+    what = redact(address)
+    with translated(camera_id, what, timeout_s):
+        container = av.open(address, format=container_format, options=options, timeout=(timeout_s, timeout_s))
+    try:
+        if not container.streams.video:
+            raise SourceError(camera_id, f"{what}: holds no video")
+        video = container.streams.video[0]
+        if video.codec_context is None:
+            raise SourceError(camera_id, f"{what}: its codec is not one that this FFmpeg decodes")
+        if not (video.width and video.height):
+            raise _SizeUnknownError(camera_id, f"{what}: the size of the video cannot be told")
+        return ContainerSession(container, video, camera_id, what, live, timeout_s)
+    except BaseException:
+        container.close()
+        raise

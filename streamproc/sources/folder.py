@@ -1,0 +1,60 @@
+"""A folder of pictures as a session: each file is one packet, each packet a keyframe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from streamproc.errors import SourceError
+from streamproc.sources.session import RawPacket
+from streamproc.sources.translate import translated
+from streamproc.types import StreamInfo
+
+_CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
+
+
+class FolderSession:
+    """Pictures in the order of their names, ``fps`` of them a second of media time."""
+
+    live = False
+
+    def __init__(self, folder: Path, fps: float, camera_id: str) -> None:
+        self._camera_id = camera_id
+        self._fps = fps
+        try:
+            self._files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _CODECS)
+        except OSError as error:
+            raise SourceError(camera_id, f"{folder}: {error.strerror}") from None
+        if not self._files:
+            raise SourceError(camera_id, f"{folder}: holds no .png, .jpg or .jpeg pictures")
+        codecs = {_CODECS[path.suffix.lower()] for path in self._files}
+        if len(codecs) > 1:
+            raise SourceError(camera_id, f"{folder}: mixes PNG and JPEG pictures; a source has one of them")
+        width_px, height_px = self._size_px(self._files[0])
+        self.stream = StreamInfo(codecs.pop(), width_px, height_px, fps, b"")
+
+    def _size_px(self, path: Path) -> tuple[int, int]:
+        with translated(self._camera_id, str(path), 60.0), av.open(str(path)) as container:
+            if not container.streams.video:
+                raise SourceError(self._camera_id, f"{path}: not a picture that FFmpeg can read")
+            return container.streams.video[0].width, container.streams.video[0].height
+
+    def __iter__(self) -> Iterator[RawPacket]:
+        for index, path in enumerate(self._files):
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise SourceError(self._camera_id, f"{path}: {error.strerror}") from None
+            yield RawPacket(data, index / self._fps, index / self._fps, is_keyframe=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None

@@ -1,0 +1,84 @@
+"""One session with a camera: open it, take packets from it, close it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, assert_never
+
+from streamproc.config import CameraSettings
+from streamproc.errors import SourceError
+from streamproc.secrets import resolve
+from streamproc.sources.address import DeviceAddress, FileAddress, FolderAddress, RtspAddress, parse_address
+from streamproc.types import StreamInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawPacket:
+    """An encoded picture as it was demuxed, with the stream's own times; ``timeline`` gives it its place in a run."""
+
+    data: bytes
+    pts_s: float | None
+    """Presentation time in seconds from the stream's own zero; None where the stream does not tell."""
+    dts_s: float | None
+    """Decoding time in seconds from the same zero."""
+    is_keyframe: bool
+
+
+class Session(Protocol):
+    """An open source of packets, used as a context manager and iterated over once.
+
+    Opening and iterating raise ``SourceError`` and nothing else, each within a bounded time where the operating system
+    allows it. Iteration ends where the stream ends; for a live one that is a disconnect.
+    """
+
+    @property
+    def stream(self) -> StreamInfo:
+        """What a decoder must know."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether the source goes on for ever, so that its end is a disconnect."""
+        ...
+
+    def __iter__(self) -> Iterator[RawPacket]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def analysed_address(camera: CameraSettings) -> str:
+    """The address that is analysed: the sub-stream where the camera has one."""
+    return camera.sub or camera.main
+
+
+def open_session(template: str, camera: CameraSettings) -> Session:
+    """Open ``template``, an address with its placeholders; they are filled in here and nowhere else.
+
+    Raises:
+        ConfigError: the address is of no kind that is read, or a credential is not set.
+        SourceTimeout, SourceRefused, SourceError: it cannot be opened; the reason is in words.
+    """
+    # FFmpeg is loaded by the first camera, not by `streamproc --help`.
+    from streamproc.sources.container import open_device, open_file, open_rtsp
+    from streamproc.sources.folder import FolderSession
+
+    address = parse_address(template)
+    match address:
+        case RtspAddress(template=url):
+            return open_rtsp(resolve(url), camera.id, camera.transport, camera.timeout_s)
+        case DeviceAddress(path=path):
+            return open_device(path, camera.id, camera.timeout_s)
+        case FileAddress(path=path):
+            if not path.exists():
+                raise SourceError(camera.id, f"{path}: no such file or folder")
+            return open_file(path, camera.id, camera.timeout_s)
+        case FolderAddress(path=path, fps=fps):
+            return FolderSession(path, fps, camera.id)
+        case _ as unreachable:
+            assert_never(unreachable)

@@ -1,0 +1,52 @@
+"""FFmpeg's errors become ours here, in words an operator can act on and without any credential."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av.error
+
+from streamproc.errors import SourceError, SourceRefused, SourceTimeout
+from streamproc.secrets import redact
+
+
+@contextmanager
+def translated(camera_id: str, what: str, timeout_s: float) -> Iterator[None]:
+    """Turn PyAV's errors inside the block into ``SourceError``; ``what`` names the source, and is redacted.
+
+    The cause is not chained: FFmpeg's errors carry the address with its credentials.
+    """
+    started = time.monotonic()
+    try:
+        yield
+    except SourceError:
+        raise
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        # The timeouts cut FFmpeg off wherever it is, and some demuxers report that as invalid data.
+        late = time.monotonic() - started >= 0.9 * timeout_s
+        raise _ours(error, camera_id, redact(what), timeout_s, late) from None
+
+
+def _ours(error: Exception, camera_id: str, what: str, timeout_s: float, late: bool) -> SourceError:
+    match error:
+        case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
+            status = 403 if isinstance(error, av.error.HTTPForbiddenError) else 401
+            return SourceRefused(camera_id, f"{what}: the camera refuses the credentials ({status})")
+        case av.error.HTTPNotFoundError():
+            return SourceError(camera_id, f"{what}: the camera has no stream at that path (404)")
+        case av.error.TimeoutError() | av.error.ExitError():
+            return SourceTimeout(camera_id, f"{what}: no answer within {timeout_s:g} s")
+        case av.error.InvalidDataError() if late:
+            return SourceTimeout(camera_id, f"{what}: no usable answer within {timeout_s:g} s")
+        case av.error.ConnectionRefusedError():
+            return SourceError(camera_id, f"{what}: connection refused, nothing listens there")
+        case av.error.FileNotFoundError():
+            return SourceError(camera_id, f"{what}: not found")
+        case av.error.InvalidDataError():
+            return SourceError(camera_id, f"{what}: not a video that FFmpeg can read")
+        case av.error.FFmpegError():
+            return SourceError(camera_id, f"{what}: {redact(error.strerror or type(error).__name__)}")
+        case _:
+            return SourceError(camera_id, f"{what}: {redact(str(error))}")

@@ -1,0 +1,74 @@
+"""A camera's packets become windows: decoding at the planned times, run after run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streamproc.config import Area, PyavDecoder, SamplingSettings
+from streamproc.decoding.factory import Decoder, make_decoder
+from streamproc.errors import SourceError
+from streamproc.sampling.plan import BurstPlan
+from streamproc.sampling.windows import WindowBuilder
+from streamproc.types import Frame, PacketBatch, Window
+
+
+class Viewing:
+    """One camera's decoder and window builder; each run has a decoder and a plan of its own."""
+
+    def __init__(
+        self,
+        camera_id: str,
+        sampling: SamplingSettings,
+        decoder: PyavDecoder,
+        masks: Sequence[Area],
+        undecodable: Callable[[int], None],
+    ) -> None:
+        """``undecodable`` is told how many packets gave no frame because they were damaged."""
+        self._camera_id = camera_id
+        self._sampling = sampling
+        self._settings = decoder
+        self._masks = masks
+        self._undecodable = undecodable
+        self._windows = WindowBuilder(sampling)
+        self._run: int | None = None
+        self._decoder: Decoder | None = None
+        self._told = 0
+
+    def add(self, batch: PacketBatch) -> list[Window]:
+        """The windows that the batch completes, oldest first.
+
+        Raises:
+            SourceError: nothing here decodes the stream's codec.
+        """
+        windows: list[Window] = []
+        for packet in batch.packets:
+            if packet.run != self._run:
+                windows += self.end()
+                self._run = packet.run
+                self._decoder = self._make(batch)
+            if self._decoder is not None:
+                windows += self._group(self._decoder.decode(packet))
+        self._tell()
+        return windows
+
+    def end(self) -> list[Window]:
+        """What the decoder and the last window still hold; the run is over."""
+        windows = self._group(self._decoder.flush()) if self._decoder is not None else []
+        self._tell()
+        self._decoder, self._told = None, 0
+        return windows + self._windows.flush()
+
+    def _make(self, batch: PacketBatch) -> Decoder:
+        plan = BurstPlan(self._sampling)
+        try:
+            return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px)
+        except ValueError:
+            raise SourceError(self._camera_id, f"no decoder for codec {batch.stream.codec}") from None
+
+    def _group(self, frames: list[Frame]) -> list[Window]:
+        return [window for frame in frames for window in self._windows.add(frame)]
+
+    def _tell(self) -> None:
+        if self._decoder is not None and self._decoder.undecodable > self._told:
+            self._undecodable(self._decoder.undecodable - self._told)
+            self._told = self._decoder.undecodable

@@ -1,0 +1,183 @@
+"""One go at watching a camera: its threads, the channels between them, and how they end together."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Literal, Protocol, TypeVar
+
+import structlog
+
+from streamproc.errors import ChannelClosed, InferenceError
+from streamproc.runtime.channels import Channel, Freshest
+from streamproc.secrets import redact
+from streamproc.sources.runs import CameraSource
+from streamproc.types import CameraState, ObservedWindow, PacketBatch, Window
+from streamproc.viewing import Viewing
+
+log = structlog.get_logger(__name__)
+
+DropCause = Literal["busy", "inference", "decoder", "corrupt", "stopping"]
+"""What was lost and why. Windows: ``busy``, a newer one took its place; ``inference``, a model failed on it. Packets:
+``decoder``, decoding fell behind; ``corrupt``, they or one they build on were damaged. ``stopping``: either, because
+the unit was told to stop."""
+
+_Item = TypeVar("_Item", PacketBatch, Window)
+_PACKETS = 64
+"""Packets that wait to be decoded: about three seconds of a camera."""
+_WAIT_S = 0.5
+
+
+class Emit(Protocol):
+    """Where a camera's findings go. Its methods are called from several threads."""
+
+    def packets(self, batch: PacketBatch) -> None:
+        """Packets were received; before they are decoded."""
+        ...
+
+    def state(self, state: CameraState) -> None:
+        """The camera's condition changed."""
+        ...
+
+    def window(self, observed: ObservedWindow) -> None:
+        """A window was observed. May block while later stages are busy; raises ``ChannelClosed`` to end the unit."""
+        ...
+
+    def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
+        """Packets or windows were lost."""
+        ...
+
+
+class Observer(Protocol):
+    """Tracks and measures; given a camera's windows in order, it notices a new run by ``window.run``."""
+
+    def observe(self, window: Window) -> ObservedWindow:
+        """The window with its tracks and measurements.
+
+        Raises:
+            InferenceError: a model failed on this window; it is counted as lost, and the next one is tried.
+        """
+        ...
+
+
+def observe_all(observer: Observer, windows: list[Window], emit: Emit) -> Iterator[ObservedWindow]:
+    """The windows observed; one that a model failed on is counted as lost."""
+    for window in windows:
+        try:
+            observed = observer.observe(window)
+        except InferenceError as error:
+            log.warning("window_lost", camera=window.camera_id, error=redact(str(error)))
+            emit.dropped(window.camera_id, "inference", 1)
+        else:
+            yield observed
+
+
+class Watch:
+    """Runs ``source`` in the caller's thread, decoding and observing in two more, until all have ended.
+
+    Each thread that ends closes the channels beside it, so that its neighbours end too: in order where the source
+    ended, at once where one of them failed.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        make_source: Callable[[Callable[[PacketBatch], None]], CameraSource],
+        viewing: Viewing,
+        observer: Observer,
+        emit: Emit,
+        over: threading.Event,
+        *,
+        may_drop: bool,
+    ) -> None:
+        """``over`` ends the watch from outside; ``may_drop`` lets the newest window replace the oldest."""
+        self._camera_id = camera_id
+        self._viewing = viewing
+        self._observer = observer
+        self._emit = emit
+        self._over = over
+        self._may_drop = may_drop
+        self._packets: Channel[PacketBatch] = Channel(_PACKETS)
+        self._windows: Channel[Window] = Freshest(1) if may_drop else Channel(1)
+        self._skipping = False
+        self._failures: list[Exception] = []
+        self.source = make_source(self._take_packet)
+        self.threads = (
+            threading.Thread(target=self._guard, args=(self._decode,), name=f"decode-{camera_id}", daemon=True),
+            threading.Thread(target=self._guard, args=(self._observe,), name=f"observe-{camera_id}", daemon=True),
+        )
+
+    def run(self) -> Exception | None:
+        """Watch until the source ends or ``over`` is set; the exception that nobody expected, if one ended it."""
+        for thread in self.threads:
+            thread.start()
+        self._guard(self._read)
+        for thread in self.threads:
+            while thread.is_alive():
+                thread.join(_WAIT_S)
+        return self._failures[0] if self._failures else None
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ChannelClosed:
+            self._over.set()
+        except Exception as error:
+            trace = redact(traceback.format_exc())
+            log.error("camera_thread_failed", camera=self._camera_id, error=redact(repr(error)), trace=trace)
+            self._failures.append(error)
+            self._over.set()
+
+    def _read(self) -> None:
+        try:
+            self.source.run(self._over)
+        finally:
+            self._packets.close()
+
+    def _take_packet(self, batch: PacketBatch) -> None:
+        self._emit.packets(batch)
+        if not self._may_drop:
+            self._put(self._packets, batch)
+            return
+        # What follows a lost packet builds on it: no use until the next keyframe.
+        self._skipping = self._skipping and not batch.packets[0].is_keyframe
+        self._skipping = self._skipping or not self._packets.put(batch, timeout_s=0)
+        if self._skipping:
+            self._drop("decoder", len(batch.packets))
+
+    def _decode(self) -> None:
+        try:
+            for batch in self._packets:
+                if self._over.is_set():
+                    self._drop("stopping", len(batch.packets))
+                else:
+                    self._hand_on(self._viewing.add(batch))
+            self._hand_on(self._viewing.end())
+        finally:
+            self._packets.close()
+            self._windows.close()
+
+    def _hand_on(self, windows: list[Window]) -> None:
+        for window in windows:
+            if not self._may_drop:
+                self._put(self._windows, window)
+            elif not self._windows.put(window):
+                self._drop("busy", 1)
+
+    def _observe(self) -> None:
+        try:
+            for window in self._windows:
+                for observed in observe_all(self._observer, [window], self._emit):
+                    self._emit.window(observed)
+        finally:
+            self._windows.close()
+
+    def _put(self, channel: Channel[_Item], item: _Item) -> None:
+        while not channel.put(item, _WAIT_S):
+            if self._over.is_set():
+                self._drop("stopping", 1)
+                return
+
+    def _drop(self, cause: DropCause, count: int) -> None:
+        self._emit.dropped(self._camera_id, cause, count)
