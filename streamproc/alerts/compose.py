@@ -1,0 +1,188 @@
+"""An alert's message from a verdict and the state of its incident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from streamproc.alerts.incidents import Decision
+from streamproc.alerts.message import (
+    Alert,
+    AlertData,
+    CameraRef,
+    CaptionRecord,
+    CitedRule,
+    ClockNote,
+    EvidenceRef,
+    MeasurementRecord,
+    ModelRecord,
+    ObjectRecord,
+    PipelineNote,
+    RuleSetRef,
+    SiteRef,
+    VoteRecord,
+)
+from streamproc.config import CameraSettings, SiteIdentity
+from streamproc.secrets import redact
+from streamproc.types import Measurement, Verdict
+
+_RECEIPT = ClockNote(source="receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is the same in all alerts of a camera."""
+
+    site: SiteIdentity
+    camera: CameraSettings
+    clock: ClockNote = _RECEIPT
+
+
+def build_alert(
+    decision: Decision,
+    origin: Origin,
+    *,
+    published_at: datetime,
+    evidence: EvidenceRef | None = None,
+    publish_ms: float = 0.0,
+    degraded: Sequence[str] = (),
+) -> Alert:
+    """The message for a decision.
+
+    ``published_at`` is UTC; ``publish_ms`` the milliseconds since the verdict; ``degraded`` adds to the verdict's.
+    A resolution repeats the incident's last message with its end and the reason.
+
+    Raises:
+        ValueError: the decision has no message.
+    """
+    match decision.action:
+        case None:
+            raise ValueError("the decision has no message")
+        case "resolve":
+            data = _resolution(decision, published_at, evidence, publish_ms, degraded)
+        case "open" | "update" | "suppress":
+            data = _data(decision, origin, published_at, evidence, publish_ms, degraded)
+        case _:
+            assert_never(decision.action)
+    return Alert(
+        id=f"{data.alert_id}-{data.revision}",
+        source=f"//{origin.site.id}/{origin.camera.id}",
+        subject=origin.camera.id,
+        time=decision.at,
+        data=data,
+    )
+
+
+def _resolution(
+    decision: Decision,
+    published_at: datetime,
+    evidence: EvidenceRef | None,
+    publish_ms: float,
+    degraded: Sequence[str],
+) -> AlertData:
+    incident = decision.incident
+    if incident.last_alert is None:
+        raise ValueError("an incident that was never told has nothing to resolve")
+    last = incident.last_alert.data
+    return last.model_copy(
+        update={
+            "revision": incident.revision,
+            "action": "resolve",
+            "end": incident.last_alarm_at,
+            "captured_at": decision.at,
+            "published_at": published_at,
+            "reason": redact(f"{decision.reason} It was: {last.reason}"),
+            "evidence": evidence or last.evidence,
+            "pipeline": PipelineNote(
+                latency_ms={"publish": round(publish_ms, 1)}, dropped_windows=0, degraded=tuple(degraded)
+            ),
+        }
+    )
+
+
+def _data(
+    decision: Decision,
+    origin: Origin,
+    published_at: datetime,
+    evidence: EvidenceRef | None,
+    publish_ms: float,
+    degraded: Sequence[str],
+) -> AlertData:
+    verdict, incident = decision.verdict, decision.incident
+    if verdict is None:
+        raise ValueError(f"{decision.action} needs its verdict")
+    site, camera = origin.site, origin.camera
+    action = decision.action
+    assert action is not None  # noqa: S101 - told apart by the caller
+    return AlertData(
+        alert_id=incident.alert_id,
+        revision=incident.revision,
+        action=action,
+        kind=verdict.kind,
+        dedup_key=f"{site.id}/{camera.id}/{verdict.kind}",
+        severity=incident.severity,
+        score=min(1.0, max(0.0, verdict.smoothed)),
+        category=verdict.category,
+        site=SiteRef(id=site.id, name=site.name or site.id),
+        camera=CameraRef(id=camera.id, name=camera.name or camera.id, zone=verdict.zone),
+        start=incident.started_at,
+        captured_at=verdict.captured_at,
+        published_at=published_at,
+        clock=origin.clock,
+        rule_set=RuleSetRef(id=verdict.rule_set.id, version=verdict.rule_set.version, sha256=verdict.rule_set.sha256),
+        cited_rules=_cited(decision, verdict),
+        votes=tuple(
+            VoteRecord(voter=v.voter, verdict=v.verdict, cites=v.cites, weight=v.weight, void=v.void)
+            for v in verdict.votes
+        ),
+        captions=tuple(CaptionRecord(pts_s=c.pts_s, text=c.text) for c in verdict.captions),
+        measurements=tuple(_measurement(m) for m in verdict.measurements),
+        reason=redact(decision.reason),
+        models=tuple(
+            ModelRecord(
+                role=m.role,
+                name=m.name,
+                revision=m.revision,
+                prompt_sha256=m.prompt_sha256,
+                stand_in_for=m.stand_in_for,
+            )
+            for m in verdict.models
+        ),
+        objects=tuple(
+            ObjectRecord(
+                label=o.label,
+                box_norm=o.box_norm,
+                pred_score=o.pred_score,
+                text=o.text,
+                crop_uri=o.crop_uri,
+                heatmap_uri=o.heatmap_uri,
+            )
+            for o in verdict.objects
+        ),
+        evidence=evidence or EvidenceRef(),
+        pipeline=PipelineNote(
+            latency_ms=_rounded({**verdict.latency_ms, "publish": publish_ms}),
+            dropped_windows=verdict.dropped_windows,
+            degraded=tuple(redact(text) for text in dict.fromkeys((*verdict.degraded, *degraded))),
+        ),
+    )
+
+
+def _cited(decision: Decision, verdict: Verdict) -> tuple[CitedRule, ...]:
+    """The rules told of before and those that joined, in the words of the rule set in force."""
+    last = decision.incident.last_alert
+    cited = {rule.id: rule for rule in last.data.cited_rules} if last else {}
+    cited |= {rule.id: CitedRule(id=rule.id, text=rule.text, says=rule.says) for rule in verdict.cited_rules}
+    return tuple(cited.values())
+
+
+def _measurement(measured: Measurement) -> MeasurementRecord:
+    return MeasurementRecord(
+        name=measured.name, value=round(measured.value, 3), unit=measured.unit, normal=round(measured.normal, 3)
+    )
+
+
+def _rounded(latency_ms: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(value, 1) for stage, value in latency_ms.items()}
