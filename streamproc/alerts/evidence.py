@@ -1,0 +1,178 @@
+"""Evidence on disk: an annotated picture and a clip for an incident's message, hashed; and their retention.
+
+Evidence never holds an alert back: what cannot be made is left out, and the alert says so in ``degraded``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from streamproc.alerts.clip import COPYABLE, ClipError, Mask, Pixels, copy_mp4, decode_at, encode_mp4
+from streamproc.alerts.message import EvidenceHashes, EvidenceRef
+from streamproc.alerts.snapshot import Annotation, draw
+from streamproc.config import CameraSettings, EvidenceSettings
+from streamproc.types import PacketBatch, Picture, Severity, Verdict, on_host
+
+log = structlog.get_logger(__name__)
+
+_PART = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was written, and what was not."""
+
+    ref: EvidenceRef
+    degraded: tuple[str, ...]
+    """What is missing and why, in words; empty when all is there."""
+
+
+class EvidenceWriter:
+    """Writes a camera's evidence under ``directory/camera/YYYY-MM-DD/``."""
+
+    def __init__(self, settings: EvidenceSettings, camera: CameraSettings, mask: Mask | None = None) -> None:
+        """``mask`` blacks the camera's privacy masks.
+
+        Raises:
+            ValueError: the camera has privacy masks and ``mask`` is missing.
+        """
+        if camera.privacy_masks and mask is None:
+            raise ValueError(f"camera {camera.id} has privacy masks: evidence needs to be told how to apply them")
+        self._settings, self._camera = settings, camera
+        self._mask = mask if camera.privacy_masks else None
+
+    @property
+    def before_s(self) -> float:
+        """Seconds of video wanted before an incident's first window."""
+        return self._settings.before_s
+
+    def write(
+        self,
+        alert_id: str,
+        revision: int,
+        verdict: Verdict | None,
+        severity: Severity,
+        at: datetime,
+        *,
+        picture: Picture | None = None,
+        packets: PacketBatch | None = None,
+    ) -> Evidence:
+        """Make the evidence of one message.
+
+        ``picture`` is the window's last frame, already masked, as small as analysis wanted it; ``packets`` the part
+        of the ring that the clip is cut from. Without ``verdict`` (a resolution) there is only a clip. Never raises.
+        """
+        stem = self._folder(at) / f"{alert_id}-{revision}"
+        degraded: list[str] = []
+        snapshot = clip = None
+        if verdict is not None:
+            snapshot = self._attempt(
+                "snapshot", lambda: self._snapshot(stem, verdict, severity, picture, packets), degraded
+            )
+        clip = self._attempt("clip", lambda: self._clip(stem, packets), degraded)
+        hashes = EvidenceHashes(snapshot=snapshot and snapshot[1], clip=clip and clip[1])
+        ref = EvidenceRef(snapshot_uri=snapshot and snapshot[0], clip_uri=clip and clip[0], sha256=hashes)
+        return Evidence(ref, tuple(degraded))
+
+    def _folder(self, at: datetime) -> Path:
+        return self._settings.directory.absolute() / self._camera.id / at.astimezone(UTC).strftime("%Y-%m-%d")
+
+    def _attempt(self, what: str, make: Callable[[], tuple[str, str]], degraded: list[str]) -> tuple[str, str] | None:
+        try:
+            return make()
+        except ClipError as error:
+            why = str(error)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+        except Exception as error:  # evidence is worth less than the alert, whatever goes wrong
+            log.exception("evidence_failed", camera=self._camera.id, what=what)
+            why = type(error).__name__
+        log.warning("evidence_missing", camera=self._camera.id, what=what, reason=why)
+        degraded.append(f"no {what}: {why}")
+        return None
+
+    def _snapshot(
+        self, stem: Path, verdict: Verdict, severity: Severity, picture: Picture | None, packets: PacketBatch | None
+    ) -> tuple[str, str]:
+        note = Annotation(
+            headline=verdict.reason,
+            camera=self._camera.name or self._camera.id,
+            at=verdict.captured_at,
+            timezone=self._camera.timezone,
+            severity=severity,
+            rules=verdict.cited_rules,
+            measurements=verdict.measurements,
+            objects=verdict.objects,
+        )
+        jpeg = draw(self._full_size(verdict.pts_s, picture, packets), note)
+        return _store(stem.with_suffix(".jpg"), lambda path: _write(path, jpeg))
+
+    def _full_size(self, pts_s: float, picture: Picture | None, packets: PacketBatch | None) -> Pixels:
+        """The window's own picture, or the camera's full one where that is larger and can be decoded."""
+        small = picture is None or (packets is not None and picture.shape[1] < packets.stream.width_px)
+        if small and packets is not None:
+            try:
+                return decode_at(packets, pts_s, self._mask)
+            except ClipError:
+                if picture is None:
+                    raise
+        if picture is None:
+            raise ClipError("no picture and no packets are held")
+        return on_host(picture)
+
+    def _clip(self, stem: Path, packets: PacketBatch | None) -> tuple[str, str]:
+        if packets is None or not packets.packets:
+            raise ClipError("no packets of that time are held")
+        if self._mask is None and packets.stream.codec in COPYABLE:
+            return _store(stem.with_suffix(".mp4"), lambda path: copy_mp4(packets, path))
+        # Packets cannot be masked, so a masked camera's clip is made of masked pictures.
+        return _store(stem.with_suffix(".mp4"), lambda path: encode_mp4(packets, path, self._mask))
+
+
+def _store(path: Path, make: Callable[[Path], None]) -> tuple[str, str]:
+    """Have ``make`` write a file beside ``path`` and move it there whole; its ``file://`` address and sha256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + _PART)
+    try:
+        make(part)
+        with part.open("rb+") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path.as_uri(), digest
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def delete_old(settings: EvidenceSettings, now: datetime) -> int:
+    """Delete evidence older than ``retention_days``, and past days' folders it leaves empty; how many files went.
+
+    Looks only at names that evidence has; files of others stay. What cannot be deleted is logged and tried next time.
+    """
+    limit_s = (now - timedelta(days=settings.retention_days)).timestamp()
+    deleted = 0
+    for path in sorted(settings.directory.glob("*/????-??-??/*")):
+        if not path.name.endswith((".jpg", ".mp4", _PART)):
+            continue
+        try:
+            if path.stat().st_mtime < limit_s:
+                path.unlink()
+                deleted += 1
+        except OSError as error:
+            log.warning("evidence_not_deleted", path=str(path), error=error.strerror)
+    today = now.astimezone(UTC).strftime("%Y-%m-%d")
+    for folder in settings.directory.glob("*/????-??-??"):
+        if folder.name < today and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return deleted

@@ -1,0 +1,172 @@
+"""The annotated picture of an alert: boxes on it, and beneath it what was seen, the rule and the measurement.
+
+People look at this before they read anything, so it must be legible on a telephone: at least 960 px wide, a strip
+below that covers nothing, one accent colour by severity.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from PIL import Image, ImageDraw, ImageFont
+
+from streamproc.alerts.clip import Pixels
+from streamproc.types import Box, DetectedObject, Measurement, Rule, Severity
+
+_LEAST_WIDTH_PX = 960
+_INK, _QUIET, _GROUND, _TRACK = (240, 243, 246), (150, 161, 173), (17, 21, 27), (52, 60, 71)
+_ACCENT: dict[Severity, tuple[int, int, int]] = {
+    "critical": (237, 64, 64),
+    "error": (243, 112, 53),
+    "warning": (250, 176, 5),
+    "info": (77, 154, 255),
+}
+_DARK_TEXT = (20, 20, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What is told with the picture."""
+
+    headline: str
+    """What happens, in a sentence or two."""
+    camera: str
+    at: datetime
+    timezone: str
+    severity: Severity
+    rules: tuple[Rule, ...]
+    measurements: tuple[Measurement, ...]
+    objects: tuple[DetectedObject, ...]
+
+
+def draw(picture: Pixels, note: Annotation) -> bytes:
+    """``picture``, (height, width, 3) uint8 RGB, annotated; JPEG."""
+    image = Image.fromarray(picture)
+    if image.width < _LEAST_WIDTH_PX:
+        height_px = round(image.height * _LEAST_WIDTH_PX / image.width)
+        image = image.resize((_LEAST_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
+    unit_px = image.width / 960
+    _boxes(image, note, unit_px)
+    strip = _strip(image.width, note, unit_px)
+    whole = Image.new("RGB", (image.width, image.height + strip.height), _GROUND)
+    whole.paste(image, (0, 0))
+    whole.paste(strip, (0, image.height))
+    out = io.BytesIO()
+    whole.save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def _boxes(image: Image.Image, note: Annotation, unit_px: float) -> None:
+    canvas = ImageDraw.Draw(image)
+    accent, line_px = _ACCENT[note.severity], max(2, round(2.5 * unit_px))
+    font = _font(round(15 * unit_px))
+    marked: list[tuple[Box, str]] = [(o.box_norm, o.text if 0 < len(o.text) <= 40 else o.label) for o in note.objects]
+    if not marked:
+        marked = [(m.box_norm, _value(m)) for m in note.measurements if m.box_norm is not None]
+    for box, text in marked:
+        x0, y0, x1, y1 = _pixels(box, image)
+        canvas.rounded_rectangle((x0, y0, x1, y1), radius=5 * unit_px, outline=accent, width=line_px)
+        wide_px, high_px = canvas.textlength(text, font) + 12 * unit_px, 22 * unit_px
+        left = max(0.0, min(x0, image.width - wide_px))
+        top = (
+            y0 - high_px - 2 * unit_px if y0 > high_px + 2 * unit_px else min(y1 + 2 * unit_px, image.height - high_px)
+        )
+        canvas.rounded_rectangle((left, top, left + wide_px, top + high_px), radius=4 * unit_px, fill=accent)
+        canvas.text((left + 6 * unit_px, top + high_px / 2), text, _DARK_TEXT, font, anchor="lm")
+
+
+def _pixels(box: Box, image: Image.Image) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (min(1.0, max(0.0, edge)) for edge in box)
+    wide_px, high_px = image.width - 1, image.height - 1
+    return x0 * wide_px, y0 * high_px, max(x0 * wide_px + 2, x1 * wide_px), max(y0 * high_px + 2, y1 * high_px)
+
+
+def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
+    pad_px, accent = 20 * unit_px, _ACCENT[note.severity]
+    strip = Image.new("RGB", (width_px, round(700 * unit_px)), _GROUND)
+    canvas = ImageDraw.Draw(strip)
+    y = 16 * unit_px
+    small, plain, large = (_font(round(size * unit_px)) for size in (15, 17, 23))
+    local = note.at.astimezone(ZoneInfo(note.timezone))
+    when = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
+    chip_px = canvas.textlength(note.severity.upper(), small) + 16 * unit_px
+    canvas.rounded_rectangle((pad_px, y, pad_px + chip_px, y + 24 * unit_px), radius=4 * unit_px, fill=accent)
+    canvas.text((pad_px + chip_px / 2, y + 12 * unit_px), note.severity.upper(), _DARK_TEXT, small, anchor="mm")
+    canvas.text((pad_px + chip_px + 12 * unit_px, y + 12 * unit_px), note.camera, _INK, plain, anchor="lm")
+    canvas.text((width_px - pad_px, y + 12 * unit_px), when, _QUIET, plain, anchor="rm")
+    y += 38 * unit_px
+    for line in _wrapped(canvas, note.headline, large, width_px - 2 * pad_px, 3):
+        canvas.text((pad_px, y), line, _INK, large, anchor="la")
+        y += 31 * unit_px
+    y += 8 * unit_px
+    for rule in note.rules[:3]:
+        label_px = canvas.textlength(rule.id, plain) + 12 * unit_px
+        for number, line in enumerate(_wrapped(canvas, rule.text, plain, width_px - 2 * pad_px - label_px, 2)):
+            if number == 0:
+                canvas.text((pad_px, y), rule.id, accent, plain, anchor="la")
+            canvas.text((pad_px + label_px, y), line, _INK, plain, anchor="la")
+            y += 25 * unit_px
+    for measured in _worst(note.measurements):
+        y += 6 * unit_px
+        _gauge(canvas, measured, y, width_px, unit_px, accent)
+        y += 28 * unit_px
+    canvas.rectangle((0, 0, width_px, 3 * unit_px), fill=accent)
+    return strip.crop((0, 0, width_px, round(y + 14 * unit_px)))
+
+
+def _worst(measurements: Sequence[Measurement]) -> list[Measurement]:
+    return sorted(measurements, key=lambda m: m.score, reverse=True)[:2]
+
+
+def _gauge(
+    canvas: ImageDraw.ImageDraw, measured: Measurement, y: float, width_px: int, unit_px: float, accent: tuple[int, ...]
+) -> None:
+    """A bar as long as the value, with a tick where normal ends."""
+    font, pad_px = _font(round(17 * unit_px)), 20 * unit_px
+    text, normal = f"{measured.name}: {_value(measured)}", f"normal up to {measured.normal:.2g}"
+    middle = y + 10 * unit_px
+    canvas.text((pad_px, middle), text, _INK, font, anchor="lm")
+    canvas.text((width_px - pad_px, middle), normal, _QUIET, font, anchor="rm")
+    left = pad_px + max(260 * unit_px, canvas.textlength(text, font) + 16 * unit_px)
+    right = width_px - pad_px - max(170 * unit_px, canvas.textlength(normal, font) + 16 * unit_px)
+    if right - left < 80 * unit_px:
+        return
+    full = 1.15 * max(measured.value, measured.normal, 1e-9)
+    reach, tick = (left + (right - left) * max(0.0, v) / full for v in (measured.value, measured.normal))
+    top, bottom, radius = middle - 5 * unit_px, middle + 5 * unit_px, 5 * unit_px
+    canvas.rounded_rectangle((left, top, right, bottom), radius=radius, fill=_TRACK)
+    if reach - left > 2 * radius:
+        fill = accent if measured.value > measured.normal else _QUIET
+        canvas.rounded_rectangle((left, top, reach, bottom), radius=radius, fill=fill)
+    canvas.line((tick, top - 4 * unit_px, tick, bottom + 4 * unit_px), fill=_INK, width=max(2, round(2 * unit_px)))
+
+
+def _value(measured: Measurement) -> str:
+    return f"{measured.value:.2g} {measured.unit}".strip()
+
+
+def _wrapped(
+    canvas: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width_px: float, most: int
+) -> list[str]:
+    """``text`` in at most ``most`` lines of ``width_px``; the last ends in … where something is left out."""
+    characters = max(10, int(width_px / max(1.0, canvas.textlength("n", font)) * 1.08))
+    lines = textwrap.wrap(" ".join(text.split()), characters)
+    while any(canvas.textlength(line, font) > width_px for line in lines) and characters > 10:
+        characters -= 2
+        lines = textwrap.wrap(" ".join(text.split()), characters)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1][: characters - 2].rstrip(" ,;.") + "…"]
+    return lines
+
+
+@lru_cache(maxsize=32)
+def _font(size_px: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(max(8, size_px))
+    assert isinstance(font, ImageFont.FreeTypeFont)  # noqa: S101 - Pillow's wheels hold FreeType
+    return font

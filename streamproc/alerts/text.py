@@ -1,0 +1,68 @@
+"""An alert as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from streamproc.alerts.message import Alert, AlertData
+
+
+def describe(alert: Alert | Mapping[str, Any], *, timezone: str = "UTC") -> str:
+    """Several lines: when, where and what; the rules; the votes; the reason; the evidence; the latency."""
+    if not isinstance(alert, Alert):
+        try:
+            read = Alert.model_validate(alert)
+        except ValidationError as error:
+            one = alert.get("id", "a message without an id")
+            return f"{one}: not an alert of this version ({error.error_count()} differences)"
+    else:
+        read = alert
+    data = read.data
+    lines = [_headline(data, timezone)]
+    lines += [f"  rule      {rule.id}: {rule.text} ({rule.says})" for rule in data.cited_rules]
+    lines += [f"  vote      {_vote(vote.model_dump())}" for vote in data.votes]
+    lines.append(f"  reason    {data.reason}")
+    lines += [f"  measured  {m.name} {m.value:g} {m.unit}; normal up to {m.normal:g}" for m in data.measurements]
+    lines += [f"  {label:<9} {uri}" for label, uri in _evidence(data) if uri]
+    lines += [f"  stand-in  {m.role}: {m.name} stands in for {m.stand_in_for}" for m in data.models if m.stand_in_for]
+    lines += [f"  degraded  {text}" for text in data.pipeline.degraded]
+    lines.append(f"  latency   {_latency(data)}")
+    lines.append(f"  id        {read.id}")
+    return "\n".join(lines)
+
+
+def _headline(data: AlertData, timezone: str) -> str:
+    zone = ZoneInfo(timezone)
+    place = f"{data.camera.name}, {data.camera.zone}" if data.camera.zone else data.camera.name
+    head = f"{_clock(data.captured_at, zone)}  {data.action.upper()}  {data.severity}  {place}: {data.category}"
+    if data.end is not None:
+        head += f" ({(data.end - data.start).total_seconds():.0f} s, from {_clock(data.start, zone)})"
+    return head
+
+
+def _clock(time: datetime, zone: ZoneInfo) -> str:
+    local = time.astimezone(zone)
+    return local.strftime("%Y-%m-%d %H:%M:%S ") + (local.tzname() or "")
+
+
+def _vote(vote: dict[str, Any]) -> str:
+    cites = f", cites {', '.join(vote['cites'])}" if vote["cites"] else ""
+    void = f"; void: {vote['void']}" if vote["void"] else ""
+    return f"{vote['voter']}: {vote['verdict']} (weight {vote['weight']:g}{cites}){void}"
+
+
+def _evidence(data: AlertData) -> tuple[tuple[str, str | None], ...]:
+    return ("picture", data.evidence.snapshot_uri), ("clip", data.evidence.clip_uri)
+
+
+def _latency(data: AlertData) -> str:
+    stages = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in data.pipeline.latency_ms.items())
+    if data.clock.source == "replay":
+        return stages
+    total_s = (data.published_at - data.captured_at).total_seconds()
+    return f"{total_s:.2f} s from capture to the outbox ({stages})"
