@@ -114,4 +114,7 @@ class PyavDecoder:
         scaled = self._scaler.reformat(
             picture, width_px, height_px, "rgb24", interpolation=Interpolation.BILINEAR, threads=1
         )
-        return mask_picture(cast("npt.NDArray[np.uint8]", scaled.to_ndarray()), self._masks)
+        pixels = cast("npt.NDArray[np.uint8]", scaled.to_ndarray())
+        # What needed no conversion is a view of the decoder's own buffer, which later pictures build on or overwrite.
+        own = pixels.copy() if scaled is picture else np.ascontiguousarray(pixels)
+        return mask_picture(own, self._masks)

@@ -1,0 +1,104 @@
+"""When to look, at any frame rate."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamproc.config import SamplingSettings
+from streamproc.sampling.plan import NEIGHBOUR_S, BurstPlan
+from streamproc.sampling.windows import WindowBuilder
+from streamproc.testing_sources import frame
+from streamproc.types import Window
+
+PTS = st.lists(st.floats(min_value=0.001, max_value=3.0), min_size=1, max_size=120).map(
+    lambda gaps: [sum(gaps[:i]) for i in range(len(gaps))]
+)
+SETTINGS = st.builds(
+    SamplingSettings,
+    window_s=st.floats(min_value=0.1, max_value=8.0),
+    bursts_per_s=st.floats(min_value=0.2, max_value=30.0),
+    burst_frames=st.integers(min_value=1, max_value=8),
+)
+
+
+def steps(plan: BurstPlan, times: list[float]) -> str:
+    return "".join({"start": "S", "join": "j", "skip": "."}[plan.step(t)] for t in times)
+
+
+def at(fps: float, count: int) -> list[float]:
+    return [i / fps for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"),
+    [
+        (10, "SjSjSjSjSj"),
+        (25, "Sj...Sj...Sj...Sj..."),
+        (30, "Sj....Sj....Sj...."),
+        (5, "SjSjSj"),
+        (1, "SSSS"),
+        (1.9, "SjSjSj"),
+    ],
+)
+def test_bursts_at_steady_rates(fps: float, expected: str) -> None:
+    assert steps(BurstPlan(SamplingSettings()), at(fps, len(expected))) == expected
+
+
+def test_a_camera_whose_clock_jitters_loses_no_burst() -> None:
+    early = [t - 0.015 if i % 2 == 0 and i else t for i, t in enumerate(at(10, 20))]
+    assert steps(BurstPlan(SamplingSettings()), early) == "Sj" * 10
+
+
+def test_a_gap_ends_a_burst() -> None:
+    assert steps(BurstPlan(SamplingSettings()), [0.0, 5.0, 5.04, 5.08]) == "SSj."
+
+
+def built(settings: SamplingSettings, times: list[float]) -> list[Window]:
+    builder = WindowBuilder(settings)
+    return [window for t in times for window in builder.add(frame(t))] + builder.flush()
+
+
+@given(SETTINGS, PTS)
+def test_windows_hold_each_wanted_frame_once_and_in_order(settings: SamplingSettings, times: list[float]) -> None:
+    plan = BurstPlan(settings)
+    wanted = [t for t in times if plan.wants(t)]
+    windows = built(settings, wanted)
+    assert [f.pts_s for w in windows for burst in w.bursts for f in burst] == wanted
+    assert [w.index for w in windows] == list(range(len(windows)))
+    # Whether the frames in between are there or not, the windows are the same.
+    again = [[f.pts_s for burst in w.bursts for f in burst] for w in built(settings, times)]
+    assert again == [[f.pts_s for burst in w.bursts for f in burst] for w in windows]
+
+
+@given(SETTINGS, PTS)
+def test_bursts_are_neighbouring_frames(settings: SamplingSettings, times: list[float]) -> None:
+    place = {t: i for i, t in enumerate(times)}
+    for window in built(settings, times):
+        for burst in window.bursts:
+            assert len(burst) <= settings.burst_frames
+            numbers = [place[f.pts_s] for f in burst]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            assert all(b.pts_s - a.pts_s <= NEIGHBOUR_S for a, b in pairwise(burst))
+
+
+@given(SETTINGS, PTS)
+def test_windows_span_no_more_than_their_length(settings: SamplingSettings, times: list[float]) -> None:
+    tolerance_s = 1.0 / settings.bursts_per_s
+    for window in built(settings, times):
+        starts = [burst[0].pts_s for burst in window.bursts]
+        assert starts[-1] - starts[0] <= settings.window_s + tolerance_s
+
+
+@given(SETTINGS, st.floats(min_value=0.5, max_value=60.0))
+def test_bursts_come_as_often_as_asked_where_the_camera_is_fast_enough(settings: SamplingSettings, fps: float) -> None:
+    times = at(fps, 200)
+    plan = BurstPlan(settings)
+    starts = [t for t in times if plan.step(t) == "start"]
+    most = times[-1] * settings.bursts_per_s + 2
+    assert 1 <= len(starts) <= most
+    if fps >= 2 * settings.bursts_per_s * settings.burst_frames and settings.burst_frames / fps < 0.5 * NEIGHBOUR_S:
+        assert len(starts) >= times[-1] * settings.bursts_per_s * 0.99 - 1

@@ -1,0 +1,193 @@
+"""A camera as an endless row of runs, with fake sessions and a fake clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from streamproc.errors import ConfigError, SourceError, SourceRefused
+from streamproc.secrets import remember
+from streamproc.sources.runs import HEALTHY_S, CameraSource
+from streamproc.sources.session import Session
+from streamproc.testing import FakeClock
+from streamproc.testing_sources import FakeOpener, FakeSession, RecordingEmit, raw_packets
+from streamproc.types import PacketBatch
+
+
+class Rig:
+    def __init__(self, *sessions: Session | Exception, clock: FakeClock | None = None) -> None:
+        self.stop = threading.Event()
+        self.clock = clock or FakeClock()
+        self.emit = RecordingEmit()
+        self.opener = FakeOpener(sessions, self.stop.set)
+
+    def source(self, *, paced: bool = False, start: datetime | None = None) -> CameraSource:
+        return CameraSource(
+            "gate",
+            self.opener,
+            self.emit.packets,
+            self.emit.state,
+            self.clock,
+            timeout_s=5.0,
+            paced=paced,
+            start=start,
+        )
+
+    def run(self) -> CameraSource:
+        source = self.source()
+        source.run(self.stop)
+        return source
+
+    def runs(self) -> list[int]:
+        return [batch.packets[0].run for batch in self.emit.batches]
+
+
+def test_the_end_of_a_live_stream_is_a_disconnect_and_the_next_session_a_new_run() -> None:
+    rig = Rig(FakeSession(raw_packets(10)), FakeSession(raw_packets(5)))
+    rig.run()
+    assert rig.runs() == [1] * 10 + [2] * 5
+    assert rig.emit.phases[:5] == ["connecting", "streaming", "lost", "streaming", "lost"]
+    assert rig.emit.states[2].detail == "the camera ended the stream"
+    assert rig.emit.batches[10].packets[0].pts_s == 0.0
+
+
+def test_a_recording_ends() -> None:
+    rig = Rig(FakeSession(raw_packets(10), live=False))
+    rig.run()
+    assert rig.emit.phases == ["connecting", "streaming", "ended"]
+    assert rig.opener.opened == 1
+
+
+def test_a_recording_that_breaks_off_ends_with_the_reason() -> None:
+    rig = Rig(FakeSession(raw_packets(10), live=False, error=SourceError("gate", "damaged")))
+    rig.run()
+    assert (rig.emit.phases[-1], rig.emit.states[-1].detail) == ("ended", "damaged")
+
+
+def test_a_recording_without_a_keyframe_is_an_error() -> None:
+    rig = Rig(FakeSession(raw_packets(3)[1:], live=False))
+    with pytest.raises(SourceError, match="no keyframe"):
+        rig.source().run_once(rig.stop)
+
+
+def test_a_loop_inside_a_session_is_a_new_run_without_a_lost_camera() -> None:
+    rig = Rig(FakeSession(raw_packets(30) + raw_packets(10), live=False))
+    rig.run()
+    assert rig.runs() == [1] * 30 + [2] * 10
+    assert [(s.phase, s.run) for s in rig.emit.states[1:]] == [("streaming", 1), ("streaming", 2), ("ended", 2)]
+
+
+def test_failures_are_retried_for_ever_with_growing_waits_and_told_once() -> None:
+    rig = Rig(*[SourceError("gate", "connection refused")] * 50, FakeSession(raw_packets(3)))
+    rig.run()
+    assert rig.runs() == [1] * 3
+    assert rig.emit.phases[:3] == ["connecting", "lost", "streaming"]
+    assert len(rig.clock.waits) >= 51
+    assert max(rig.clock.waits[30:50]) > max(rig.clock.waits[:2])
+
+
+def test_a_healthy_session_makes_the_next_wait_short() -> None:
+    class Slow(FakeClock):
+        def now(self) -> datetime:
+            self.advance(HEALTHY_S / 5)  # each packet is stamped, and takes its time
+            return super().now()
+
+    failures = [SourceError("gate", "gone")] * 20
+    rig = Rig(*failures, FakeSession(raw_packets(20)), clock=Slow())
+    rig.run()
+    assert rig.clock.waits[20] <= 1.0
+    assert max(rig.clock.waits[10:20]) > 1.0
+
+
+def test_refused_credentials_are_told_and_retried_slowly() -> None:
+    rig = Rig(SourceRefused("gate", "401"), ConfigError("environment variable CAMERA_PASSWORD is not set"))
+    rig.run()
+    assert rig.emit.phases[:3] == ["connecting", "refused", "refused"]
+    assert "CAMERA_PASSWORD" in rig.emit.states[2].detail
+    assert all(60 <= wait <= 70 for wait in rig.clock.waits[:2])
+
+
+def test_an_unexpected_exception_is_a_lost_camera_without_credentials() -> None:
+    remember("hunter2-marked")
+    rig = Rig(RuntimeError("rtsp://admin:hunter2-marked@gate/1 went wrong"))
+    rig.run()
+    assert rig.emit.phases[1] == "lost"
+    assert "hunter2" not in str(rig.emit.states)
+
+
+def test_packets_are_paced_at_the_recordings_own_speed() -> None:
+    rig = Rig(FakeSession(raw_packets(5, fps=10), live=False))
+    rig.source(paced=True).run_once(rig.stop)
+    assert rig.clock.waits == pytest.approx([0.1] * 4)
+    stamps = [batch.packets[0].received_at for batch in rig.emit.batches]
+    assert stamps[4] - stamps[0] == timedelta(seconds=0.4)
+
+
+def test_a_recording_is_stamped_with_its_start_plus_media_time() -> None:
+    start = datetime(2026, 11, 21, 8, tzinfo=UTC)
+    rig = Rig(FakeSession(raw_packets(20) + raw_packets(5), live=False))
+    rig.source(start=start).run_once(rig.stop)
+    stamps = [(batch.packets[0].received_at - start).total_seconds() for batch in rig.emit.batches]
+    assert stamps == pytest.approx([i / 10 for i in range(25)], abs=1e-5)
+    assert rig.clock.waits == []
+
+
+class Ticking(FakeClock):
+    """Each look at the clock takes two seconds, so that silence passes by itself."""
+
+    def monotonic(self) -> float:
+        self.advance(2.0)
+        return super().monotonic()
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_silence_is_frozen_and_a_hung_reader_is_left_behind(release: threading.Event) -> None:
+    hung = FakeSession(raw_packets(3), then=lambda: release.wait(20))
+    rig = Rig(hung, FakeSession(raw_packets(3)), clock=Ticking())
+    source = rig.run()
+    assert rig.emit.phases[:5] == ["connecting", "streaming", "frozen", "lost", "streaming"]
+    assert "5 s" in rig.emit.states[2].detail
+    assert rig.runs() == [1] * 3 + [2] * 3
+    assert source.abandoned == 1
+    assert not hung.closed.is_set()
+    release.set()
+    assert hung.closed.wait(5)
+
+
+def test_a_camera_that_hangs_while_it_is_opened_is_left_behind(release: threading.Event) -> None:
+    def hang() -> Session:
+        release.wait(20)
+        raise SourceError("gate", "late")
+
+    rig = Rig(clock=Ticking())
+    source = CameraSource("gate", hang, rig.emit.packets, rig.emit.state, rig.clock, timeout_s=5.0)
+    with pytest.raises(SourceError, match="hung"):
+        source.run_once(rig.stop)
+    assert source.abandoned == 1
+
+
+def test_packets_that_wait_downstream_are_no_silence() -> None:
+    rig = Rig(FakeSession(raw_packets(3), live=False))
+
+    def block(batch: PacketBatch) -> None:
+        rig.clock.advance(100.0)
+        rig.emit.packets(batch)
+
+    CameraSource("gate", rig.opener, block, rig.emit.state, rig.clock, timeout_s=5.0).run(rig.stop)
+    assert rig.emit.phases == ["connecting", "streaming", "ended"]
+
+
+def test_stop_ends_a_wait_and_opens_nothing() -> None:
+    rig = Rig(FakeSession(raw_packets(3)))
+    rig.stop.set()
+    rig.run()
+    assert rig.opener.opened == 0

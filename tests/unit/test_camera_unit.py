@@ -1,0 +1,239 @@
+"""One unit from packets to observed windows: its threads, its losses, its ends."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from streamproc.camera import CameraUnit, Observer, UnitSettings
+from streamproc.config import CameraSettings, NormalitySettings, PyavDecoder, SamplingSettings
+from streamproc.errors import InferenceError, ModelLoadError, SourceError
+from streamproc.secrets import remember
+from streamproc.sources.session import RawPacket, open_session
+from streamproc.testing import FakeClock
+from streamproc.testing_sources import FakeObserver, FakeOpener, FakeSession, RecordingEmit, write_clip
+from streamproc.types import ObservedWindow, StreamInfo, Window
+
+START = datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "a.mp4", count=50, options={"bf": "0"})
+
+
+@pytest.fixture(scope="module")
+def content(clip: Path) -> tuple[StreamInfo, list[RawPacket]]:
+    with open_session(str(clip), CameraSettings(id="gate", main=str(clip))) as session:
+        return session.stream, list(session)
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def settings(address: str = "rtsp://gate/1", *, realtime: bool = True) -> UnitSettings:
+    camera = CameraSettings(id="gate", main=address, realtime=realtime)
+    return UnitSettings(camera, SamplingSettings(), PyavDecoder(), NormalitySettings())
+
+
+def ends(windows: list[ObservedWindow]) -> list[tuple[int, int, float]]:
+    return [(o.window.run, o.window.index, round(o.window.end_s, 2)) for o in windows]
+
+
+FIVE = [(1, i, i + 0.9) for i in range(5)]
+
+
+class Gated(FakeObserver):
+    """Waits in its first window until released."""
+
+    def __init__(self, release: threading.Event) -> None:
+        super().__init__()
+        self._release = release
+        self.inside = threading.Event()
+
+    def observe(self, window: Window) -> ObservedWindow:
+        self.inside.set()
+        assert self._release.wait(20)
+        return super().observe(window)
+
+
+def test_settings_can_be_pickled() -> None:
+    assert pickle.loads(pickle.dumps(settings())) == settings()  # noqa: S301
+
+
+def test_a_recording_inline_is_the_same_each_time(clip: Path) -> None:
+    def play() -> tuple[list[tuple[int, int, float]], list[datetime], int]:
+        emit = RecordingEmit()
+        unit = CameraUnit(settings(str(clip)), emit, FakeClock(), lambda _: FakeObserver())
+        windows = list(unit.run_inline(START))
+        return ends(windows), [o.window.captured_at for o in windows], len(emit.batches)
+
+    first = play()
+    assert first == play()
+    assert first[0] == FIVE
+    assert (first[1][0] - START).total_seconds() == pytest.approx(0.9)
+    assert first[2] == 50
+
+
+def test_a_recording_inline_that_is_missing_is_an_error() -> None:
+    unit = CameraUnit(settings("nowhere.mp4"), RecordingEmit(), FakeClock(), lambda _: FakeObserver())
+    with pytest.raises(SourceError, match="no such file"):
+        list(unit.run_inline(START))
+
+
+def test_a_recording_in_threads_loses_nothing_behind_a_slow_observer(clip: Path, release: threading.Event) -> None:
+    emit, observer = RecordingEmit(), Gated(release)
+    unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: observer)
+    unit.start()
+    assert observer.inside.wait(5)
+    assert unit.join(0.05) is False
+    assert "ended" not in emit.phases
+    release.set()
+    assert unit.join(10)
+    assert ends(emit.windows) == FIVE
+    assert (emit.drops, emit.phases[-1]) == ({}, "ended")
+
+
+def test_of_a_camera_the_newest_window_replaces_the_oldest(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+) -> None:
+    emit, observer = RecordingEmit(), Gated(release)
+    half = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
+    opener = FakeOpener([half])
+    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: observer, opener=opener)
+    unit.start()
+    assert observer.inside.wait(5)
+    assert emit.arrived(lambda e: e.drops.get("busy", 0) >= 3)
+    release.set()
+    assert emit.arrived(lambda e: len(e.windows) == 2)
+    assert emit.windows[0].window.index == 0
+    assert emit.windows[1].window.index == 4
+    assert unit.stop(5)
+
+
+def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+) -> None:
+    class Stuck(RecordingEmit):
+        def dropped(self, camera_id: str, cause: str, count: int) -> None:
+            super().dropped(camera_id, cause, count)  # type: ignore[arg-type]
+            if cause == "corrupt":
+                assert release.wait(20)
+
+    stream, raw = content
+    broken = [RawPacket(b"\0" * 30, p.pts_s, p.dts_s, p.is_keyframe) for p in raw[:1]]
+    many = [RawPacket(p.data, i / 10, i / 10, p.is_keyframe) for i, p in enumerate((raw * 3)[1:150], 1)]
+    emit = Stuck()
+    session = FakeSession(broken + many, stream=stream, then=lambda: release.wait(20))
+    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
+    unit.start()
+    assert emit.arrived(lambda e: len(e.batches) == 150)
+    assert 150 - 64 - 12 <= emit.drops["decoder"] <= 150 - 64
+    release.set()
+    assert unit.stop(5)
+
+
+def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: Path) -> None:
+    class Fails(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            if window.index == 1:
+                raise InferenceError("out of memory")
+            return super().observe(window)
+
+    emit = RecordingEmit()
+    unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: Fails())
+    unit.start()
+    assert unit.join(10)
+    assert ends(emit.windows) == [FIVE[0], *FIVE[2:]]
+    assert emit.drops == {"inference": 1}
+
+
+def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remember("marked-secret")
+
+    class Breaks(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            raise RuntimeError("rtsp://u:marked-secret@gate fell over")
+
+    observers: list[Observer] = [Breaks(), FakeObserver()]
+    emit = RecordingEmit()
+    made = iter(observers)
+    stream, raw = content
+    opener = FakeOpener([FakeSession(raw, stream=stream, then=lambda: release.wait(20)) for _ in range(2)])
+    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: next(made), opener=opener)
+    unit.start()
+    assert emit.arrived(lambda e: bool(e.windows))
+    assert unit.stop(5)
+    assert unit.restarts == 1
+    told = next(state for state in emit.states if "RuntimeError" in state.detail)
+    assert told.phase == "lost"
+    assert emit.windows[0].window.run > 1
+    assert "marked-secret" not in str(emit.states) + "".join(capsys.readouterr())
+
+
+def test_a_recording_that_breaks_the_observer_is_not_played_for_ever(clip: Path) -> None:
+    class Breaks(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            raise RuntimeError("always")
+
+    emit = RecordingEmit()
+    unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: Breaks())
+    unit.start()
+    assert unit.join(10)
+    assert (emit.phases[-1], emit.states[-1].detail) == ("lost", "RuntimeError: always")
+
+
+def test_models_that_are_missing_are_told_at_the_start() -> None:
+    def fail(_: UnitSettings) -> Observer:
+        raise ModelLoadError("nanodet.onnx is missing")
+
+    with pytest.raises(ModelLoadError):
+        CameraUnit(settings(), RecordingEmit(), FakeClock(), fail).start()
+
+
+def test_a_closed_pipeline_ends_the_unit(clip: Path) -> None:
+    emit = RecordingEmit()
+    emit.closed = True
+    unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: FakeObserver())
+    unit.start()
+    assert unit.join(10)
+    assert "lost" not in emit.phases
+
+
+def test_stop_is_late_while_the_observer_hangs_and_names_it(
+    clip: Path, release: threading.Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = Gated(release)
+    unit = CameraUnit(settings(str(clip), realtime=False), RecordingEmit(), FakeClock(), lambda _: observer)
+    unit.start()
+    assert observer.inside.wait(5)
+    assert unit.stop(0.05) is False
+    assert "observe-gate" in "".join(capsys.readouterr())
+    release.set()
+    assert unit.join(5)
+
+
+def test_one_hung_camera_does_not_stall_another(
+    content: tuple[StreamInfo, list[RawPacket]], clip: Path, release: threading.Event
+) -> None:
+    hung, well = RecordingEmit(), RecordingEmit()
+    stuck = FakeSession(content[1][:5], stream=content[0], then=lambda: release.wait(20))
+    one = CameraUnit(settings(), hung, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([stuck]))
+    two = CameraUnit(settings(str(clip), realtime=False), well, FakeClock(), lambda _: FakeObserver())
+    one.start()
+    assert hung.arrived(lambda e: len(e.batches) == 5)
+    two.start()
+    assert two.join(10)
+    assert ends(well.windows) == FIVE
+    assert one.stop(5)
