@@ -60,6 +60,11 @@ class AlertDesk:
         self._turn = threading.Lock()
         self._run_starts: dict[str, tuple[int, float]] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether an incident is open; asked before a window is judged, so it may lag by one."""
+        return any(not incident.suppressed for incident in self._incidents.open.values())
+
     def feed(self, verdict: Verdict, picture: Picture | None = None) -> list[Alert]:
         """What is decided on a verdict; ``picture`` is its window's last frame.
 

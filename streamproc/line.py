@@ -1,0 +1,148 @@
+"""One camera's straight line from observed window to verdict, and on to its incidents.
+
+`run` and `replay` walk the same line: the first from worker threads, the second inline. One thread at a time uses a
+line (``runtime.channels.Lanes`` sees to it), so it holds no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, Protocol
+
+import structlog
+
+from streamproc.errors import ModelError, SinkError
+from streamproc.observability.metrics import Metrics
+from streamproc.runtime.clock import Clock
+from streamproc.secrets import redact
+from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict
+
+log = structlog.get_logger(__name__)
+
+_Stage = Literal["decode", "queue", "perception", "deduction"]
+
+LOST_IN_A_ROW = 5
+"""So many windows lost one after the other are said as an error, not a warning."""
+
+
+class Captioner(Protocol):
+    """Puts a window into words."""
+
+    def caption(self, observed: ObservedWindow) -> Caption:
+        """Raises InferenceError or ReplyError where the model fails on the window."""
+        ...
+
+
+class RulesInForce(Protocol):
+    """The camera's rules, reloaded when their file changes."""
+
+    def match(self, caption: Caption, observed: ObservedWindow) -> tuple[RuleSet, Sequence[Match]]:
+        """The rule set in force and the rules in it that the caption meets."""
+        ...
+
+
+class Deducer(Protocol):
+    """Decides about windows in order; remembers the camera's past scores."""
+
+    def decide(
+        self, observed: ObservedWindow, caption: Caption, matches: Sequence[Match], rules: RuleSet
+    ) -> Verdict: ...
+
+
+class Gate(Protocol):
+    """Whether a window is worth a model's time."""
+
+    def worth(self, observed: ObservedWindow, busy: bool = False) -> bool: ...
+
+
+class Desk(Protocol):
+    """Takes verdicts to incidents, evidence and the outbox; ``alerts.desk.AlertDesk`` is one."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an incident is open."""
+        ...
+
+    def feed(self, verdict: Verdict, picture: Picture | None = None) -> object:
+        """Returns once everything that follows from the verdict is decided; raises SinkError if nothing is."""
+        ...
+
+
+class CameraLine:
+    """What happens to a camera's observed windows, one after the other."""
+
+    def __init__(
+        self,
+        camera_id: str,
+        gate: Gate,
+        captioner: Captioner,
+        rules: RulesInForce,
+        deducer: Deducer,
+        desk: Desk,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        take_dropped: Callable[[], int] = lambda: 0,
+        live: bool = True,
+    ) -> None:
+        """``take_dropped`` tells how many windows were dropped since it was last asked. Latencies are measured only
+        of a ``live`` camera: a replay gives the same alerts each time."""
+        self._camera_id = camera_id
+        self._gate = gate
+        self._captioner = captioner
+        self._rules = rules
+        self._deducer = deducer
+        self._desk = desk
+        self._metrics = metrics
+        self._clock = clock
+        self._take_dropped = take_dropped
+        self._live = live
+        self._lost_in_a_row = 0
+
+    def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
+        """Walk the line with one window; None where the gate or a failing model kept it from a verdict.
+
+        ``decode_ms`` is how long the window took from receipt to being observed.
+        """
+        if not self._gate.worth(observed, busy=self._desk.busy):
+            self._metrics.skipped(self._camera_id, "still")
+            return None
+        age_ms = (self._clock.now() - observed.window.captured_at).total_seconds() * 1e3
+        began = self._clock.monotonic()
+        try:
+            caption = self._captioner.caption(observed)
+        except ModelError as error:
+            self._lose(error)
+            return None
+        self._lost_in_a_row = 0
+        captioned = self._clock.monotonic()
+        rules, matches = self._rules.match(caption, observed)
+        verdict = self._deducer.decide(observed, caption, matches, rules)
+        decided = self._clock.monotonic()
+        if self._live:
+            latency_ms: dict[_Stage, float] = {
+                "decode": decode_ms,
+                "queue": max(0.0, age_ms - decode_ms),
+                "perception": (captioned - began) * 1e3,
+                "deduction": (decided - captioned) * 1e3,
+            }
+            self._measure(latency_ms)
+            verdict = replace(verdict, latency_ms=dict(latency_ms), dropped_windows=self._take_dropped())
+        self._metrics.verdict(self._camera_id, verdict.judgement)
+        try:
+            self._desk.feed(verdict, observed.window.last.picture)
+        except SinkError as error:
+            # The next window is judged as if this one had not been, so what goes on is told once the disk is back.
+            log.error("alert_not_decided", camera=self._camera_id, error=redact(str(error)))
+        return verdict
+
+    def _measure(self, latency_ms: Mapping[_Stage, float]) -> None:
+        for stage, value_ms in latency_ms.items():
+            self._metrics.latency(stage, value_ms / 1e3)
+
+    def _lose(self, error: ModelError) -> None:
+        self._lost_in_a_row += 1
+        self._metrics.lost(self._camera_id, "perception")
+        tell = log.error if self._lost_in_a_row >= LOST_IN_A_ROW else log.warning
+        tell("window_lost", camera=self._camera_id, in_a_row=self._lost_in_a_row, error=redact(str(error)))
