@@ -65,6 +65,7 @@ class PyavDecoder:
         encoded.time_base = Fraction(1, _TICKS)
         encoded.pts = round(packet.pts_s * _TICKS)
         encoded.dts = round(packet.dts_s * _TICKS)
+        encoded.is_keyframe = packet.is_keyframe  # Without it FFmpeg's PNG decoder adds each picture to the one before.
         self._packet = packet
         self._received[encoded.pts] = packet.received_at
         while len(self._received) > _HELD:
