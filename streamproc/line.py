@@ -128,7 +128,11 @@ class CameraLine:
                 "deduction": (decided - captioned) * 1e3,
             }
             self._measure(latency_ms)
-            verdict = replace(verdict, latency_ms=dict(latency_ms), dropped_windows=self._take_dropped())
+            verdict = replace(
+                verdict,
+                latency_ms={str(stage): value for stage, value in latency_ms.items()},
+                dropped_windows=self._take_dropped(),
+            )
         self._metrics.verdict(self._camera_id, verdict.judgement)
         try:
             self._desk.feed(verdict, observed.window.last.picture)

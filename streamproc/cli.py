@@ -1,0 +1,66 @@
+"""The command ``streamproc``.
+
+Exit codes: 0 done, 2 the operator's mistake (a file, an address, a flag), 1 any other failure, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from streamproc import __version__
+from streamproc.commands import assets, learning, setup, watching
+from streamproc.commands.output import FAILURE, MISTAKE, note
+from streamproc.errors import ConfigError, StreamprocError
+
+app = typer.Typer(
+    name="streamproc",
+    help="Learns what is normal on each camera, then watches: RTSP in, explained alerts on a Kafka topic out.\n\n"
+    "Start with `streamproc demo`, or with your own camera: `init`, `probe`, `induce`, `check`, `run`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streamproc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for module in (setup, learning, watching, assets):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; failures become one clear message and an exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        note(str(error))
+        sys.exit(MISTAKE)
+    except StreamprocError as error:
+        note(f"error: {error}")
+        sys.exit(FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(FAILURE)
+
+
+if __name__ == "__main__":
+    main()

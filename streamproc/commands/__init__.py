@@ -1,0 +1,1 @@
+"""The subcommands of ``streamproc``, one module a part of an operator's work."""

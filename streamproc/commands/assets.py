@@ -1,0 +1,54 @@
+"""`models`, `schema`, `demo`: what comes with streamproc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamproc.commands.output import JsonFlag, emit_json, say
+
+models_app = typer.Typer(no_args_is_help=True, help="The embedded models: pinned, hash-checked, cached.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    models_app.command("list")(list_models)
+    models_app.command("pull")(pull)
+    app.add_typer(models_app, name="models")
+    app.command("demo")(demo)
+
+
+def list_models(json: JsonFlag = False) -> None:
+    """What there is, what it is for, and whether it is cached."""
+    from streamproc.models.store import ModelStore
+
+    rows = ModelStore().list()
+    if json:
+        emit_json(rows)
+        return
+    for row in rows:
+        say(f"{row.name:12} {row.role:22} {row.size_bytes / 1e6:7.1f} MB  {'cached' if row.cached else 'not cached'}")
+
+
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Names from `models list`; all if left out.")] = None,
+) -> None:
+    """Fetch models now, so that a later start needs no network."""
+    from streamproc.models.store import ModelStore
+
+    store = ModelStore()
+    for name in names or [row.name for row in store.list()]:
+        say(f"{name}: {store.ensure(name)}")
+
+
+def demo(
+    workdir: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path("var/demo"),
+    video: Annotated[Path | None, typer.Option(help="Another video of an ordinary scene.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="End by itself after so many minutes.", min=0.1)] = None,
+) -> None:
+    """Two looping cameras of real footage, a development broker, the pipeline, and an independent consumer."""
+    from streamproc.demo.run import run_demo
+
+    raise typer.Exit(run_demo(workdir, video, minutes))

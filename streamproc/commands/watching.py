@@ -1,0 +1,101 @@
+"""`run`, `replay`, `alerts tail`: watching, live or again, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamproc.commands.output import FAILURE, JsonFlag, SiteArgument, emit_json, note, say
+from streamproc.errors import ConfigError
+
+alerts_app = typer.Typer(no_args_is_help=True, help="Look at alerts.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    app.command("run")(run)
+    app.command("replay")(replay)
+    alerts_app.command("tail")(tail)
+    app.add_typer(alerts_app, name="alerts")
+
+
+def run(site: SiteArgument) -> None:
+    """Watch the site's cameras until SIGTERM or Ctrl-C; alerts go where the site file says."""
+    from streamproc.pipeline import run_site
+
+    raise typer.Exit(run_site(site))
+
+
+def replay(
+    site: SiteArgument,
+    camera: Annotated[str, typer.Option(help="The camera's id in the site file; its rules and zones are used.")],
+    video: Annotated[Path, typer.Option(help="A recording.")],
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When its first frame was captured, e.g. 2026-11-21T08:00:00Z."),
+    ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="A folder for pictures and clips; none are made if left out.")
+    ] = None,
+) -> None:
+    """Run a recording through a camera's pipeline as fast as it goes: alerts as JSON lines on standard output.
+
+    The same recording, start and rules give the same alerts with the same ids.
+    """
+    from streamproc.replay import replay as play
+
+    summary = play(site, camera, video, _time(start), evidence, lambda alert: emit_json(alert, indent=None))
+    note(summary)
+
+
+def _time(text: str | None) -> datetime:
+    if text is None:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--start: {text!r} is not a time; write e.g. 2026-11-21T08:00:00Z") from None
+    if value.tzinfo is None:
+        raise ConfigError(f"--start: {text!r} has no time zone; add Z for UTC or an offset such as +01:00")
+    return value.astimezone(UTC)
+
+
+def tail(
+    site: Annotated[Path | None, typer.Argument(metavar="[SITE]", help="A site file with a Kafka sink.")] = None,
+    bootstrap: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A broker, without a site file.")] = None,
+    topic: Annotated[str, typer.Option(help="The topic, without a site file.")] = "streamproc.alerts",
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start at the oldest alert.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for more; otherwise stop at the newest.")] = True,
+    json: JsonFlag = False,
+) -> None:
+    """Print alerts as they arrive on the topic."""
+    from streamproc.alerts.tail import tail as read
+    from streamproc.alerts.text import describe
+
+    for alert in read(_kafka(site, bootstrap, topic), from_beginning=from_beginning, follow=follow):
+        if json:
+            emit_json(alert, indent=None)
+        else:
+            say(describe(alert))
+            say()
+
+
+def _kafka(site: Path | None, bootstrap: str | None, topic: str):  # type: ignore[no-untyped-def]
+    from streamproc.config import KafkaSinkSettings
+    from streamproc.site import load_site
+
+    if (site is None) == (bootstrap is None):
+        raise ConfigError("alerts tail takes either a site file or --bootstrap HOST:PORT")
+    if bootstrap is not None:
+        return KafkaSinkSettings(kind="kafka", bootstrap_servers=tuple(bootstrap.split(",")), alerts_topic=topic)
+    assert site is not None  # noqa: S101 - told apart above
+    for sink in load_site(site).settings.alerts.sinks:
+        if isinstance(sink, KafkaSinkSettings):
+            return sink
+    raise ConfigError(f"{site}: alerts.sinks holds no kafka sink; alerts are in the files of its jsonl sinks")
+
+
+__all__ = ["FAILURE", "register"]
