@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from streamproc.secrets import check_address, check_placeholders
 
@@ -364,8 +365,10 @@ class SiteSettings(Settings):
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> SiteSettings:
-        ids = [camera.id for camera in self.cameras]
-        twice = sorted({i for i in ids if ids.count(i) > 1})
-        if twice:
-            raise ValueError(f"camera ids must be unique; used twice: {', '.join(twice)}")
+        first: set[str] = set()
+        for index, camera in enumerate(self.cameras):
+            if camera.id in first:
+                message = f"the camera id {camera.id} is used twice; ids must be unique"
+                raise PydanticCustomError("ids_are_unique", message, {"at": ("cameras", index, "id")})
+            first.add(camera.id)
         return self

@@ -1,0 +1,223 @@
+"""The rule set as it stands in YAML, and what it is to the rest of the program."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from streamproc.config import Day, Hours, Settings, Slug
+from streamproc.types import About, Rule, RuleSet, Says, Severity, Support, When
+from streamproc.yamlfile import check_model, read_bytes
+from streamproc.yamltree import Node
+
+
+def _one_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ValueError("must be one line")
+    return text
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sentence = Annotated[str, StringConstraints(min_length=3, max_length=400), AfterValidator(_one_line)]
+Keyword = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_one_line)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class WhenModel(Settings):
+    """Where and when a rule holds; what is left out does not limit it."""
+
+    zones: tuple[Slug, ...] = ()
+    """Zones of the camera, by name."""
+    hours: Hours | None = None
+    """HH:MM-HH:MM in the camera's time zone; may pass midnight. Put it in quotes."""
+    days: tuple[Day, ...] = ()
+    """Days of the week; the hours after midnight belong to the day on which they began."""
+
+
+class SupportModel(Settings):
+    """How many batches of the normal footage speak for the rule."""
+
+    k: Count
+    """Batches that speak for it: met in them (a normal rule), not met in them (an anomaly rule)."""
+    n: Annotated[int, Field(ge=1)]
+    """Batches looked at."""
+
+    @model_validator(mode="after")
+    def _k_of_n(self) -> SupportModel:
+        if self.k > self.n:
+            raise PydanticCustomError("k_of_n", "k is more than n", {"at": ("k",)})
+        return self
+
+
+class RuleModel(Settings):
+    """One rule: what is said in one sentence, and the words to know it by."""
+
+    id: Slug
+    """Short id, unique in the file; alerts cite it: lower-case letters, digits, - and _."""
+    about: About
+    """What it is about: human (what people do) or environment (all else)."""
+    says: Says
+    """normal or anomaly."""
+    text: Sentence
+    """The rule in one sentence; what is seen is compared with its meaning."""
+    keywords: tuple[Keyword, ...] = ()
+    """Words that meet the rule in any inflection (run: runs, running, ran); never where they are negated."""
+    severity: Severity = "warning"
+    """Of alerts that cite it: critical, error, warning or info."""
+    support: SupportModel | None = None
+    """Counted by induction; a person who writes a rule leaves it out."""
+    when: WhenModel | None = None
+    """Where and when it holds; always and everywhere if left out."""
+    enabled: bool = True
+    """false keeps the rule in the file and out of use."""
+
+    def noun(self) -> Rule:
+        """The rule as the other stages know it."""
+        return Rule(
+            id=self.id,
+            about=self.about,
+            says=self.says,
+            text=self.text,
+            keywords=self.keywords,
+            severity=self.severity,
+            support=None if self.support is None else Support(self.support.k, self.support.n),
+            when=None if self.when is None else When(self.when.zones, self.when.hours, self.when.days),
+            enabled=self.enabled,
+        )
+
+
+class ClipModel(Settings):
+    """A clip of normal footage that was learned from."""
+
+    name: str
+    """File name."""
+    sha256: Sha256
+    """Of the file."""
+    seconds: Annotated[float, Field(gt=0)]
+    """How much of it was looked at."""
+
+
+class ModelModel(Settings):
+    """A model that had a part in the induction."""
+
+    role: str
+    """detector, perception, embedding, …"""
+    name: str
+    """Its name."""
+    revision: str
+    """Its version."""
+
+
+class DroppedKeyword(Settings):
+    """A keyword that induction left out, because normal footage meets it."""
+
+    rule: Slug
+    """The rule it would have belonged to."""
+    keyword: Keyword
+    """The word."""
+    captions: Annotated[int, Field(ge=1)]
+    """Normal captions that hold it."""
+
+
+class InducedRule(Settings):
+    """What the last induction wrote, so that the next one knows people's edits from its own words."""
+
+    id: Slug
+    """The rule."""
+    sha256: Sha256
+    """Of its fields as induced, without support and enabled."""
+
+
+class ProvenanceModel(Settings):
+    """Where the rules come from; written by induction, not meant to be edited."""
+
+    how: str
+    """The way of induction."""
+    created_at: datetime
+    """When, UTC."""
+    clips: tuple[ClipModel, ...] = ()
+    """The normal footage."""
+    captions: Count = 0
+    """Captions that were counted."""
+    models: tuple[ModelModel, ...] = ()
+    """Models that had a part."""
+    calibration: str | None = None
+    """File beside this one with the camera's calibration."""
+    calibration_sha256: Sha256 | None = None
+    """Of that file."""
+    hours_observed: Annotated[float, Field(ge=0)] = 0.0
+    """Hours of normal footage."""
+    false_alarms_per_hour_max: Annotated[float, Field(ge=0)] | None = None
+    """95 % upper bound of the rate of false alarms that this much footage without one supports."""
+    dropped_keywords: tuple[DroppedKeyword, ...] = ()
+    """Keywords that normal footage meets."""
+    retired: tuple[Slug, ...] = ()
+    """Rules that an earlier induction wrote and the last one did not; they are switched off, not deleted."""
+    removed: tuple[Slug, ...] = ()
+    """Induced rules that people deleted; they are not written again. Take one out to have it back."""
+    induced: tuple[InducedRule, ...] = ()
+    """What the last induction wrote."""
+
+
+class RuleSetModel(Settings):
+    """What is normal on one camera, and what is not."""
+
+    schema_version: Literal[1]
+    """Version of this file's form."""
+    id: Slug | None = None
+    """Name of the rule set; site and camera if left out."""
+    site: Slug
+    """Site, by its id."""
+    camera: Slug
+    """Camera, by its id."""
+    version: Annotated[int, Field(ge=1)]
+    """Counts up with each induction; count it up with an edit to tell alerts apart (their hash does in any case)."""
+    provenance: ProvenanceModel | None = None
+    """Where the rules come from."""
+    rules: tuple[RuleModel, ...]
+    """The rules."""
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> RuleSetModel:
+        first: dict[str, int] = {}
+        for index, rule in enumerate(self.rules):
+            if rule.id in first:
+                message = f"the id {rule.id} is used twice"
+                raise PydanticCustomError("ids_are_unique", message, {"at": ("rules", index, "id")})
+            first[rule.id] = index
+        return self
+
+    def noun(self, sha256: str) -> RuleSet:
+        """The rule set as the other stages know it; ``sha256`` is that of the file's bytes."""
+        return RuleSet(
+            id=self.id or f"{self.site}-{self.camera}",
+            site=self.site,
+            camera=self.camera,
+            version=self.version,
+            sha256=sha256,
+            rules=tuple(rule.noun() for rule in self.rules),
+        )
+
+
+def load_rules(path: Path) -> RuleSet:
+    """The rule set in the file at ``path``.
+
+    Raises:
+        ConfigError: with all faults of the file.
+    """
+    return parse_rules(read_bytes(path), str(path))[0]
+
+
+def parse_rules(data: bytes, name: str) -> tuple[RuleSet, RuleSetModel, Node]:
+    """The rule set in a file's bytes, with its model and the tree of places; ``name`` stands in the faults.
+
+    Raises:
+        ConfigError: with all faults of the file.
+    """
+    model, root = check_model(data, RuleSetModel, name)
+    return model.noun(hashlib.sha256(data).hexdigest()), model, root
