@@ -184,5 +184,5 @@ def write_pictures(folder: Path, suffix: str = ".png", count: int = 4) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        cv2.imwrite(str(folder / f"{index:03d}{suffix}"), np.full((48, 64, 3), 40 * index, np.uint8))
+        cv2.imwrite(str(folder / f"{index:03d}{suffix}"), np.full((48, 64, 3), 40 * index % 240, np.uint8))
     return folder

@@ -39,9 +39,10 @@ class FolderSession:
 
     def _size_px(self, path: Path) -> tuple[int, int]:
         with translated(self._camera_id, str(path), 60.0), av.open(str(path)) as container:
-            if not container.streams.video:
+            video = container.streams.video[0] if container.streams.video else None
+            if video is None or not (video.width and video.height):
                 raise SourceError(self._camera_id, f"{path}: not a picture that FFmpeg can read")
-            return container.streams.video[0].width, container.streams.video[0].height
+            return video.width, video.height
 
     def __iter__(self) -> Iterator[RawPacket]:
         for index, path in enumerate(self._files):

@@ -1,0 +1,162 @@
+"""What an operator is told when a camera does not give what it should: FFmpeg against a scripted RTSP server."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from streamproc.config import CameraSettings
+from streamproc.errors import ConfigError, SourceError, SourceRefused, SourceTimeout
+from streamproc.sources.session import open_session
+
+pytestmark = pytest.mark.integration
+
+MARKED = "marked-p@ss/word"
+
+
+class ScriptedServer:
+    """Answers each RTSP request with what ``answer`` makes of its method; None leaves it unanswered."""
+
+    def __init__(self, answer: Callable[[str], str | None]) -> None:
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.requests: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        received = ""
+        try:
+            while data := connection.recv(4096):
+                received += data.decode()
+                while "\r\n\r\n" in received:
+                    request, _, received = received.partition("\r\n\r\n")
+                    self.requests.append(request)
+                    answer = self._answer(request.split(" ", 1)[0])
+                    number = re.search(r"CSeq: (\d+)", request)
+                    if answer is not None and number:
+                        status, _, rest = answer.partition("\n")
+                        lines = f"RTSP/1.0 {status}\r\nCSeq: {number[1]}\r\n{rest}"
+                        connection.sendall(f"{lines}\r\n\r\n".replace("\n\n", "\n").encode())
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Let go of all."""
+        for one in (self._listener, *self._connections):
+            one.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[str], str | None]], ScriptedServer]]:
+    servers: list[ScriptedServer] = []
+
+    def start(answer: Callable[[str], str | None]) -> ScriptedServer:
+        servers.append(ScriptedServer(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+Serve = Callable[[Callable[[str], str | None]], ScriptedServer]
+
+
+def failing(address: str, timeout_s: float = 1.0, transport: str = "tcp") -> SourceError:
+    camera = CameraSettings.model_validate(
+        {"id": "gate", "main": address, "timeout_s": timeout_s, "transport": transport}
+    )
+    with pytest.raises(SourceError) as caught:
+        open_session(address, camera)
+    return caught.value
+
+
+def by_method(describe: str) -> Callable[[str], str | None]:
+    return lambda method: describe if method == "DESCRIBE" else "200 OK\nPublic: DESCRIBE, SETUP, PLAY"
+
+
+@pytest.mark.parametrize("status", ['401 Unauthorized\nWWW-Authenticate: Basic realm="x"', "403 Forbidden"])
+def test_refused_credentials(serve: Serve, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    monkeypatch.setenv("GATE_PASSWORD", MARKED)
+    server = serve(by_method(status))
+    error = failing(f"rtsp://admin:${{GATE_PASSWORD}}@{server.address}/1")
+    assert isinstance(error, SourceRefused)
+    assert "refuses the credentials" in error.reason
+    assert server.address in error.reason
+    assert error.__cause__ is None
+    for form in (MARKED, "marked-p%40ss", "word@", "marked"):
+        assert form not in str(error)
+
+
+def test_the_password_reaches_the_camera(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE_PASSWORD", MARKED)
+    server = serve(by_method('401 Unauthorized\nWWW-Authenticate: Basic realm="x"'))
+    failing(f"rtsp://admin:${{GATE_PASSWORD}}@{server.address}/1")
+    import base64
+
+    expected = base64.b64encode(f"admin:{MARKED}".encode()).decode()
+    assert any(f"Authorization: Basic {expected}" in request for request in server.requests)
+
+
+def test_a_wrong_path(serve: Serve) -> None:
+    server = serve(by_method("404 Not Found"))
+    error = failing(f"rtsp://{server.address}/nowhere")
+    assert type(error) is SourceError
+    assert "no stream at that path (404)" in error.reason
+
+
+def test_nothing_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert "connection refused" in failing(f"rtsp://127.0.0.1:{port}/1").reason
+
+
+@pytest.mark.parametrize("silent", ["OPTIONS", "DESCRIBE"])
+def test_a_camera_that_does_not_answer_is_given_up_in_time(serve: Serve, silent: str) -> None:
+    server = serve(lambda method: None if method == silent else "200 OK\nPublic: DESCRIBE")
+    began = time.monotonic()
+    error = failing(f"rtsp://{server.address}/1", timeout_s=0.5)
+    assert isinstance(error, SourceTimeout)
+    assert time.monotonic() - began < 3 * 0.5 + 2
+
+
+def test_an_answer_that_describes_no_video(serve: Serve) -> None:
+    sound = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n"
+    server = serve(
+        by_method(f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(sound) - 4}\r\n\r\n{sound}")
+    )
+    error = failing(f"rtsp://{server.address}/1")
+    assert type(error) is SourceError or isinstance(error, SourceTimeout)
+
+
+@pytest.mark.parametrize("noise", ["nonsense", "HTTP/1.1 200 OK"])
+def test_something_that_speaks_no_rtsp(serve: Serve, noise: str) -> None:
+    server = serve(lambda _: noise)
+    assert isinstance(failing(f"rtsp://{server.address}/1", timeout_s=0.5), SourceError)
+
+
+def test_a_credential_that_is_not_set_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GATE_PASSWORD", raising=False)
+    address = "rtsp://admin:${GATE_PASSWORD}@127.0.0.1:1/1"
+    with pytest.raises(ConfigError, match="GATE_PASSWORD"):
+        open_session(address, CameraSettings(id="gate", main=address))
