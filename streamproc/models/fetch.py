@@ -7,6 +7,7 @@ import http.client
 import shutil
 import subprocess
 import tarfile
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Sequence
@@ -76,6 +77,8 @@ def download(url: str, target: Path, grown: Grown, attempts: int = 3) -> None:
     try:
         policy(_download_once, url, target, grown)
     except _BROKEN as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise ModelLoadError(f"{target.name}: {url}: {error}") from error
 
 

@@ -78,8 +78,8 @@ class SentenceEmbedder:
         }
         try:
             (hidden,) = self._session.run(None, feed)
+            first: _Floats = hidden[0, 0].astype(np.float32)  # the model is trained on its first token's state
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             raise InferenceError(f"{self.name}: {error}") from error
-        first: _Floats = hidden[0, 0].astype(np.float32)  # the model is trained on its first token's state
         normalised: _Floats = first / max(float(np.linalg.norm(first)), 1e-12)
         return normalised

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from streamproc.models.hashes import sha256_of
 
@@ -23,8 +23,12 @@ class FileStamp(TypedDict):
 def read(folder: Path) -> dict[str, FileStamp]:
     """The folder's files by name; empty if there is no stamp, or none that can be read."""
     try:
-        return cast("dict[str, FileStamp]", json.loads((folder / _NAME).read_bytes())["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        files = json.loads((folder / _NAME).read_bytes())["files"]
+        return {
+            name: FileStamp(sha256=str(s["sha256"]), size_bytes=int(s["size_bytes"]), mtime_ns=int(s["mtime_ns"]))
+            for name, s in files.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
@@ -64,6 +68,6 @@ def _stamp(path: Path) -> FileStamp:
 def _looks_like(path: Path, stamp: FileStamp) -> bool:
     try:
         stat = path.stat()
-        return (stat.st_size, stat.st_mtime_ns) == (stamp["size_bytes"], stamp["mtime_ns"])
-    except (OSError, KeyError, TypeError):
+    except OSError:
         return False
+    return (stat.st_size, stat.st_mtime_ns) == (stamp["size_bytes"], stamp["mtime_ns"])
