@@ -33,9 +33,9 @@ from streamproc.sources.session import Session, analysed_address, open_session
 from streamproc.sources.timeline import Timeline
 from streamproc.types import CameraState, ObservedWindow, Packet, PacketBatch
 from streamproc.viewing import Viewing
-from streamproc.watch import DropCause, Emit, Observer, Watch, observe_all
+from streamproc.watch import Emit, Observer, Watch, observe_all
 
-__all__ = ["CameraUnit", "DropCause", "Emit", "Observer", "UnitSettings"]
+__all__ = ["CameraUnit", "Emit", "Observer", "UnitSettings"]
 
 log = structlog.get_logger(__name__)
 
@@ -98,10 +98,14 @@ class CameraUnit:
         self._thread = threading.Thread(target=self._run, args=(observer,), name=f"unit-{self.camera_id}", daemon=True)
         self._thread.start()
 
-    def stop(self, timeout_s: float) -> bool:
-        """End within ``timeout_s``; False, with the threads named in the log, if it did not."""
+    def ask_to_stop(self) -> None:
+        """Begin to end; returns at once. ``stop`` waits for it."""
         self._stop.set()
         self._over.set()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End within ``timeout_s``; False, with the threads named in the log, if it did not."""
+        self.ask_to_stop()
         if self.join(timeout_s):
             return True
         watch = self._watch

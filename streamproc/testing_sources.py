@@ -13,8 +13,7 @@ import numpy as np
 
 from streamproc.errors import ChannelClosed, SourceError
 from streamproc.sources.session import RawPacket, Session
-from streamproc.types import CameraState, Frame, ObservedWindow, Packet, PacketBatch, StreamInfo, Window
-from streamproc.watch import DropCause
+from streamproc.types import CameraState, DropCause, Frame, ObservedWindow, Packet, PacketBatch, StreamInfo, Window
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -134,7 +133,7 @@ class RecordingEmit:
             self.windows.append(observed)
             self._changed.notify_all()
 
-    def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:  # noqa: ARG002 - one camera a recorder
+    def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
         """Add to the cause's count."""
         with self._changed:
             self.drops[cause] = self.drops.get(cause, 0) + count

@@ -381,3 +381,9 @@ class CameraState:
     """UTC."""
     detail: str = ""
     """The reason in words, without credentials."""
+
+
+DropCause = Literal["busy", "inference", "decoder", "corrupt", "stopping"]
+"""What was lost and why. Windows: ``busy``, a newer one took its place; ``inference``, a model failed on it. Packets:
+``decoder``, decoding fell behind; ``corrupt``, they or one they build on were damaged. ``stopping``: either, because
+the camera was told to stop."""

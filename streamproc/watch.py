@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -13,15 +13,10 @@ from streamproc.errors import ChannelClosed, InferenceError
 from streamproc.runtime.channels import Channel, Freshest
 from streamproc.secrets import redact
 from streamproc.sources.runs import CameraSource
-from streamproc.types import CameraState, ObservedWindow, PacketBatch, Window
+from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Window
 from streamproc.viewing import Viewing
 
 log = structlog.get_logger(__name__)
-
-DropCause = Literal["busy", "inference", "decoder", "corrupt", "stopping"]
-"""What was lost and why. Windows: ``busy``, a newer one took its place; ``inference``, a model failed on it. Packets:
-``decoder``, decoding fell behind; ``corrupt``, they or one they build on were damaged. ``stopping``: either, because
-the unit was told to stop."""
 
 _Item = TypeVar("_Item", PacketBatch, Window)
 _PACKETS = 64

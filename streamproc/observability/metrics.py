@@ -13,11 +13,8 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
 
 from streamproc import __version__
-from streamproc.types import CameraPhase, Judgement
+from streamproc.types import CameraPhase, DropCause, Judgement
 
-DropCause = Literal["overtaken", "undecodable", "run_ended", "stopping"]
-"""Why a window was lost before a model saw it: a newer one took its place, its pictures could not be decoded, its run
-ended before it was whole, the process was told to stop."""
 SkipCause = Literal["still", "schedule"]
 """Why a window was not worth a model's time: nothing moved, the camera is not watched at this hour."""
 Stage = Literal["decode", "queue", "perception", "deduction", "publish", "capture_to_topic"]
@@ -46,6 +43,7 @@ class Metrics:
         self._last_packet = gauge("last_packet_timestamp_seconds", "Wall-clock time of the last packet.", "camera")
         self._windows = counter("windows", "Windows observed: tracked and measured.", "camera")
         self._dropped = counter("windows_dropped", "Windows lost before a model saw them.", "camera", "cause")
+        self._packets_dropped = counter("packets_dropped", "Packets that were never decoded.", "camera", "cause")
         self._skipped = counter("windows_skipped", "Windows not worth a model's time.", "camera", "cause")
         self._lost = counter("windows_lost", "Windows lost because a model or its server failed.", "camera", "role")
         self._latency = Histogram(
@@ -91,7 +89,7 @@ class Metrics:
             for metric in by_camera:
                 metric.labels(camera)
             for cause in get_args(DropCause):
-                self._dropped.labels(camera, cause)
+                self._lost_as(cause).labels(camera, cause)
             for cause in get_args(SkipCause):
                 self._skipped.labels(camera, cause)
             for judgement in get_args(Judgement):
@@ -132,7 +130,10 @@ class Metrics:
 
     def dropped(self, camera_id: str, cause: DropCause, count: int = 1) -> None:
         """Windows were lost before a model saw them."""
-        self._dropped.labels(self._camera(camera_id), cause).inc(count)
+        self._lost_as(cause).labels(self._camera(camera_id), cause).inc(count)
+
+    def _lost_as(self, cause: DropCause) -> Counter:
+        return self._packets_dropped if cause in ("decoder", "corrupt") else self._dropped
 
     def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
         """A window was not worth a model's time."""

@@ -7,7 +7,8 @@ from typing import get_args
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamproc.observability.metrics import DropCause, Metrics
+from streamproc.observability.metrics import Metrics
+from streamproc.types import DropCause
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -29,21 +30,22 @@ def test_every_series_of_a_configured_camera_starts_at_zero() -> None:
     for camera in ("gate", "yard"):
         assert value(metrics, "packets_total", camera=camera) == 0
         for cause in get_args(DropCause):
-            assert value(metrics, "windows_dropped_total", camera=camera, cause=cause) == 0
+            what = "packets" if cause in ("decoder", "corrupt") else "windows"
+            assert value(metrics, f"{what}_dropped_total", camera=camera, cause=cause) == 0
         assert value(metrics, "camera_phase", camera=camera, streamproc_camera_phase="connecting") == 1
 
 
 def test_counts_go_to_their_camera_and_cause() -> None:
     metrics = Metrics(["gate", "yard"])
     metrics.packet("gate", 1200, 1.5e9)
-    metrics.dropped("gate", "overtaken", 3)
+    metrics.dropped("gate", "busy", 3)
     metrics.skipped("yard")
     metrics.lost("gate", "perception")
     metrics.verdict("gate", "anomaly")
     assert value(metrics, "packet_bytes_total", camera="gate") == 1200
     assert value(metrics, "last_packet_timestamp_seconds", camera="gate") == 1.5e9
-    assert value(metrics, "windows_dropped_total", camera="gate", cause="overtaken") == 3
-    assert value(metrics, "windows_dropped_total", camera="yard", cause="overtaken") == 0
+    assert value(metrics, "windows_dropped_total", camera="gate", cause="busy") == 3
+    assert value(metrics, "windows_dropped_total", camera="yard", cause="busy") == 0
     assert value(metrics, "windows_skipped_total", camera="yard", cause="still") == 1
     assert value(metrics, "windows_lost_total", camera="gate", role="perception") == 1
     assert value(metrics, "verdicts_total", camera="gate", judgement="anomaly") == 1

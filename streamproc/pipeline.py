@@ -1,0 +1,245 @@
+"""One site, running: camera units, workers that walk the cameras' lines, and deliveries, joined by channels.
+
+::
+
+    CameraUnit (threads of its own a camera)
+        packets  -> ring                             evidence is cut from it
+        state    -> metrics, health topic, incidents
+        window   -> Lanes (one a camera; a full one has its unit wait)
+    workers      Lanes -> CameraLine: caption, match, decide, incident, evidence, outbox
+    deliveries   outbox -> sink                      one thread a sink
+    caretaker    now and then: silent cameras, retention, gauges
+
+Shutting down goes the same way: cameras first, then what is in the lanes, then the outbox.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from streamproc.alerts.delivery import Delivery
+from streamproc.alerts.desk import AlertDesk
+from streamproc.alerts.evidence import delete_old
+from streamproc.alerts.health import Health, camera_health
+from streamproc.alerts.outbox import Outbox
+from streamproc.camera import CameraUnit
+from streamproc.config import EvidenceSettings
+from streamproc.errors import ChannelClosed, SinkError
+from streamproc.line import CameraLine
+from streamproc.observability.metrics import Metrics
+from streamproc.runtime.channels import Lanes
+from streamproc.runtime.clock import Clock
+from streamproc.secrets import redact
+from streamproc.sources.ring import PacketRing
+from streamproc.types import CameraPhase, CameraState, DropCause, ObservedWindow, PacketBatch
+
+log = structlog.get_logger(__name__)
+
+_WAIT_S = 0.5
+_CARE_S = 1.0
+_RETENTION_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraParts:
+    """What one camera is made of."""
+
+    unit: CameraUnit
+    ring: PacketRing
+    desk: AlertDesk
+    line: CameraLine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """A window on its way to a worker."""
+
+    observed: ObservedWindow
+    decode_ms: float
+    """Milliseconds from receipt of its last frame until it was observed."""
+
+
+class Hub:
+    """Takes what the camera units emit to where it belongs; called from the units' threads."""
+
+    def __init__(self, site_id: str, metrics: Metrics, clock: Clock) -> None:
+        self.lanes: Lanes[Observed] = Lanes()
+        self.phases: dict[str, CameraPhase] = {}
+        """Each camera's condition as last told."""
+        self._site_id, self._metrics, self._clock = site_id, metrics, clock
+        self._rings: dict[str, PacketRing] = {}
+        self._desks: dict[str, AlertDesk] = {}
+        self._deliveries: Sequence[Delivery] = ()
+        self._dropped: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def connect(
+        self, rings: Mapping[str, PacketRing], desks: Mapping[str, AlertDesk], deliveries: Sequence[Delivery]
+    ) -> None:
+        """Say where packets, states and health messages go; before the first unit starts."""
+        self._rings, self._desks, self._deliveries = dict(rings), dict(desks), deliveries
+
+    def packets(self, batch: PacketBatch) -> None:
+        """To the ring."""
+        for packet in batch.packets:
+            self._metrics.packet(packet.camera_id, len(packet.data), packet.received_at.timestamp())
+        self._rings[batch.packets[0].camera_id].append(batch)
+
+    def state(self, state: CameraState) -> None:
+        """To metrics, the log, the health topic and the camera's incidents."""
+        with self._lock:
+            previous = self.phases.get(state.camera_id)
+            self.phases[state.camera_id] = state.phase
+        if state.phase == "connecting" and previous not in (None, "connecting"):
+            self._metrics.reconnect(state.camera_id)
+        self._metrics.camera_phase(state.camera_id, state.phase)
+        tell = log.warning if state.phase in ("lost", "refused", "frozen") else log.info
+        tell("camera_state", camera=state.camera_id, phase=state.phase, run=state.run, detail=redact(state.detail))
+        self.health(camera_health(self._site_id, state, previous))
+        try:
+            self._desks[state.camera_id].camera_changed(state)
+        except SinkError as error:
+            log.error("alert_not_decided", camera=state.camera_id, error=redact(str(error)))
+
+    def health(self, message: Health) -> None:
+        """To every sink, best effort."""
+        for delivery in self._deliveries:
+            delivery.health(message)
+
+    def window(self, observed: ObservedWindow) -> None:
+        """To the camera's lane; waits while its last window is still being decided about."""
+        window = observed.window
+        self._metrics.window(window.camera_id)
+        self._metrics.frames(window.camera_id, sum(len(burst) for burst in window.bursts))
+        decode_ms = (self._clock.now() - window.captured_at).total_seconds() * 1e3
+        while not self.lanes.put(window.camera_id, Observed(observed, decode_ms), _WAIT_S):
+            pass
+
+    def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
+        """To metrics, and to the next verdict's record."""
+        self._metrics.dropped(camera_id, cause, count)
+        if cause not in ("busy", "inference"):
+            return  # packets
+        with self._lock:
+            self._dropped[camera_id] = self._dropped.get(camera_id, 0) + count
+
+    def take_dropped(self, camera_id: str) -> int:
+        """How many of the camera's windows were dropped since this was last asked."""
+        with self._lock:
+            return self._dropped.pop(camera_id, 0)
+
+
+class Site:
+    """A site's threads, from ``start`` to ``stop``."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        cameras: Mapping[str, CameraParts],
+        deliveries: Sequence[Delivery],
+        outbox: Outbox,
+        evidence: EvidenceSettings,
+        clock: Clock,
+        workers: int,
+    ) -> None:
+        self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
+        self._outbox, self._evidence, self._clock = outbox, evidence, clock
+        self._stop = threading.Event()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            for number in range(min(workers, len(cameras)))
+        ]
+        self._caretaker = threading.Thread(target=self._care, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Start deliveries, workers, cameras; returns at once.
+
+        Raises:
+            ModelLoadError: a model cannot be had.
+        """
+        for delivery in self._deliveries:
+            delivery.start()
+        for thread in (*self._workers, self._caretaker):
+            thread.start()
+        for parts in self._cameras.values():
+            parts.unit.start()
+
+    def alive(self) -> list[str]:
+        """Names of the threads that should run and do not."""
+        return [thread.name for thread in (*self._workers, self._caretaker) if not thread.is_alive()]
+
+    def finished(self) -> bool:
+        """Whether every camera was a recording that has ended."""
+        return all(self._hub.phases.get(camera) == "ended" for camera in self._cameras)
+
+    def stop(self, deadline_s: float) -> list[str]:
+        """End everything in order: cameras, windows under way, the outbox. What was late, by name.
+
+        Alerts that could not be delivered stay in the outbox.
+        """
+        ends_s = self._clock.monotonic() + deadline_s
+        late: list[str] = []
+
+        def left_s() -> float:
+            return max(0.1, ends_s - self._clock.monotonic())
+
+        for parts in self._cameras.values():
+            parts.unit.ask_to_stop()
+        late += [f"camera {name}" for name, parts in self._cameras.items() if not parts.unit.stop(left_s() / 2)]
+        self._hub.lanes.close()
+        self._stop.set()
+        for thread in (*self._workers, self._caretaker):
+            thread.join(left_s() / 2)
+            if thread.is_alive():
+                late.append(thread.name)
+        for delivery in self._deliveries:
+            left = delivery.drain(min(3.0, left_s() / 2))
+            if left:
+                log.warning("outbox_kept", sink=delivery.name, pending=left)
+        for delivery in self._deliveries:
+            if not delivery.stop(left_s()):
+                late.append(f"delivery {delivery.name}")
+        if not late:
+            self._outbox.close()
+        return late
+
+    def _work(self) -> None:
+        while True:
+            try:
+                with self._hub.lanes.take(_WAIT_S) as item:
+                    if item is not None:
+                        self._walk(item)
+            except ChannelClosed:
+                return
+
+    def _walk(self, item: Observed) -> None:
+        camera_id = item.observed.window.camera_id
+        try:
+            self._cameras[camera_id].line.watch(item.observed, item.decode_ms)
+        except Exception:
+            # One window's failure is the camera's loss, never the worker's: other cameras need it.
+            log.exception("window_failed", camera=camera_id)
+            self._hub.dropped(camera_id, "inference", 1)
+
+    def _care(self) -> None:
+        swept_s = float("-inf")
+        while not self._clock.wait(self._stop, _CARE_S):
+            try:
+                for parts in self._cameras.values():
+                    parts.desk.tick()
+                if self._clock.monotonic() - swept_s >= _RETENTION_S:
+                    swept_s = self._clock.monotonic()
+                    self._sweep()
+            except Exception:
+                log.exception("caretaker_failed")
+
+    def _sweep(self) -> None:
+        deleted = delete_old(self._evidence, self._clock.now())
+        forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._evidence.retention_days))
+        if deleted or forgotten:
+            log.info("retention", evidence_files=deleted, messages=forgotten)
