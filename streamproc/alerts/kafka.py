@@ -82,15 +82,17 @@ class KafkaSink:
         """
         producer = self._connected()
         outcomes = self._publish(producer, [(self._topic(m), m.key, m.body) for m in messages])
-        refused = {m.id: str(o) for m, o in zip(messages, outcomes, strict=True) if isinstance(o, _FOR_GOOD)}
+        reasons = {m.id: str(o) for m, o in zip(messages, outcomes, strict=True) if isinstance(o, _FOR_GOOD)}
         failure = next((o for o in outcomes if o is not None and not isinstance(o, _FOR_GOOD)), None)
-        if refused:
-            refused = self._bury(producer, [m for m in messages if m.id in refused], refused)
+        refused: dict[str, str] = {}
+        if reasons:
+            refused, unburied = self._bury(producer, [m for m in messages if m.id in reasons], reasons)
+            failure = failure or unburied
+        acknowledged = _in_order(messages, outcomes, refused)
         if failure is not None:
             self._drop_producer()
-        acknowledged = _in_order(messages, outcomes, refused)
-        if failure is not None and not acknowledged and not refused:
-            raise DeliveryError(f"Kafka at {self._where()}: {_in_words(failure)}") from failure
+            if not acknowledged and not refused:
+                raise DeliveryError(f"Kafka at {self._where()}: {_in_words(failure)}") from failure
         return Receipt(acknowledged, refused)
 
     def close(self) -> None:
@@ -182,19 +184,25 @@ class KafkaSink:
             return cast("Exception", error)
         return None
 
-    def _bury(self, producer: Any, messages: Sequence[Outgoing], reasons: Mapping[str, str]) -> dict[str, str]:
-        """Tell of refused messages on the dead-letter topic; those that could be told, or whose letter is refused."""
+    def _bury(
+        self, producer: Any, messages: Sequence[Outgoing], reasons: Mapping[str, str]
+    ) -> tuple[dict[str, str], Exception | None]:
+        """Tell of refused messages on the dead-letter topic; what was told of, and what kept the rest from it."""
         now = self._clock.now()
         letters = [dead_letter(m.id, m.key, self._topic(m), m.body, reasons[m.id], now) for m in messages]
         records = [
             (self._settings.dead_letter_topic, letter.subject, letter.model_dump_json().encode()) for letter in letters
         ]
-        buried = {}
+        buried: dict[str, str] = {}
+        failure: Exception | None = None
         for message, outcome in zip(messages, self._publish(producer, records), strict=True):
-            if outcome is None or isinstance(outcome, _FOR_GOOD):
-                buried[message.id] = redact(reasons[message.id])
-                log.error("message_refused", id=message.id, topic=self._topic(message), reason=buried[message.id])
-        return buried
+            if outcome is not None and not isinstance(outcome, _FOR_GOOD):
+                failure = outcome
+                continue
+            # A dead letter that is refused itself must not hold up the queue: the journal and the log keep the reason.
+            buried[message.id] = redact(reasons[message.id])
+            log.error("message_refused", id=message.id, topic=self._topic(message), reason=buried[message.id])
+        return buried, failure
 
     def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
