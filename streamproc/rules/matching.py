@@ -1,0 +1,127 @@
+"""Which rules a caption meets: by a keyword, or by a sentence that means what the rule says.
+
+Each sentence is looked at by itself, so that a rule for a zone is met only by what happens in that zone. By meaning, a
+sentence meets at most the one rule it is most like: next to the rules it might also resemble, normal ones included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from streamproc.errors import InferenceError
+from streamproc.rules.keywords import compile_keyword, find
+from streamproc.rules.meaning import Embedder, Meanings
+from streamproc.rules.negation import Word, affirmed, words_of
+from streamproc.runtime.timetable import holds
+from streamproc.types import Caption, Match, Rule, RuleSet
+
+log = structlog.get_logger(__name__)
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    words: tuple[Word, ...]
+    place: str
+    """Words that say where, between spaces."""
+
+
+class Matcher:
+    """Holds captions against one rule set."""
+
+    def __init__(self, rules: RuleSet, embedder: Embedder | None, semantic_threshold: float) -> None:
+        """Embed the rules' texts; without an ``embedder`` only keywords are looked for.
+
+        ``semantic_threshold`` is the least likeness, 0..1 as ``meaning`` scales it, at which a sentence meets a rule.
+
+        Raises:
+            InferenceError: the embedding model failed.
+        """
+        self.rules = rules
+        self._active = tuple(rule for rule in rules.rules if rule.enabled)
+        self._keywords = [[compile_keyword(text) for text in rule.keywords] for rule in self._active]
+        self._denying = [affirmed(rule.text) is not None for rule in self._active]
+        self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
+        self._threshold = semantic_threshold
+
+    def match(self, caption: Caption, at: datetime, timezone: str) -> list[Match]:
+        """The rules in force at ``at`` (timezone-aware) that the caption meets, each at most once by keyword and once
+        by meaning; in the rule set's order, keywords first.
+
+        A model that fails costs the matches by meaning of this caption, and is logged.
+        """
+        sentences = _sentences(caption)
+        in_force = [_in_force(rule, at, timezone) for rule in self._active]
+        found: dict[tuple[int, str], Match] = {}
+        for sentence in sentences:
+            for index, rule in enumerate(self._active):
+                if in_force[index] and _in_zone(rule, sentence) and (match := self._by_keyword(index, sentence)):
+                    found.setdefault((index, "keyword"), match)
+        try:
+            for index, match in self._by_meaning(sentences, in_force):
+                if match.score > (known.score if (known := found.get((index, "semantic"))) else 0.0):
+                    found[index, "semantic"] = match
+        except InferenceError as error:
+            log.warning("semantic_matching_failed", camera=caption.camera_id, error=str(error))
+        return [found[key] for key in sorted(found)]
+
+    def _by_keyword(self, index: int, sentence: _Sentence) -> Match | None:
+        for keyword in self._keywords[index]:
+            if run := find(keyword, sentence.words):
+                words = sentence.text[run[0].start : run[-1].end]
+                return Match(self._active[index].id, "keyword", 1.0, words)
+        return None
+
+    def _by_meaning(self, sentences: Sequence[_Sentence], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
+        if self._meanings is None or not self._active:
+            return []
+        # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
+        # a sentence affirms, and only a rule that denies something itself against a sentence as it is.
+        pairs = [(sentence, affirmed(sentence.text)) for sentence in sentences]
+        whole = self._meanings.likeness([sentence.text for sentence, _ in pairs])
+        partial = [(row, rest) for row, (_, rest) in enumerate(pairs) if rest]
+        rests = dict(
+            zip((row for row, _ in partial), self._meanings.likeness([rest for _, rest in partial]), strict=True)
+        )
+        matches = []
+        for row, (sentence, rest) in enumerate(pairs):
+            denies = rest is not None
+            scores = [
+                (float(whole[row, i]) if denies == denying else float(rests[row][i]) if row in rests else 0.0)
+                if in_force[i] and _in_zone(rule, sentence) and (denies or not denying)
+                else 0.0
+                for i, (rule, denying) in enumerate(zip(self._active, self._denying, strict=True))
+            ]
+            best = max(range(len(scores)), key=scores.__getitem__)
+            if scores[best] >= max(self._threshold, 1e-6):
+                matches.append((best, Match(self._active[best].id, "semantic", scores[best], sentence.text)))
+        return matches
+
+
+def _sentences(caption: Caption) -> list[_Sentence]:
+    if caption.facts:
+        pairs = [(fact.text, fact.place) for fact in caption.facts]
+    else:
+        # Free text says where in the sentence itself.
+        pairs = [(text, text) for text in _SENTENCE_END.split(caption.text) if text.strip()]
+    return [_Sentence(text, words_of(text), _spaced(place)) for text, place in pairs]
+
+
+def _in_force(rule: Rule, at: datetime, timezone: str) -> bool:
+    return rule.when is None or holds(rule.when.hours, rule.when.days, timezone, at)
+
+
+def _in_zone(rule: Rule, sentence: _Sentence) -> bool:
+    zones = rule.when.zones if rule.when else ()
+    return not zones or any(_spaced(zone) in sentence.place for zone in zones)
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(re.findall(r'[a-z0-9]+', text.lower()))} "
