@@ -7,6 +7,7 @@ them again wherever text leaves the process.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -19,6 +20,13 @@ from streamproc.errors import ConfigError
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@'\"]*@")
+# Some cameras take the password as a part of the path or query: /user=admin_password=…_channel=1
+_PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pwd|api_?key|token)=)(?P<value>[^&_;/\s'\"]+)", re.IGNORECASE)
+_REMEDY = (
+    "an address must not hold a password; put it in the environment and write "
+    "rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path, or use ${file:/run/secrets/name}"
+)
+_DUMMY = "x-placeholder-x"
 _known: set[str] = set()
 _lock = threading.Lock()
 
@@ -46,31 +54,32 @@ def check_address(text: str) -> str:
     check_placeholders(text)
     if "://" not in text:
         return text
-    userinfo = _PLACEHOLDER.sub("", urlsplit(_PLACEHOLDER.sub(_dummy, text)).netloc.rpartition("@")[0])
+    plain = _PLACEHOLDER.sub(_DUMMY, text)
+    try:
+        parts = urlsplit(plain)
+    except ValueError:  # its message may quote the address
+        raise ValueError("not a well-formed address; write scheme://host:port/path") from None
+    userinfo, at, host = parts.netloc.rpartition("@")
     password = userinfo.partition(":")[2]
-    if password.replace(_DUMMY, ""):
-        raise ValueError(
-            "an address must not hold a password; put it in the environment and write "
-            "rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path, or use ${file:/run/secrets/name}"
-        )
+    if password.replace(_DUMMY, "") or any(found["value"].replace(_DUMMY, "") for found in _PARAMETER.finditer(plain)):
+        raise ValueError(_REMEDY)
+    port = host.rpartition(":")[2] if not host.endswith("]") and ":" in host else ""
+    if port.replace(_DUMMY, "") and not port.isdecimal():
+        # A / # or ? inside a password ends the host too early: the rest of it must not be echoed.
+        raise ValueError(_REMEDY if not at and "@" in plain else "the port of an address must be a number")
     return text
 
 
-_DUMMY = "x-placeholder-x"
-
-
-def _dummy(_: re.Match[str]) -> str:
-    return _DUMMY
-
-
 def resolve(template: str, environ: Mapping[str, str] | None = None) -> str:
-    """``template`` with its placeholders filled in; inside an address they are percent-encoded.
+    """``template`` with its placeholders filled in.
+
+    The values are given as they are, never percent-encoded: in front of an address's ``@`` they are encoded here.
 
     Raises:
         ConfigError: a variable is not set or a file cannot be read; names it, never its value.
     """
     env = os.environ if environ is None else environ
-    in_address = "://" in template
+    user_end, userinfo_end = _userinfo(template)
 
     def fill(match: re.Match[str]) -> str:
         inner = match.group(1)
@@ -84,22 +93,47 @@ def resolve(template: str, environ: Mapping[str, str] | None = None) -> str:
             value = env[inner]
         else:
             raise ConfigError(f"environment variable {inner} is not set; ${{{inner}}} needs it")
-        remember(value)
-        return quote(unquote(value), safe="") if in_address and template.find("@", match.end()) >= 0 else value
+        if match.end() > user_end:  # a user's name, "camera" or "admin", would blank ordinary words
+            remember(value)
+        return _quote(value) if match.end() <= userinfo_end else value
 
-    return _PLACEHOLDER.sub(fill, template)
+    resolved = _PLACEHOLDER.sub(fill, template)
+    if "://" in resolved:  # an address that came whole from the environment brings its password along
+        _, _, password = resolved.partition("://")[2].rpartition("@")[0].partition(":")
+        remember(password)
+        remember(unquote(password))
+    return resolved
+
+
+def _userinfo(template: str) -> tuple[int, int]:
+    """Where an address's user name ends and where the ``@`` after its password stands; -1 where there is none."""
+    masked = _PLACEHOLDER.sub(lambda found: "x" * len(found.group()), template)
+    start = masked.find("://") + 3
+    if start == 2:
+        return -1, -1
+    end = next((i for i in range(start, len(masked)) if masked[i] in "/?#"), len(masked))
+    at = masked.rfind("@", start, end)
+    return masked.find(":", start, max(at, start)), at
+
+
+def _quote(value: str) -> str:
+    return quote(value, safe="", errors="surrogateescape")
 
 
 def remember(value: str) -> None:
     """Have ``redact`` remove ``value`` from now on; very short values would blank ordinary words and are left."""
     if len(value) >= 4:
+        # Other people's messages quote it as an address, a Python literal or JSON would.
+        forms = {value, _quote(value), _quote(value).replace("%20", "+")}
+        forms |= {written[1:-1] for form in tuple(forms) for written in (repr(form), ascii(form))}
+        forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
         with _lock:
-            _known.update({value, quote(value, safe="")})
+            _known.update(forms)
 
 
 def redact(text: str) -> str:
     """``text`` without credentials: user info of addresses and every resolved secret become ``***``."""
-    text = _USERINFO.sub(r"\g<scheme>***@", text)
+    text = _PARAMETER.sub(r"\g<name>***", _USERINFO.sub(r"\g<scheme>***@", text))
     with _lock:
         values = sorted(_known, key=len, reverse=True)
     for value in values:
