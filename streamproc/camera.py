@@ -120,10 +120,10 @@ class CameraUnit:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def run_inline(self, start: datetime) -> Iterator[ObservedWindow]:
+    def run_inline(self, start: datetime, first_run: int = 1) -> Iterator[ObservedWindow]:
         """Play the recording in this thread, as fast as it goes: the same windows each time.
 
-        ``start`` is the capture time of its first packet, UTC. ``Emit`` is told of packets and losses; the windows are
+        ``start`` is the capture time of its first packet, UTC; ``first_run`` its run's number. ``Emit`` is told of packets and losses; the windows are
         handed to the caller alone.
 
         Raises:
@@ -131,7 +131,7 @@ class CameraUnit:
         """
         viewing, observer = self._viewing(), self._make_observer(self._settings)
         with self._opener() as session:
-            timeline = Timeline(self.camera_id, 1, session.stream.fps)
+            timeline = Timeline(self.camera_id, first_run, session.stream.fps)
             for raw in session:
                 place = timeline.place(raw)
                 if place is None:
