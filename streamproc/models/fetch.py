@@ -79,7 +79,7 @@ def download(url: str, target: Path, grown: Grown, attempts: int = 3) -> None:
     except _BROKEN as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
-        raise ModelLoadError(f"{target.name}: {url}: {error}") from error
+        raise ModelLoadError(f"{target.name}: {error}") from error
 
 
 def _download_once(url: str, target: Path, grown: Grown) -> None:

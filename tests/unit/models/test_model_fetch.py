@@ -192,7 +192,7 @@ def test_a_plain_file_is_fetched(server: tuple[str, list[int]], folders: tuple[P
     assert told == [len(WANTED)]
 
 
-def test_a_plain_file_that_is_not_there_names_file_and_address(server: tuple[str, list[int]], tmp_path: Path) -> None:
+def test_a_plain_file_that_is_not_there_is_named(server: tuple[str, list[int]], tmp_path: Path) -> None:
     server[1].extend([404])
-    with pytest.raises(ModelLoadError, match=r"clip\.avi: http://127.* 404"):
+    with pytest.raises(ModelLoadError, match=r"clip\.avi: .*404"):
         download(f"{server[0]}/x", tmp_path / "clip.avi", lambda _: None, attempts=1)

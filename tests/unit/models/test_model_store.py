@@ -13,6 +13,7 @@ import pytest
 
 from streamproc.errors import ModelLoadError
 from streamproc.models.catalog import CATALOG, Asset, DebianPackage, PinnedFile, PlainFile
+from streamproc.models.hashes import require_sha256
 from streamproc.models.store import ModelStore
 from streamproc.testing_models import FakeFetcher
 
@@ -57,12 +58,20 @@ def test_fetches_once_and_then_needs_no_network(tmp_path: Path) -> None:
     assert (len(fetcher.fetched), len(offline.fetched)) == (1, 0)
 
 
-def test_progress_ends_at_the_total_and_not_before(tmp_path: Path) -> None:
+def test_progress_reaches_the_total_only_when_the_files_are_checked(tmp_path: Path) -> None:
+    small = replace(CLIP, origins=(DebianPackage("some-doc", 500),))  # 700 bytes come: clients keep copies
     told = Told()
-    store(tmp_path, FakeFetcher({"clip.avi": GOOD})).ensure("vtest", told)
-    assert told.updates[0] == ("fetching Debian package some-doc", 0, 1000)
-    assert told.updates[-1] == ("fetching Debian package some-doc", 1000, 1000)
-    assert [done for _, done, _ in told.updates].count(1000) == 1
+    store(tmp_path, FakeFetcher({"clip.avi": GOOD}), small).ensure("vtest", told)
+    assert told.updates == [("fetching Debian package some-doc", done, 500) for done in (0, 499, 500)]
+
+
+def test_a_file_with_a_wrong_hash_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / "clip.avi").write_bytes(GOOD)
+    require_sha256(tmp_path / "clip.avi", CLIP.files[0].sha256)
+    assert (tmp_path / "clip.avi").exists()
+    with pytest.raises(ModelLoadError, match="the file was deleted"):
+        require_sha256(tmp_path / "clip.avi", "0" * 64)
+    assert not (tmp_path / "clip.avi").exists()
 
 
 def test_a_wrong_file_is_named_with_both_hashes_and_deleted(tmp_path: Path) -> None:

@@ -73,6 +73,24 @@ def test_the_greatest_distances_are_means_over_bins(detector: Callable[[Answer],
     assert found.box_norm == pytest.approx((84 / 416, 164 / 416, 164 / 416, 244 / 416), abs=1e-5)
 
 
+def test_the_network_sees_normalised_blue_green_red(
+    detector: Callable[[Answer], NanoDet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[npt.NDArray[np.float32]] = []
+
+    class Session:
+        def run(self, names: list[str], feed: dict[str, npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+            seen.extend(feed.values())
+            return [np.zeros((1, n, width), np.float32) for width in (80, 44) for n in CELLS.values()]
+
+    net = detector([])
+    monkeypatch.setattr(net, "_session", Session())
+    net.detect(np.full((90, 160, 3), (200, 100, 50), np.uint8))
+    assert seen[0].shape == (1, 3, 416, 416)
+    wanted = [(50 - 103.53) / 57.375, (100 - 116.28) / 57.12, (200 - 123.675) / 58.395]
+    np.testing.assert_allclose(seen[0][0, :, 7, 9], np.array(wanted), rtol=1e-5)
+
+
 def test_repetitions_of_one_class_go_and_other_classes_stay(detector: Callable[[Answer], NanoDet]) -> None:
     cell = 3 * 26 + 5
     found = detector(
