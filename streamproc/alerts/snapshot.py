@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +30,8 @@ _ACCENT: dict[Severity, tuple[int, int, int]] = {
     "info": (77, 154, 255),
 }
 _DARK_TEXT = (20, 20, 20)
+_TYPOGRAPHY = str.maketrans({"–": "-", "—": "-", "×": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "..."})  # noqa: RUF001
+_Font = Callable[[float], ImageFont.FreeTypeFont]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def draw(picture: Pixels, note: Annotation) -> bytes:
 def _boxes(image: Image.Image, note: Annotation, unit_px: float) -> None:
     canvas = ImageDraw.Draw(image)
     accent, line_px = _ACCENT[note.severity], max(2, round(2.5 * unit_px))
-    font = _font(round(15 * unit_px))
+    font = _fonts(note)(15 * unit_px)
     marked: list[tuple[Box, str]] = [(o.box_norm, o.text if 0 < len(o.text) <= 40 else o.label) for o in note.objects]
     if not marked:
         marked = [(m.box_norm, _value(m)) for m in note.measurements if m.box_norm is not None]
@@ -92,7 +96,8 @@ def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
     strip = Image.new("RGB", (width_px, round(700 * unit_px)), _GROUND)
     canvas = ImageDraw.Draw(strip)
     y = 16 * unit_px
-    small, plain, large = (_font(round(size * unit_px)) for size in (15, 17, 23))
+    font = _fonts(note)
+    small, plain, large = (font(size * unit_px) for size in (15, 17, 23))
     local = note.at.astimezone(ZoneInfo(note.timezone))
     when = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
     chip_px = canvas.textlength(note.severity.upper(), small) + 16 * unit_px
@@ -105,8 +110,8 @@ def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
         canvas.text((pad_px, y), line, _INK, large, anchor="la")
         y += 31 * unit_px
     y += 8 * unit_px
+    label_px = max((canvas.textlength(rule.id, plain) for rule in note.rules[:3]), default=0.0) + 12 * unit_px
     for rule in note.rules[:3]:
-        label_px = canvas.textlength(rule.id, plain) + 12 * unit_px
         for number, line in enumerate(_wrapped(canvas, rule.text, plain, width_px - 2 * pad_px - label_px, 2)):
             if number == 0:
                 canvas.text((pad_px, y), rule.id, accent, plain, anchor="la")
@@ -114,7 +119,7 @@ def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
             y += 25 * unit_px
     for measured in _worst(note.measurements):
         y += 6 * unit_px
-        _gauge(canvas, measured, y, width_px, unit_px, accent)
+        _gauge(canvas, plain, measured, y, width_px, unit_px, accent)
         y += 28 * unit_px
     canvas.rectangle((0, 0, width_px, 3 * unit_px), fill=accent)
     return strip.crop((0, 0, width_px, round(y + 14 * unit_px)))
@@ -125,11 +130,18 @@ def _worst(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _gauge(
-    canvas: ImageDraw.ImageDraw, measured: Measurement, y: float, width_px: int, unit_px: float, accent: tuple[int, ...]
+    canvas: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont,
+    measured: Measurement,
+    y: float,
+    width_px: int,
+    unit_px: float,
+    accent: tuple[int, ...],
 ) -> None:
     """A bar as long as the value, with a tick where normal ends."""
-    font, pad_px = _font(round(17 * unit_px)), 20 * unit_px
-    text, normal = f"{measured.name}: {_value(measured)}", f"normal up to {measured.normal:.2g}"
+    pad_px = 20 * unit_px
+    unit = f" {measured.unit}" if len(measured.unit) <= 3 else ""  # a longer one stands beside the value
+    text, normal = f"{measured.name}: {_value(measured)}", f"normal up to {measured.normal:.2g}{unit}"
     middle = y + 10 * unit_px
     canvas.text((pad_px, middle), text, _INK, font, anchor="lm")
     canvas.text((width_px - pad_px, middle), normal, _QUIET, font, anchor="rm")
@@ -154,19 +166,36 @@ def _value(measured: Measurement) -> str:
 def _wrapped(
     canvas: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width_px: float, most: int
 ) -> list[str]:
-    """``text`` in at most ``most`` lines of ``width_px``; the last ends in … where something is left out."""
-    characters = max(10, int(width_px / max(1.0, canvas.textlength("n", font)) * 1.08))
-    lines = textwrap.wrap(" ".join(text.split()), characters)
+    """``text`` in at most ``most`` lines of ``width_px``; the last ends in ... where something is left out."""
+    text = " ".join(text.split())
+    text = text.translate(_TYPOGRAPHY) if text.translate(_TYPOGRAPHY).isascii() else text
+    characters = max(10, int(width_px / max(1.0, canvas.textlength("n", font)) * 1.4))
+    lines = textwrap.wrap(text, characters)
     while any(canvas.textlength(line, font) > width_px for line in lines) and characters > 10:
         characters -= 2
-        lines = textwrap.wrap(" ".join(text.split()), characters)
+        lines = textwrap.wrap(text, characters)
     if len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1][: characters - 2].rstrip(" ,;.") + "…"]
+        lines = [*lines[: most - 1], lines[most - 1][: characters - 2].rstrip(" ,;.") + "..."]
     return lines
 
 
+def _fonts(note: Annotation) -> _Font:
+    """The font by size in pixels: Pillow's own where it has all the letters, else one that has."""
+    texts = (note.headline, note.camera, *(rule.text for rule in note.rules), *(o.text for o in note.objects))
+    is_plain = all(text.translate(_TYPOGRAPHY).isascii() for text in texts)
+    return lambda size_px: _font(max(8, round(size_px)), is_plain)
+
+
 @lru_cache(maxsize=32)
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(max(8, size_px))
+def _font(size_px: int, is_plain: bool) -> ImageFont.FreeTypeFont:
+    # Pillow's font is the better looking one and has ASCII only. DejaVu comes with matplotlib or the system.
+    matplotlib = None if is_plain else find_spec("matplotlib")
+    places = [Path(matplotlib.origin).parent / "mpl-data/fonts/ttf"] if matplotlib and matplotlib.origin else []
+    for place in () if is_plain else (*places, Path()):
+        try:
+            return ImageFont.truetype(str(place / "DejaVuSans.ttf"), round(0.92 * size_px))
+        except OSError:
+            continue
+    font = ImageFont.load_default(size_px)
     assert isinstance(font, ImageFont.FreeTypeFont)  # noqa: S101 - Pillow's wheels hold FreeType
     return font
