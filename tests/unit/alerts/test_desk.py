@@ -153,7 +153,7 @@ def test_the_clip_is_cut_from_before_the_incidents_start(office: Office) -> None
     for second in range(20, 32, 2):
         desk.feed(verdict_at(float(second)), PICTURE)
     desk.feed(verdict_at(0.5, run=2, captured_at=START + timedelta(seconds=34.5)), PICTURE)
-    desk.feed(verdict_at(4.5, run=2, captured_at=START + timedelta(seconds=38.5)), PICTURE)
+    desk.feed(verdict_at(4.5, run=2, captured_at=START + timedelta(seconds=40.5)), PICTURE)
     assert office.ring.asked == [(1, 15.0, 20.0), (1, 15.0, 30.0), (2, 0.0, 4.5)]
 
 
