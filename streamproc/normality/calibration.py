@@ -1,0 +1,144 @@
+"""What was measured on a camera's normal footage, as a small file beside its rule set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streamproc.errors import ConfigError
+from streamproc.normality.place import RowPlace
+
+SCHEMA_VERSION: Final = 1
+_FORM = "streamproc.calibration"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Clip(_Part):
+    """A piece of normal footage that was learned from."""
+
+    name: str
+    """File name, without its folders."""
+    sha256: str
+    """Of its bytes."""
+    duration_s: float
+
+
+class Scale(_Part):
+    """One measurement's scale and threshold, from held-out parts of the normal footage."""
+
+    median: float
+    """The held-out footage's median, raw, while something moves: score 0."""
+    p99: float
+    """Its 99th percentile: score 1."""
+    threshold: float
+    """Smoothed score at which the measurement speaks of an anomaly: the largest of the one-hour level, the
+    held-out maximum plus range, and a least value of the measurement's own (speed: the place's normal)."""
+    held_out_max: float
+    """Highest smoothed score of the held-out footage."""
+    held_out_range: float
+    """Difference of the folds' highest smoothed scores, largest less smallest."""
+    one_hour_level: float
+    """Smoothed score that is reached once an hour if maxima over two seconds follow a Gumbel distribution. An
+    extrapolation wherever less than an hour was observed: nothing in the footage verifies it."""
+
+    def score(self, value: float) -> float:
+        """``value`` on the calibrated scale: 0 the normal footage's median, 1 its 99th percentile."""
+        return (value - self.median) / (self.p99 - self.median)
+
+
+class FalseAlarms(_Part):
+    """What the held-out footage says about the rate of false alarms."""
+
+    count: int
+    """Alarms the held-out footage raised at the thresholds that were set from it."""
+    hours: float
+    """Hours observed."""
+    upper_per_hour: float
+    """95 % upper bound of the rate; three over the hours observed where there was none (rule of three)."""
+    extrapolated: bool
+    """Whether a threshold rests on an extrapolation beyond the hours observed."""
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.count} false alarms in {self.hours * 3600:.0f} s of held-out normal footage "
+            f"(95 % upper bound {self.upper_per_hour:.3g} an hour)"
+        )
+        return text + ("; the threshold for one an hour is extrapolated, not observed" if self.extrapolated else "")
+
+
+class Calibration(_Part):
+    """A camera's normal, as far as it is measured. Frozen; ``save`` and ``load`` are its way to and from disk."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    camera_id: str
+    learned_at: str
+    """Wall-clock time of receipt of the newest footage learned from, ISO 8601, UTC."""
+    clips: tuple[Clip, ...]
+    observed_s: Annotated[float, Field(gt=0)]
+    """Seconds of footage in which motion could be measured."""
+    busy_s: Annotated[float, Field(gt=0)]
+    """Of these, seconds in which something moved."""
+    samples_per_s: float
+    """Measurements a second."""
+    picture_px: tuple[int, int]
+    """Width and height of the pictures learned from."""
+    flow_px: tuple[int, int]
+    """Width and height at which motion was measured."""
+    place: RowPlace
+    """Upper end of normal speed by place, in px/s at that size."""
+    scales: dict[str, Scale]
+    """By measurement: ``speed``."""
+    false_alarms: FalseAlarms
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, whatever the file's layout."""
+        return _digest(self.model_dump(mode="json"))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        document = {"form": _FORM, "sha256": self.sha256, "calibration": self.model_dump(mode="json")}
+        draft = path.with_name(f".{path.name}.new")
+        draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ConfigError: there is no such file, it is none of this form or version, or it was changed by hand.
+        """
+        remedy = "; write it anew with `streamproc induce`"
+        try:
+            document: Any = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path}: the calibration cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise ConfigError(f"{path}: not a calibration: it is not JSON{remedy}") from None
+        body = document.get("calibration") if isinstance(document, dict) else None
+        if not isinstance(body, dict) or document.get("form") != _FORM:
+            raise ConfigError(f"{path}: not a calibration: its form is not {_FORM}{remedy}")
+        if body.get("schema_version") != SCHEMA_VERSION:
+            found = str(body.get("schema_version"))[:20]
+            raise ConfigError(f"{path}: calibration of version {found}, but {SCHEMA_VERSION} is what is read{remedy}")
+        if _digest(body) != document.get("sha256"):
+            raise ConfigError(f"{path}: the calibration was changed since it was measured{remedy}")
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"{path}: {where}: {first['msg']}{remedy}") from None
+
+
+def _digest(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

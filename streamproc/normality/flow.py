@@ -1,0 +1,91 @@
+"""Motion between neighbouring frames: dense optical flow over the time that truly passed, and what stands out.
+
+Neighbours are consecutive sampled frames of a run, within a burst or from one burst to the next: what counts is the
+time between them. Further apart than ``MAX_GAP_S`` flow says nothing about speed, and that is said instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from streamproc.normality.background import Background
+from streamproc.types import Frame, on_host
+
+MAX_GAP_S = 0.25
+"""Five frames a second, with room for jitter of the camera's clock."""
+_MIN_GAP_S = 0.008
+"""Less is a broken timestamp: dividing by it would make speed out of nothing."""
+_DARK_LEVEL = 30.0
+"""Grey level that a twentieth of the picture must reach for flow to have something to hold on to."""
+_MOVED_PX = 0.3
+"""Pixels between two frames below which something that stands out stands still."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What moved between a frame and the one before it."""
+
+    pts_s: float
+    gap_s: float
+    """Media time since the frame before; 0 for a run's first frame."""
+    velocity: npt.NDArray[np.float32] | None
+    """(height, width, 2) at flow size: x and y in px/s; None where it cannot be measured."""
+    foreground: npt.NDArray[np.bool_]
+    """(height, width): what stands out from the background."""
+    moved: float
+    """Share of the picture that stands out and moved, 0..1; that stands out, where motion cannot be measured."""
+    why_not: str | None = None
+    """Why there is no velocity, in words; None for a run's first frame, which has nothing before it."""
+
+
+class FlowMeter:
+    """Measures the motion of one camera, told of its frames in order."""
+
+    def __init__(self, width_px: int) -> None:
+        """``width_px``: the width at which flow is computed; the height follows the picture's shape."""
+        self._width_px = width_px
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
+        self._background = Background()
+        self._before: tuple[float, npt.NDArray[np.uint8]] | None = None
+
+    def begin_run(self) -> None:
+        """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""
+        self._before = None
+
+    def add(self, frame: Frame) -> Motion:
+        """The motion from the frame before to ``frame``."""
+        grey = self._grey(frame)
+        before, self._before = self._before, (frame.pts_s, grey)
+        gap_s = frame.pts_s - before[0] if before else 0.0
+        foreground = self._background.foreground(grey.astype(np.float32), min(max(gap_s, 0.0), 1.0))
+        why_not = self._why_not(grey, gap_s) if before else None
+        if before is None or why_not or before[1].shape != grey.shape:
+            return Motion(frame.pts_s, gap_s, None, foreground, float(foreground.mean()), why_not)
+        # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
+        shift = -self._flow.calc(grey, before[1], None)
+        moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
+        velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
+        return Motion(frame.pts_s, gap_s, velocity, foreground, float(moving.mean()))
+
+    def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:
+        if gap_s > MAX_GAP_S:
+            return f"{1.0 / gap_s:.2g} frame{'' if round(1.0 / gap_s, 1) == 1.0 else 's'}/s, needs 5"
+        if gap_s < _MIN_GAP_S:
+            return "the camera's timestamps do not advance"
+        if float(np.percentile(grey[::4, ::4], 95)) < _DARK_LEVEL:
+            return "the picture is too dark"
+        if self._background.renewed:
+            return "the whole picture changed"
+        return None
+
+    def _grey(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        picture = on_host(frame.picture)
+        height, width = picture.shape[:2]
+        size = (self._width_px, max(16, round(height * self._width_px / width)))
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        interpolation = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)

@@ -1,0 +1,177 @@
+"""Objects followed through time: the detector looks now and then, flow carries what it found in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import supervision as sv
+from trackers import ByteTrackTracker
+
+from streamproc.config import NormalitySettings
+from streamproc.normality.smoothing import Smoother
+from streamproc.normality.speed import STRIDE_PX, SpeedSample
+from streamproc.types import Box
+
+LOST_S = 1.6
+"""Seconds without being found after which an object is given up: three looks at two a second."""
+_SIGHTINGS = 2
+"""Looks that must have found an object before it is believed."""
+_EARLY_S = 0.02
+"""A look may come this much early: cameras' clocks jitter."""
+_BODY_PERCENTILE = 90.0
+"""Of the speeds in a box: the body's, where the maximum might be a neighbour's."""
+
+
+class Detection(Protocol):
+    """One object found in one picture."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def pred_score(self) -> float: ...
+    @property
+    def box_norm(self) -> Box: ...
+
+
+class Detector(Protocol):
+    """Finds objects; ``models.nanodet.NanoDet`` is one."""
+
+    def detect(self, picture: npt.NDArray[np.uint8]) -> Sequence[Detection]:
+        """Objects in ``picture``, (height, width, 3) uint8 RGB.
+
+        Raises:
+            InferenceError: the model failed.
+        """
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """An object as it is followed; changes as time goes on."""
+
+    number: int
+    """The tracker's, or -1 while it has none."""
+    box_px: npt.NDArray[np.float64]
+    """(4,): x0, y0, x1, y1 at flow size."""
+    first_s: float
+    seen_s: float
+    """When it was last found by the detector."""
+    pred_score: float
+    sightings: int = 1
+    votes: dict[str, float] = field(default_factory=dict)
+    """Confidence by class name."""
+    ratio: Smoother = field(default_factory=lambda: Smoother(hold_s=0.0))
+    """Speed beside its place's normal, smoothed."""
+
+    @property
+    def label(self) -> str:
+        """What most of the confidence so far calls it."""
+        return max(self.votes, key=lambda label: self.votes[label])
+
+
+class Tracks:
+    """The objects of one camera. ByteTrack gives them their numbers, each camera and run by itself, from 1."""
+
+    def __init__(self, settings: NormalitySettings) -> None:
+        self._settings = settings
+        least = min(settings.person_score, settings.object_score)
+        self._tracker = ByteTrackTracker(
+            lost_track_buffer=30,  # In thirtieths of a second: one second more after it is not carried on any longer.
+            frame_rate=10.0,  # About as often as it is told something; timestamps decide.
+            track_activation_threshold=least,
+            high_conf_det_threshold=least,
+            minimum_consecutive_frames=2,
+            minimum_iou_threshold=0.1,
+        )
+        self._followed: list[Followed] = []
+        self._due_s = 0.0
+
+    def begin_run(self) -> None:
+        """Forget all; numbers start again."""
+        self._tracker.reset()
+        self._followed = []
+        self._due_s = 0.0
+
+    def due(self, pts_s: float) -> bool:
+        """Whether the detector should look at the frame at ``pts_s``."""
+        return pts_s >= self._due_s
+
+    def visible(self) -> list[Followed]:
+        """Objects that were found more than once and not too long ago."""
+        return [one for one in self._followed if one.sightings >= _SIGHTINGS and one.number >= 0]
+
+    def carry(self, sample: SpeedSample, normal: npt.NDArray[np.float32] | None) -> None:
+        """Move each object as what stands out in its box does, and measure it beside ``normal`` (rows, columns)."""
+        if not self._followed:
+            return
+        rows, columns, speeds = sample.rows, sample.columns, sample.speeds
+        ratios = speeds / normal[rows, columns] if normal is not None else None
+        for one in self._followed:
+            x0, y0, x1, y1 = (one.box_px / STRIDE_PX - 0.5).tolist()
+            inside = (rows >= y0) & (rows <= y1) & (columns >= x0) & (columns <= x1)
+            if inside.any():
+                # The faster half: legs at rest and the edges of what stands behind would hold the box back.
+                fast = inside & (speeds >= np.median(speeds[inside]))
+                one.box_px += np.tile(sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.gap_s, 2)
+            if ratios is not None:
+                ratio = float(np.percentile(ratios[inside], _BODY_PERCENTILE)) if inside.any() else 0.0
+                one.ratio.add(sample.pts_s, ratio)
+
+    def advance(self, pts_s: float) -> None:
+        """Between two looks: tell the tracker where the objects were carried; give up what was not found for long."""
+        self._followed = [one for one in self._followed if pts_s - one.seen_s <= LOST_S]
+        numbers = self._update(
+            pts_s, [one.box_px for one in self._followed], [one.pred_score for one in self._followed]
+        )
+        taken = {number for number in numbers.values() if number >= 0}
+        kept = []
+        for index, one in enumerate(self._followed):
+            number = numbers.get(index, -1)
+            if number >= 0:
+                one.number = number
+            elif one.number in taken:
+                continue
+            kept.append(one)
+        self._followed = kept
+
+    def look(self, pts_s: float, found: Sequence[Detection], size_px: tuple[int, int]) -> None:
+        """Take in what the detector found at ``pts_s``; ``size_px`` is (width, height) at flow size."""
+        self._due_s = pts_s + 1.0 / self._settings.detections_per_s - _EARLY_S
+        objects = [one for one in found if one.pred_score >= self._least(one.label)]
+        scale = np.array(size_px * 2, np.float64)
+        boxes = [np.array(one.box_norm) * scale for one in objects]
+        numbers = self._update(pts_s, boxes, [one.pred_score for one in objects])
+        known = {one.number: one for one in self._followed if one.number >= 0}
+        fresh = []
+        for index, detection in enumerate(objects):
+            number = numbers.get(index, -1)
+            one = known.get(number)
+            if one is None:
+                one = Followed(number, boxes[index], pts_s, pts_s, detection.pred_score)
+                fresh.append(one)
+            else:
+                one.box_px, one.seen_s, one.pred_score = boxes[index], pts_s, detection.pred_score
+                one.sightings += 1
+            one.votes[detection.label] = one.votes.get(detection.label, 0.0) + detection.pred_score
+        self._followed = [*known.values(), *fresh]
+
+    def _least(self, label: str) -> float:
+        return self._settings.person_score if label == "person" else self._settings.object_score
+
+    def _update(
+        self, pts_s: float, boxes: Sequence[npt.NDArray[np.float64]], scores: Sequence[float]
+    ) -> dict[int, int]:
+        """The tracker's numbers by the boxes' index."""
+        detections = sv.Detections(
+            xyxy=np.array(boxes, np.float64).reshape(-1, 4),
+            confidence=np.array(scores, np.float64),
+            data={"index": np.arange(len(boxes))},
+        )
+        tracked = self._tracker.update(detections, timestamp=pts_s)
+        if not len(tracked):
+            return {}
+        return dict(zip(tracked.data["index"].tolist(), tracked.tracker_id.tolist(), strict=True))

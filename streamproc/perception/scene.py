@@ -1,0 +1,131 @@
+"""The embedded captioner: sentences composed from tracks and measurements, without a model of language or vision.
+
+It says what was measured and no more: people first (how many, what each group does, where), then things. Nobody is said
+to hurry unless the smoothed speed has reached the threshold that was set from the camera's own normal footage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streamproc.config import Area
+from streamproc.perception.grammar import conjugated, counted
+from streamproc.perception.places import place_of
+from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
+
+NOTHING_SEEN = "Nobody and nothing of note is seen."
+_STILL = 0.08
+"""Times the normal speed (its 99th percentile) below which someone stands: people who walk slowly measure .12 and more,
+people who stand, shifting their weight, up to .07."""
+_STIRS = 0.002
+"""Share of the picture that must move before something is said to move where nothing was recognised."""
+_VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "train"})
+_ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
+REVISION = "1"
+"""Of the wording and of the limits above."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A track, with what it does."""
+
+    track: Track
+    action: str
+    fast: Measurement | None
+    """The measurement by which it is too fast; None for one that is not."""
+
+
+class SceneCaptioner:
+    """Without state; a stand-in for a vision-language model."""
+
+    model = ModelRef("perception", "scene", REVISION, stand_in_for="a vision-language model")
+
+    def __init__(self, zones: tuple[Area, ...] = ()) -> None:
+        """``zones``: named places of the camera, the first that fits is named."""
+        self._zones = zones
+
+    def caption(self, observed: ObservedWindow) -> Caption:
+        """The window in words and in parts; what was not judged is in ``degraded``."""
+        fast = [m for m in observed.measurements if m.name == "speed" and m.score >= m.threshold]
+        seen = [_look(track, fast) for track in observed.tracks]
+        people = self._facts(one for one in seen if one.track.label == "person")
+        things = self._facts(one for one in seen if one.track.label != "person")
+        carried = {track.track_id for track in observed.tracks}
+        loose = [self._something(m) for m in fast if m.track_id not in carried]
+        if not seen and not loose and observed.motion >= _STIRS:
+            loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
+        facts = (*people, *loose, *things)
+        window = observed.window
+        return Caption(
+            camera_id=window.camera_id,
+            run=window.run,
+            pts_s=window.end_s,
+            text=" ".join(fact.text for fact in facts) or NOTHING_SEEN,
+            facts=facts,
+            model=self.model,
+            degraded=observed.not_judged,
+        )
+
+    def _facts(self, seen: Iterable[_Seen]) -> list[Fact]:
+        """One fact for all that do the same in the same place; the fast first, then the larger groups."""
+        groups: dict[tuple[str, str, bool, str], list[_Seen]] = {}
+        for one in seen:
+            place = place_of(one.track.box_norm, self._zones)
+            groups.setdefault((one.track.label, one.action, one.fast is not None, place), []).append(one)
+        order = sorted(groups.items(), key=lambda item: (not item[0][2], -len(item[1]), item[0]))
+        return [_fact(label, action, place, group) for (label, action, _, place), group in order]
+
+    def _something(self, measurement: Measurement) -> Fact:
+        place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
+        text = _sentence("Something", "moves", place, _how_fast(measurement, 1))
+        return Fact("environment", "something", 1, "moves", place, text, measurement)
+
+
+def _look(track: Track, fast: list[Measurement]) -> _Seen:
+    own = [m for m in fast if m.track_id == track.track_id]
+    if track.speed is not None and track.speed.score >= track.speed.threshold:
+        own.append(track.speed)
+    too_fast = max(own, key=lambda m: m.value, default=None)
+    if too_fast is None and track.speed is None:
+        return _Seen(track, "", None)
+    still = too_fast is None and track.speed is not None and track.speed.value < _STILL * track.speed.normal
+    return _Seen(track, _action(track.label, still, too_fast is not None), too_fast)
+
+
+def _action(label: str, still: bool, fast: bool) -> str:
+    if label == "person":
+        return "stands" if still else "hurries" if fast else "walks"
+    if label in _VEHICLES:
+        return "stands" if still else "drives"
+    if label in _ANIMALS:
+        return "rests" if still else "runs" if fast else "walks"
+    return "" if still else "moves"
+
+
+def _fact(label: str, action: str, place: str, group: list[_Seen]) -> Fact:
+    count = len(group)
+    fastest = max((one.fast for one in group if one.fast), key=lambda m: m.value, default=None)
+    verb = conjugated(action or "is seen", count)
+    text = _sentence(counted(count, label), verb, place, _how_fast(fastest, count) if fastest else "")
+    return Fact(
+        about="human" if label == "person" else "environment",
+        subject=label,
+        count=count,
+        action=action,
+        place=place,
+        text=text,
+        measurement=fastest,
+        track_ids=tuple(one.track.track_id for one in group),
+    )
+
+
+def _how_fast(measurement: Measurement, count: int) -> str:
+    times = measurement.value / measurement.normal
+    most = "up to " if count > 1 else ""
+    return f"{most}{times:.1f} times as fast as is normal there"
+
+
+def _sentence(subject: str, verb: str, place: str, addition: str) -> str:
+    words = f"{subject} {verb}" + (f" {place}" if place else "")
+    return words + (f", {addition}." if addition else ".")
