@@ -1,0 +1,126 @@
+"""What a rule file could mean better: findings with line numbers, beyond what keeps it from loading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from streamproc.errors import ConfigError
+from streamproc.rules.keywords import compile_keyword, find
+from streamproc.rules.negation import words_of
+from streamproc.rules.schema import RuleModel, RuleSetModel, parse_rules
+from streamproc.yamlfile import read_bytes
+from streamproc.yamltree import Node, Place
+
+_WORDS_ONLY = re.compile(r"[\w\s'\u2019-]*")
+_COMMON = "a an the is are was were in on at of and or to with there it this that he she they"
+_TOO_COMMON = frozenset(_COMMON.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to look at in a rule file."""
+
+    level: Literal["error", "warning"]
+    """An error keeps the file from loading; a warning does not."""
+    path: str
+    line: int | None
+    column: int | None
+    field: str
+    """Dotted path of the field; empty for the file as a whole."""
+    message: str
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}:{self.column}"
+        return f"{place}: {self.level}: {self.field + ': ' if self.field else ''}{self.message}"
+
+
+def lint(path: Path, zones: Collection[str] | None = None) -> list[Finding]:
+    """Findings in the rule file at ``path``, in the file's order; empty if all is well.
+
+    ``zones`` are the camera's, by name; None leaves zones unchecked.
+    """
+    try:
+        _, model, root = parse_rules(read_bytes(path), str(path))
+    except ConfigError as error:
+        return [Finding("error", str(path), f.line, f.column, f.field, f.message) for f in error.faults]
+    found = [*_of_the_set(model), *_of_rules(model, zones), *_of_keywords(model)]
+    findings = []
+    for loc, message in found:
+        place = _place(root, loc)
+        findings.append(
+            Finding("warning", str(path), place.line, place.column, ".".join(str(part) for part in loc), message)
+        )
+    return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+
+
+_Loc = tuple[str | int, ...]
+
+
+def _of_the_set(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
+    enabled = [rule for rule in model.rules if rule.enabled]
+    if not model.rules:
+        yield ("rules",), "no rules: only measurements can raise an alert, and none will cite a rule"
+    elif not enabled:
+        yield ("rules",), "every rule is switched off: only measurements can raise an alert"
+    elif not any(rule.says == "anomaly" for rule in enabled):
+        yield ("rules",), "no rule says anomaly: only measurements can raise an alert"
+
+
+def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tuple[_Loc, str]]:
+    texts: dict[str, str] = {}
+    for index, rule in enumerate(model.rules):
+        said = " ".join(word.text for word in words_of(rule.text))
+        if said in texts:
+            yield ("rules", index, "text"), f"says the same as {texts[said]}; each sentence meets only one of them"
+        texts.setdefault(said, rule.id)
+        if len(said.split()) < 3:
+            yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
+        if rule.when is None:
+            continue
+        for position, zone in enumerate(rule.when.zones if zones is not None else ()):
+            if zone not in (zones or ()):
+                known = ", ".join(sorted(zones or ())) or "none"
+                yield ("rules", index, "when", "zones", position), f"the camera has no zone {zone}; it has {known}"
+        if rule.when.hours is not None and rule.when.hours.partition("-")[0] == rule.when.hours.partition("-")[2]:
+            yield ("rules", index, "when", "hours"), "begins when it ends, which means the whole day"
+
+
+def _of_keywords(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
+    for index, rule in enumerate(model.rules):
+        seen: dict[tuple[frozenset[str], ...], str] = {}
+        for position, text in enumerate(rule.keywords):
+            loc: _Loc = ("rules", index, "keywords", position)
+            keyword = compile_keyword(text)
+            if not keyword.parts or not _WORDS_ONLY.fullmatch(text):
+                yield loc, f"{text!r} is never met: keywords are plain words, met whole and in any inflection"
+            elif text.lower() in _TOO_COMMON:
+                yield loc, f"{text!r} is in almost every sentence"
+            elif keyword.parts in seen:
+                yield loc, f"{text!r} is met wherever {seen[keyword.parts]!r} is; inflections need not be listed"
+            seen.setdefault(keyword.parts, text)
+            if rule.says == "anomaly" and rule.enabled and (other := _normal_with(model, rule, text)):
+                yield loc, f"{text!r} is also in the normal rule {other}; footage that is normal here will meet it"
+
+
+def _normal_with(model: RuleSetModel, anomaly: RuleModel, keyword: str) -> str | None:
+    """The normal rule, in force at any time this one is, whose keywords or words hold the keyword."""
+    compiled = compile_keyword(keyword)
+    for rule in model.rules:
+        if rule.says != "normal" or not rule.enabled or rule.when != anomaly.when:
+            continue
+        if any(find(compiled, words_of(text)) for text in (rule.text, *rule.keywords)):
+            return rule.id
+    return None
+
+
+def _place(root: Node, loc: _Loc) -> Place:
+    node = root
+    for part in loc:
+        if part not in node.children:
+            break
+        node = node.children[part]
+    return node.place

@@ -1,0 +1,140 @@
+"""A rule file that may be edited while it is in use: a valid edit takes effect, an invalid one is told and ignored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from streamproc.errors import ConfigError, InferenceError
+from streamproc.rules.matching import Matcher
+from streamproc.rules.meaning import Embedder
+from streamproc.rules.schema import parse_rules
+from streamproc.runtime.clock import Clock
+from streamproc.types import Caption, Match, ObservedWindow, RuleSet
+from streamproc.yamlfile import read_bytes
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY_S = 0.5
+"""How often the file's times are looked at, at most."""
+QUIET_S = 0.3
+"""A file written to this recently may be half written; it is read at the next check."""
+SETTLED_S = 2.0
+"""After this long an edit is sure to have changed the file's times, whatever the file system's clock ticks at."""
+
+_Times = tuple[int, int, int]
+
+
+class RuleFile:
+    """The rule set in force. ``poll`` it at least once a second and a valid edit takes effect within two.
+
+    Editors that replace the file, and configuration mounts that turn a link, are followed: it is looked up by its name
+    each time. One thread at a time may use it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        on_change: Callable[[RuleSet], None] = lambda _: None,
+        on_refusal: Callable[[ConfigError], None] = lambda _: None,
+    ) -> None:
+        """Load the file.
+
+        ``on_change`` is told of each rule set that takes effect later, ``on_refusal`` once of each edit that does not.
+
+        Raises:
+            ConfigError: the file is not valid now.
+        """
+        self._path = path
+        self._clock = clock
+        self._on_change = on_change
+        self._on_refusal = on_refusal
+        self._times = self._look()
+        self._checked_s = clock.monotonic()
+        data = read_bytes(path)
+        self._rules = parse_rules(data, str(path))[0]
+        self._refused: str | None = None
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rule set in force, without a look at the file."""
+        return self._rules
+
+    def poll(self) -> RuleSet:
+        """The rule set in force, after a look at the file if the last one is long enough ago."""
+        now_s = self._clock.monotonic()
+        if now_s - self._checked_s < CHECK_EVERY_S:
+            return self._rules
+        self._checked_s = now_s
+        times = self._look()
+        age_s = self._clock.now().timestamp() - times[0] / 1e9 if times else SETTLED_S
+        if (times == self._times and age_s >= SETTLED_S) or 0 <= age_s < QUIET_S:
+            return self._rules
+        self._times = times
+        self._read()
+        return self._rules
+
+    def _look(self) -> _Times | None:
+        try:
+            found = self._path.stat()
+        except (OSError, ValueError):
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _read(self) -> None:
+        digest = "unreadable"
+        try:
+            data = read_bytes(self._path)
+            digest = hashlib.sha256(data).hexdigest()
+            if digest == self._rules.sha256:
+                self._refused = None
+                return
+            rules = parse_rules(data, str(self._path))[0]
+            self._same_camera(rules)
+        except ConfigError as error:
+            if digest != self._refused:
+                self._refused = digest
+                log.error("rules_refused", path=str(self._path), in_force=self._rules.version, faults=str(error))
+                self._on_refusal(error)
+            return
+        self._refused, self._rules = None, rules
+        log.info("rules_changed", path=str(self._path), version=rules.version, sha256=rules.sha256[:12])
+        self._on_change(rules)
+
+    def _same_camera(self, rules: RuleSet) -> None:
+        was = self._rules
+        if (rules.site, rules.camera) != (was.site, was.camera):
+            raise ConfigError(
+                f"{self._path}: these are the rules of {rules.site}/{rules.camera}, not of {was.site}/{was.camera}"
+            )
+
+
+class LiveRules:
+    """Holds captions against whatever a rule file says at the moment."""
+
+    def __init__(self, file: RuleFile, embedder: Embedder | None, semantic_threshold: float, timezone: str) -> None:
+        """``timezone`` is the camera's, for rules that hold at certain hours."""
+        self._file = file
+        self._embedder = embedder
+        self._threshold = semantic_threshold
+        self._timezone = timezone
+        self._matcher = self._matcher_of(file.rules)
+
+    def match(self, caption: Caption, observed: ObservedWindow) -> tuple[RuleSet, list[Match]]:
+        """The rule set in force and the rules in it that the caption meets."""
+        rules = self._file.poll()
+        if rules is not self._matcher.rules:
+            self._matcher = self._matcher_of(rules)
+        return rules, self._matcher.match(caption, observed.window.captured_at, self._timezone)
+
+    def _matcher_of(self, rules: RuleSet) -> Matcher:
+        try:
+            return Matcher(rules, self._embedder, self._threshold)
+        except InferenceError as error:
+            log.error("semantic_matching_off", camera=rules.camera, version=rules.version, error=str(error))
+            return Matcher(rules, None, self._threshold)
