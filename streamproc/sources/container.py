@@ -22,7 +22,10 @@ from streamproc.types import StreamInfo
 # FFmpeg prints addresses, credentials included, and takes the GIL to log; what it has to say is in its errors.
 av.logging.set_level(None)
 
-_QUICK = {"probesize": "100000", "analyzeduration": "0"}
+# A camera's description mostly says all there is to know. To look at packets first would cost seconds, and with
+# FFmpeg's `nobuffer` those packets, the first keyframe among them, would be thrown away.
+_QUICK = {"probesize": "32", "fpsprobesize": "0"}
+_MOST_FPS = 240.0
 
 
 class ContainerSession:
@@ -42,7 +45,7 @@ class ContainerSession:
             codec=context.codec.canonical_name,
             width_px=context.width,
             height_px=context.height,
-            fps=float(video.average_rate) if video.average_rate else None,
+            fps=_fps(video),
             extradata=bytes(context.extradata or b""),
             pix_fmt=context.pix_fmt if context.codec.canonical_name == "rawvideo" else None,
         )
@@ -72,13 +75,19 @@ class ContainerSession:
         self._container.close()
 
 
+def _fps(video: VideoStream) -> float | None:
+    for rate in (video.average_rate, video.codec_context.framerate):
+        if rate and 0 < rate <= _MOST_FPS:
+            return float(rate)
+    return None
+
+
 def open_rtsp(url: str, camera_id: str, transport: Literal["tcp", "udp"], timeout_s: float) -> ContainerSession:
     """A session with a camera on the network; ``url`` holds its credentials."""
     options = {
         "rtsp_transport": transport,
         "timeout": str(int(timeout_s * 1_000_000)),  # of each socket operation, in microseconds
         "allowed_media_types": "video",
-        "fflags": "nobuffer",
     }
     deadline = time.monotonic() + timeout_s
     try:

@@ -63,6 +63,8 @@ class CameraSource:
         self._paced = paced
         self._start = start
         self._backoff = backoff or Backoff()
+        self._streamed = False
+        """Whether the present session gave packets."""
         self._told: tuple[CameraPhase, int, str] | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -73,12 +75,20 @@ class CameraSource:
                 self.run_once(stop)
             except SourceError as error:
                 reason = redact(error.reason)
-                self._tell("refused" if isinstance(error, SourceRefused) else "lost", reason)
+                self._tell(self._phase_after(error), reason)
                 wait_s = self._backoff.next_s(error)
                 log.info("camera_retry", camera=self.camera_id, reason=reason, wait_s=round(wait_s, 1))
                 self._clock.wait(stop, wait_s)
             else:
                 return
+
+    def _phase_after(self, error: SourceError) -> CameraPhase:
+        if isinstance(error, SourceRefused):
+            return "refused"
+        # It fell silent with its connection open; it counts as lost once it cannot be opened again.
+        if isinstance(error, SourceTimeout) and self._streamed:
+            return "frozen"
+        return "lost"
 
     def run_once(self, stop: threading.Event) -> None:
         """One session, until ``stop`` is set or a recording ends.
@@ -86,6 +96,7 @@ class CameraSource:
         Raises:
             SourceError: the session could not be opened, broke, or a live stream ended.
         """
+        self._streamed = False
         reader = Reader(self.camera_id, self._opener)
         reader.start()
         try:
@@ -103,7 +114,7 @@ class CameraSource:
             now = self._clock.monotonic()
             match item:
                 case None:
-                    self._watch(now - heard, streaming=self._told is not None and self._told[0] == "streaming")
+                    self._watch(now - heard)
                     continue
                 case Opened():
                     opened = item
@@ -137,11 +148,12 @@ class CameraSource:
                 return
         received_at = self._clock.now() if self._start is None else self._start + timedelta(seconds=place.session_s)
         packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, received_at, raw.is_keyframe, raw.data)
+        self._streamed = True
         self._tell("streaming", "", place.run)
         self._on_packet(PacketBatch(stream, (packet,)))
 
-    def _watch(self, silent_s: float, streaming: bool) -> None:
-        if streaming and silent_s >= self._timeout_s:
+    def _watch(self, silent_s: float) -> None:
+        if self._streamed and silent_s >= self._timeout_s:
             self._tell("frozen", f"no packet for {self._timeout_s:g} s")
         if silent_s >= hard_limit_s(self._timeout_s):
             self.abandoned += 1

@@ -47,6 +47,8 @@ class Timeline:
         self._last_dts_s = 0.0
         self._session_s = 0.0
         self._offset_s = 0.0
+        self._guessed = False
+        """Whether the first packet came without a time, as RTSP's often does, and the clock's zero is a guess."""
 
     @property
     def next_run(self) -> int:
@@ -61,7 +63,10 @@ class Timeline:
         """
         dts = raw.dts_s if raw.dts_s is not None else raw.pts_s
         if dts is None:
+            self._guessed = self._guessed or self._before is None
             dts = 0.0 if self._before is None else self._before + self._period_s
+        elif self._guessed:
+            self._anchor(dts)
         pts = dts if raw.pts_s is None else raw.pts_s
         if self._before is not None and not -BACK_S <= dts - self._before <= GAP_S:
             leap_s = dts - self._before if dts > self._before else self._period_s
@@ -83,6 +88,17 @@ class Timeline:
         self._last_dts_s = max(self._last_dts_s, dts - self._base)
         self._session_s = max(self._session_s, self._offset_s + pts - self._base)
         return Place(self._next_run - 1, pts - self._base, self._last_dts_s, self._offset_s + pts - self._base)
+
+    def _anchor(self, dts: float) -> None:
+        """Lay the guessed zero where the first time that was told, ``dts``, comes one period after what went before."""
+        self._guessed = False
+        if self._before is not None and not 0 < dts - self._before <= GAP_S:
+            shift_s = dts - self._period_s - self._before
+            self._before += shift_s
+            if self._base is not None:
+                self._base += shift_s
+            if self._awaited_since is not None:
+                self._awaited_since += shift_s
 
     def _await_keyframe(self, dts: float) -> None:
         if self._awaited_since is None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamproc.errors import ConfigError, SourceError, SourceRefused
+from streamproc.errors import ConfigError, SourceError, SourceRefused, SourceTimeout
 from streamproc.secrets import remember
 from streamproc.sources.runs import HEALTHY_S, CameraSource
 from streamproc.sources.session import Session
@@ -154,8 +154,9 @@ def test_silence_is_frozen_and_a_hung_reader_is_left_behind(release: threading.E
     hung = FakeSession(raw_packets(3), then=lambda: release.wait(20))
     rig = Rig(hung, FakeSession(raw_packets(3)), clock=Ticking())
     source = rig.run()
-    assert rig.emit.phases[:5] == ["connecting", "streaming", "frozen", "lost", "streaming"]
+    assert rig.emit.phases[:5] == ["connecting", "streaming", "frozen", "frozen", "streaming"]
     assert "5 s" in rig.emit.states[2].detail
+    assert "left behind" in rig.emit.states[3].detail
     assert rig.runs() == [1] * 3 + [2] * 3
     assert source.abandoned == 1
     assert not hung.closed.is_set()
@@ -184,6 +185,13 @@ def test_packets_that_wait_downstream_are_no_silence() -> None:
 
     CameraSource("gate", rig.opener, block, rig.emit.state, rig.clock, timeout_s=5.0).run(rig.stop)
     assert rig.emit.phases == ["connecting", "streaming", "ended"]
+
+
+def test_a_camera_that_falls_silent_is_frozen_and_lost_once_it_cannot_be_opened_again() -> None:
+    late = SourceTimeout("gate", "no answer within 5 s")
+    rig = Rig(FakeSession(raw_packets(3), error=late), late, FakeSession(raw_packets(3)))
+    rig.run()
+    assert rig.emit.phases[:5] == ["connecting", "streaming", "frozen", "lost", "streaming"]
 
 
 def test_stop_ends_a_wait_and_opens_nothing() -> None:

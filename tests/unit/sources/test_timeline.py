@@ -53,6 +53,16 @@ def test_missing_times_are_counted_on() -> None:
     assert [p.pts_s for p in places if p] == pytest.approx([0.0, 0.05, 0.1])
 
 
+@pytest.mark.parametrize("zero", [0.0, 5000.0, -5000.0])
+def test_a_first_packet_without_a_time_belongs_to_the_same_run(zero: float) -> None:
+    timeline = Timeline("gate", 1, fps=10)
+    times = [None, zero + 0.1, zero + 0.2]
+    places = [timeline.place(RawPacket(b"", t, t, i == 0)) for i, t in enumerate(times)]
+    assert [p.run for p in places if p] == [1, 1, 1]
+    assert [p.pts_s for p in places if p] == pytest.approx([0.0, 0.1, 0.2])
+    assert [p.session_s for p in places if p] == pytest.approx([0.0, 0.1, 0.2])
+
+
 def test_reordered_pictures_keep_their_times() -> None:
     timeline = Timeline("gate", 1)
     order = [(0.0, -0.2), (0.3, -0.1), (0.1, 0.0), (0.2, 0.1)]
