@@ -92,6 +92,8 @@ def find(keyword: Keyword, words: Sequence[Word]) -> tuple[Word, ...] | None:
     if not size:
         return None
     for start in range(len(words) - size + 1):
+        if words[start].text not in keyword.parts[0]:
+            continue
         run = words[start : start + size]
         if all(word.text in part for word, part in zip(run, keyword.parts, strict=True)) and (
             keyword.denies or not any(word.denied for word in run)
@@ -104,3 +106,20 @@ def meets(keywords: Iterable[str], text: str) -> str | None:
     """The first of ``keywords`` that ``text`` meets, as the rule lists it."""
     words = words_of(text)
     return next((k for k in keywords if find(compile_keyword(k), words) is not None), None)
+
+
+def verb_of(form: str) -> str:
+    """The base of a verb's form: hurries, hurry; a word that is none is its own."""
+    import lemminflect
+
+    found = lemminflect.getLemma(form, "VERB")
+    return found[0] if found else form
+
+
+def plural_of(noun: str) -> str:
+    """The plural of a noun, of its last word where it has several: traffic light, traffic lights."""
+    import lemminflect
+
+    first, space, last = noun.rpartition(" ")
+    found = lemminflect.getInflection(last, "NNS") or (f"{last}s",)
+    return f"{first}{space}{found[0]}"
