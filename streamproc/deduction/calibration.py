@@ -1,0 +1,95 @@
+"""The alarm's threshold from the camera's normal footage, and what that footage can promise about false alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamproc.config import DeductionSettings
+from streamproc.errors import ConfigError
+
+MARGIN = 0.05
+"""How far above the highest score of held-out normal footage the threshold lies."""
+HIGHEST_THRESHOLD = 0.9
+"""Beyond this hardly any vote could raise an alarm; the rules must be put right instead."""
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A threshold and what it rests on."""
+
+    threshold: float
+    """Smoothed score, 0..1, at which an alarm is raised."""
+    highest: float
+    """Highest smoothed score of the held-out normal footage."""
+    hours: float
+    """Hours of that footage."""
+    false_alarms_per_hour: float
+    """95 % upper bound of the rate, from those hours without an alarm."""
+
+
+def calibrate(smoothed: Sequence[float], hours: float, settings: DeductionSettings) -> Calibrated:
+    """The threshold: ``alarm_score``, or more where held-out normal footage comes near it.
+
+    ``smoothed`` are verdicts' smoothed scores on ``hours`` hours of normal footage that nothing was learned from.
+
+    Raises:
+        ConfigError: there is no footage; the rules or weights fire on it; or it is too short for
+            ``max_false_alarms_per_hour``.
+    """
+    if not smoothed or hours <= 0:
+        raise ConfigError("the alarm threshold needs normal footage that nothing was learned from; there is none")
+    highest = max(smoothed)
+    threshold = max(settings.alarm_score, highest + MARGIN)
+    if threshold > HIGHEST_THRESHOLD:
+        raise ConfigError(
+            f"normal footage scores up to {highest:.2f}, so no threshold up to {HIGHEST_THRESHOLD} tells it from an "
+            "anomaly; see which rules it meets and correct or disable them, or lower their voter's weight"
+        )
+    if settings.max_false_alarms_per_hour is not None:
+        support(settings.max_false_alarms_per_hour, hours)
+    return Calibrated(threshold, highest, hours, upper_bound(0) / hours)
+
+
+def support(max_false_alarms_per_hour: float, hours: float, alarms: int = 0) -> None:
+    """Refuse a rate of false alarms that the footage cannot speak for.
+
+    ``alarms`` incidents were seen in ``hours`` hours of normal footage.
+
+    Raises:
+        ConfigError: the 95 % upper bound of the rate is higher; says what the footage supports and what is needed.
+    """
+    bound = upper_bound(alarms)
+    if hours > 0 and bound / hours <= max_false_alarms_per_hour:
+        return
+    seen = f"{_duration(hours)} of normal footage with {alarms or 'no'} alarm{'' if alarms == 1 else 's'}"
+    supported = f"can support at best {bound / hours:.3g} an hour" if hours > 0 else "supports nothing"
+    raise ConfigError(
+        f"max_false_alarms_per_hour {max_false_alarms_per_hour:g} is not supported: {seen} {supported} (95 % upper "
+        f"bound); {_duration(bound / max_false_alarms_per_hour)} with as few would be needed"
+    )
+
+
+def upper_bound(alarms: int) -> float:
+    """95 % upper bound of a Poisson mean of which ``alarms`` were seen: exact; 3.0 for none (the rule of three)."""
+    low, high = 0.0, alarms + 5.0 * math.sqrt(alarms + 1) + 5.0
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        if _at_most(alarms, middle) > 1 - CONFIDENCE:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _at_most(count: int, mean: float) -> float:
+    """Probability of at most ``count`` events where ``mean`` are expected."""
+    if mean == 0:
+        return 1.0
+    return math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1))
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.3g} h" if hours >= 1 else f"{hours * 60:.3g} min"

@@ -1,0 +1,189 @@
+"""What speaks for an anomaly in a window, sentence by sentence, and what a normal rule already answers.
+
+A normal rule is a site's word that something is all right. It answers an anomaly only when it is about the same thing:
+
+- an anomaly by **keyword** is answered by a normal rule that met the same word of the same sentence;
+- an anomaly by **meaning** by a normal rule that fits the same sentence at least as well, or that lists its verb;
+- a **measurement** by a normal rule that lists the verb of each sentence which rests on it. Likeness of meaning is not
+  enough there: "people walk here" is like "a person hurries by", and would silence every speed.
+
+A verb must tell how: that people walk and cars drive here says nothing of how fast, nor of what else they do.
+
+So "joggers run here" keeps runners quiet and leaves the cart beside them to its own rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from streamproc.types import Caption, Fact, Match, Measurement, ObservedWindow, Rule
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_WORD = re.compile(r"\w+")
+_TELLS_NOTHING = frozenset(
+    ("be", "come", "drive", "go", "move", "pass", "rest", "ride", "see", "stand", "travel", "walk")
+)
+"""Verbs that are said of what is usual and unusual alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A rule in force that the caption meets."""
+
+    match: Match
+    rule: Rule
+    facts: tuple[int, ...]
+    """Indices of the sentences that it met."""
+    answered_by: Rule | None = None
+    """For an anomaly rule: the normal rule that calls the same thing normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A calibrated measurement, and the sentences that rest on it."""
+
+    measurement: Measurement
+    facts: tuple[int, ...]
+    answered_by: Rule | None = None
+    """The normal rule that calls it normal, where it is beyond its threshold."""
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it reaches the threshold that was calibrated for it."""
+        return self.measurement.score >= self.measurement.threshold
+
+    @property
+    def stands(self) -> bool:
+        """Beyond the threshold, and no normal rule answers it."""
+        return self.beyond and self.answered_by is None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the voters look at."""
+
+    facts: tuple[Fact, ...]
+    """The caption's sentences; split from its text where the captioner gave no parts."""
+    anomalies: tuple[Met, ...]
+    normals: tuple[Met, ...]
+    measured: tuple[Measured, ...]
+    not_judged: tuple[str, ...]
+
+    def standing(self) -> tuple[Met, ...]:
+        """Anomaly rules that are met and not answered."""
+        return tuple(met for met in self.anomalies if met.answered_by is None)
+
+    def novel(self) -> tuple[Measured, ...]:
+        """Measurements beyond their thresholds and not answered, farthest first."""
+        beyond = [measured for measured in self.measured if measured.stands]
+        return tuple(sorted(beyond, key=lambda one: -one.measurement.score / max(one.measurement.threshold, 1e-9)))
+
+
+def gather(
+    observed: ObservedWindow,
+    caption: Caption,
+    matches: Sequence[Match],
+    rules: Mapping[str, Rule],
+    zones: Collection[str] = (),
+) -> Evidence:
+    """Sort what was matched and measured; ``rules`` by id, ``zones`` the names of the camera's zones.
+
+    Matches of rules that do not exist or are disabled are left out.
+    """
+    facts = caption.facts or _sentences(caption.text)
+    met = [
+        Met(match, rule, _where(match, rule, facts, zones))
+        for match in matches
+        if (rule := rules.get(match.rule_id)) is not None and rule.enabled
+    ]
+    normals = tuple(one for one in met if one.rule.says == "normal")
+    anomalies = tuple(
+        Met(one.match, one.rule, one.facts, _answer_to_match(one, normals, facts))
+        for one in met
+        if one.rule.says == "anomaly"
+    )
+    return Evidence(facts, anomalies, normals, _measured(observed, facts, normals), observed.not_judged)
+
+
+def _sentences(text: str) -> tuple[Fact, ...]:
+    parts = (part.strip() for part in _SENTENCE_END.split(text))
+    return tuple(Fact("environment", "", 1, "", "", part) for part in parts if part)
+
+
+def _where(match: Match, rule: Rule, facts: Sequence[Fact], zones: Collection[str]) -> tuple[int, ...]:
+    """Sentences with the match's words; those in the rule's zones where it names zones and they are told apart."""
+    words = re.compile(rf"(?<!\w){re.escape(match.words.strip())}(?!\w)", re.IGNORECASE)
+    found = [i for i, fact in enumerate(facts) if words.search(fact.text)] or list(range(len(facts)))
+    if rule.when is not None and rule.when.zones:
+        own, others = rule.when.zones, set(zones) - set(rule.when.zones)
+        found = [i for i in found if _in(facts[i].place, own) or not _in(facts[i].place, others)] or found
+    return tuple(found)
+
+
+def _in(place: str, zones: Collection[str]) -> bool:
+    """Whether the words of ``place`` name one of the zones."""
+    words = " ".join(_WORD.findall(place.casefold()))
+    return any(re.search(rf"\b{' '.join(_WORD.findall(zone.replace('_', ' ')))}\b", words) for zone in zones)
+
+
+def _answer_to_match(anomaly: Met, normals: Sequence[Met], facts: Sequence[Fact]) -> Rule | None:
+    """The normal rule that answers every sentence which the anomaly rule met; the last one's, where they differ."""
+    rule = None
+    for i in anomaly.facts:
+        rule = next((n.rule for n in normals if i in n.facts and _same_thing(anomaly, n, facts[i])), None)
+        if rule is None:
+            return None
+    return rule
+
+
+def _same_thing(anomaly: Met, normal: Met, fact: Fact) -> bool:
+    if anomaly.match.how == "keyword":
+        return normal.match.how == "keyword" and bool(_words(anomaly.match.words) & _words(normal.match.words))
+    if normal.match.how == "semantic":
+        return normal.match.score >= anomaly.match.score
+    return _lists_the_verb(normal, fact)
+
+
+def _lists_the_verb(normal: Met, fact: Fact) -> bool:
+    if normal.match.how != "keyword" or not fact.action:
+        return False
+    verb, *_ = _WORD.findall(fact.action.casefold())
+    listed = {lemma for word in _words(normal.match.words) for lemma in _lemmas(word)}
+    return bool((_lemmas(verb) - _TELLS_NOTHING) & listed)
+
+
+def _measured(observed: ObservedWindow, facts: Sequence[Fact], normals: Sequence[Met]) -> tuple[Measured, ...]:
+    result = []
+    for measurement in observed.measurements:
+        rests = tuple(i for i, fact in enumerate(facts) if _rests_on(fact, measurement))
+        answer: Rule | None = None
+        if measurement.score >= measurement.threshold:
+            answers = [
+                next((n.rule for n in normals if i in n.facts and _lists_the_verb(n, facts[i])), None) for i in rests
+            ]
+            answer = answers[-1] if answers and all(answers) else None
+        result.append(Measured(measurement, rests, answer))
+    return tuple(result)
+
+
+def _rests_on(fact: Fact, measurement: Measurement) -> bool:
+    if measurement.track_id is not None and measurement.track_id in fact.track_ids:
+        return True
+    # A scene's measurement without a track is carried by whichever sentences tell of the same measure as unusual.
+    own = fact.measurement
+    return own is not None and own.name == measurement.name and own.score >= own.threshold
+
+
+@lru_cache(maxsize=4096)
+def _lemmas(word: str) -> frozenset[str]:
+    """``hurry`` for hurries, hurry, hurrying: a caption's verb agrees with its count, its parts' verb does not."""
+    import lemminflect  # its dictionary takes a third of a second to load
+
+    return frozenset(lemminflect.getAllLemmas(word).get("VERB", ())) or frozenset({word})
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))

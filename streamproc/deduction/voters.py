@@ -1,0 +1,97 @@
+"""The voters that cost nothing: keywords, meaning, measurements.
+
+A vote for an anomaly scores above one half and a vote for normal below, so that no sum of contented voters can alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from streamproc.deduction.evidence import Evidence, Measured, Met
+from streamproc.types import Measurement, Vote
+
+AT_THRESHOLD = 0.7
+"""Score of a measurement that just reaches its threshold; 1 at twice the threshold."""
+BELOW_THRESHOLD = 0.3
+"""Score that a measurement approaches from below its threshold; 0 at the median of the normal footage."""
+UNKNOWN = 0.5
+MOST_CITES = 8
+"""So many rules a vote cites at most, the best matches first."""
+
+
+def keyword_vote(evidence: Evidence, weight: float) -> Vote:
+    """Words of the caption that rules list."""
+    return _matched("keyword", evidence, weight)
+
+
+def semantic_vote(evidence: Evidence, weight: float) -> Vote:
+    """Sentences that mean what rules say; scores the likeness, so that a weak one counts little."""
+    return _matched("semantic", evidence, weight)
+
+
+def _matched(how: Literal["keyword", "semantic"], evidence: Evidence, weight: float) -> Vote:
+    standing = [met for met in evidence.standing() if met.match.how == how]
+    if standing:
+        best = max(met.match.score for met in standing)
+        return Vote(how, "anomaly", _cites(standing), weight, max(UNKNOWN, best), _told(standing))
+    answered = [met for met in evidence.anomalies if met.match.how == how and met.answered_by is not None]
+    normals = [met for met in evidence.normals if met.match.how == how]
+    if answered:
+        by = [(met.rule.id, met.answered_by.id) for met in answered if met.answered_by]
+        reason = "; ".join(f"rule {answer} calls normal what rule {rule} is about" for rule, answer in by)
+        # What answers a match by meaning may have been met by keyword: a vote cites only what was met its own way.
+        cites = _cites(normal for normal in normals if normal.rule.id in {answer for _, answer in by})
+        return Vote(how, "normal" if cites else "unknown", cites, weight, 0.0 if cites else UNKNOWN, reason)
+    if normals:
+        return Vote(how, "normal", _cites(normals), weight, 0.0, _told(normals))
+    return Vote(how, "unknown", (), weight, UNKNOWN, "no rule is met")
+
+
+def novelty_vote(evidence: Evidence, weight: float) -> Vote:
+    """Measurements beside the camera's normal footage; what was not measured is never passed as normal."""
+    novel = evidence.novel()
+    if novel:
+        carrying = {i for one in novel for i in one.facts}
+        cited = [met for met in evidence.standing() if carrying & set(met.facts)]
+        score = max(novelty_score(one.measurement) for one in novel)
+        return Vote("novelty", "anomaly", _cites(cited), weight, score, "; ".join(measured_words(one) for one in novel))
+    answered = [one for one in evidence.measured if one.beyond]
+    if answered:
+        cites = tuple(dict.fromkeys(one.answered_by.id for one in answered if one.answered_by))
+        reason = "; ".join(
+            f"{measured_words(one)}, which rule {one.answered_by.id} calls normal"
+            for one in answered
+            if one.answered_by
+        )
+        return Vote("novelty", "normal", cites, weight, 0.0, reason)
+    if evidence.not_judged:
+        return Vote("novelty", "unknown", (), weight, UNKNOWN, "not judged: " + "; ".join(evidence.not_judged))
+    if not evidence.measured:
+        return Vote("novelty", "unknown", (), weight, UNKNOWN, "nothing was measured")
+    score = max(novelty_score(one.measurement) for one in evidence.measured)
+    return Vote("novelty", "normal", (), weight, score, "; ".join(measured_words(one) for one in evidence.measured))
+
+
+def novelty_score(measurement: Measurement) -> float:
+    """The calibrated score on the voters' common scale, 0..1; never decreasing, with a step at the threshold."""
+    if measurement.score < measurement.threshold:
+        return BELOW_THRESHOLD * max(0.0, measurement.score / max(measurement.threshold, 1e-9))
+    beyond = measurement.score / measurement.threshold - 1 if measurement.threshold > 0 else 1.0
+    return AT_THRESHOLD + (1 - AT_THRESHOLD) * min(1.0, beyond)
+
+
+def measured_words(measured: Measured) -> str:
+    """``speed 2.5 times normal speed (normal up to 1.3)``."""
+    m = measured.measurement
+    return f"{m.name} {m.value:.1f} {m.unit} (normal up to {m.normal:.1f})"
+
+
+def _cites(met: Iterable[Met]) -> tuple[str, ...]:
+    best_first = sorted(met, key=lambda one: -one.match.score)
+    return tuple(dict.fromkeys(one.rule.id for one in best_first))[:MOST_CITES]
+
+
+def _told(met: Sequence[Met]) -> str:
+    best_first = sorted(met, key=lambda one: -one.match.score)[:MOST_CITES]
+    return "; ".join(f'rule {one.rule.id} is met by "{one.match.words}"' for one in best_first)
