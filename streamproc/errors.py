@@ -70,9 +70,12 @@ class SourceError(StreamprocError):
     retriable = True
 
     def __init__(self, camera_id: str, message: str) -> None:
-        super().__init__(f"camera {camera_id}: {message}")
+        super().__init__(camera_id, message)  # both, so that it can be pickled: a camera may run in another process
         self.camera_id = camera_id
         self.reason = message
+
+    def __str__(self) -> str:
+        return f"camera {self.camera_id}: {self.reason}"
 
 
 class SourceTimeout(SourceError):  # noqa: N818 - the design's name
@@ -101,8 +104,12 @@ class ReplyError(ModelError):
     """A model replied with something unusable; ``text`` keeps what it said."""
 
     def __init__(self, message: str, text: str) -> None:
-        super().__init__(message)
+        super().__init__(message, text)
+        self.message = message
         self.text = text
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class SinkError(StreamprocError):

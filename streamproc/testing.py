@@ -12,6 +12,7 @@ class FakeClock:
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed_s = 0.0
+        self._lock = threading.Lock()
         self.waits: list[float] = []
         """Every wait asked for, in seconds."""
 
@@ -25,7 +26,8 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
-        self._elapsed_s += seconds
+        with self._lock:
+            self._elapsed_s += seconds
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         """Let the whole timeout pass at once, unless the event is set already."""

@@ -106,6 +106,8 @@ class Lanes(Generic[T]):
     """
 
     def __init__(self, size: int = 1) -> None:
+        if size < 1:
+            raise ValueError("a lane holds at least one item")
         self._size = size
         self._lanes: OrderedDict[str, deque[T]] = OrderedDict()
         self._leased: set[str] = set()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 
@@ -14,7 +10,7 @@ import pytest
 
 from streamproc.errors import ChannelClosed, StageError
 from streamproc.runtime.clock import SystemClock
-from streamproc.runtime.supervisor import Supervisor, on_signals
+from streamproc.runtime.supervisor import Supervisor
 from streamproc.secrets import remember
 from streamproc.testing import FakeClock
 
@@ -209,27 +205,3 @@ def test_dead_names_what_should_run_and_does_not() -> None:
         sup.stop(BOUND_S)
     assert "dies" in sup.dead()
     assert "recording" not in sup.dead()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_sets_the_event_and_the_old_behaviour_returns(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    stop = threading.Event()
-    with on_signals(stop):
-        os.kill(os.getpid(), number)
-        assert stop.wait(BOUND_S)
-    assert signal.getsignal(number) is before
-    assert not any(thread.name == "signals" for thread in threading.enumerate())
-
-
-def test_a_second_signal_ends_a_process_that_hangs() -> None:
-    code = (
-        "import os, signal, threading, time\n"
-        "from streamproc.runtime.supervisor import on_signals\n"
-        "stop = threading.Event()\n"
-        "with on_signals(stop):\n"
-        "    os.kill(os.getpid(), signal.SIGTERM); stop.wait(5)\n"
-        "    os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(5)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], timeout=20, check=False, capture_output=True)
-    assert ended.returncode == 128 + signal.SIGINT
