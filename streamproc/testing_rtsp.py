@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -87,7 +85,7 @@ class RtspServer:
             argv += ["--user", self._user, "--password-env", "RTSP_SERVER_PASSWORD"]
             environ["RTSP_SERVER_PASSWORD"] = self._password or ""
         self._process = children.spawn(argv, stdout=subprocess.PIPE, environ=environ)
-        line = first_line(self._process, _READY_WITHIN_S)
+        line = children.first_line(self._process, _READY_WITHIN_S)
         if not line.startswith("ready "):
             self.kill()
             raise RuntimeError(f"the RTSP server did not come up: {line!r}")
@@ -124,19 +122,3 @@ class RtspServer:
         if self._process is None:
             raise RuntimeError("the RTSP server is not running")
         self._process.send_signal(number)
-
-
-def first_line(process: subprocess.Popen[bytes], within_s: float) -> str:
-    """The first line a process writes to its standard output, or what it wrote until then or until it ended."""
-    if process.stdout is None:
-        raise ValueError("the process was started without a pipe for its output")
-    written, until = b"", time.monotonic() + within_s
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while b"\n" not in written and (left := until - time.monotonic()) > 0:
-            if selector.select(left):
-                chunk = os.read(process.stdout.fileno(), 4096)
-                if not chunk:
-                    break
-                written += chunk
-    return written.decode(errors="replace").partition("\n")[0]

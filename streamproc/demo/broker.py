@@ -64,10 +64,16 @@ class DevBroker:
         ]
         with log.open("ab") as out:
             self._process = children.spawn([*argv, "--data-dir", self._data_dir], stdout=out, stderr=out)
+        try:
+            self._wait_until_it_answers(self._process, log)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
         until = time.monotonic() + self._ready_within_s
         while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.stop()
+            if process.poll() is not None or time.monotonic() > until:
                 raise StreamprocError(f"the development broker does not answer at {self.bootstrap}; its log: {log}")
             time.sleep(0.05)
 

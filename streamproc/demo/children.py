@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -53,17 +54,38 @@ def spawn(
 def stop(children: Iterable[subprocess.Popen[bytes]], within_s: float = 8.0) -> list[int]:
     """End ``children`` in the order given, each after the one before it: SIGTERM, and SIGKILL when time is up.
 
-    Returns their exit codes. ``within_s`` seconds are for all of them together; a frozen child is woken first.
+    Returns their exit codes. ``within_s`` seconds are for all of them together, of which each leaves a tenth to every
+    child after it. A frozen child is woken.
     """
     until = time.monotonic() + within_s
-    codes = []
-    for child in children:
+    codes, left = [], list(children)
+    while left:
+        child = left.pop(0)
+        share_s = max(0.0, until - time.monotonic()) - len(left) * within_s / 10  # those after it need a moment too
         if child.poll() is None:
             child.terminate()
             child.send_signal(signal.SIGCONT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.0, until - time.monotonic()))
+                child.wait(max(0.0, share_s))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)  # whatever it started itself
         codes.append(child.wait())
+        if child.stdout is not None:
+            child.stdout.close()
     return codes
+
+
+def first_line(process: subprocess.Popen[bytes], within_s: float) -> str:
+    """The first line a process writes to its standard output, or what it wrote until then or until it ended."""
+    if process.stdout is None:
+        raise ValueError("the process was started without a pipe for its output")
+    written, until = b"", time.monotonic() + within_s
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while b"\n" not in written and (left := until - time.monotonic()) > 0:
+            if selector.select(left):
+                chunk = os.read(process.stdout.fileno(), 4096)
+                if not chunk:
+                    break
+                written += chunk
+    return written.decode(errors="replace").partition("\n")[0]
