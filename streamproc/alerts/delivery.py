@@ -72,6 +72,11 @@ class Delivery:
 
     # ---- for the pipeline
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._failing
+
     def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self.run, name=f"delivery-{self.name}", daemon=True)

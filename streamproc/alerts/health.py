@@ -72,7 +72,10 @@ class DeadLetter(Event):
 
 
 def camera_health(site: str, state: CameraState, previous: CameraPhase | None = None) -> Health:
-    """The message for a change in a camera's condition."""
+    """The message for a change in a camera's condition.
+
+    ``previous`` is its last condition other than ``connecting``, which every session begins with.
+    """
     assert state.phase in get_args(HealthState)  # noqa: S101 - the phases are a subset of the states
     said: HealthState = "restored" if state.phase == "streaming" and previous in _TROUBLE else state.phase
     data = HealthData(

@@ -140,7 +140,8 @@ class Incidents:
         """Note a change in the camera's condition; a source that ended for good resolves what goes on."""
         if state.phase == "ended":
             return self.finish(state.at, "The source ended.")
-        self._trouble = state if state.phase in _TROUBLE else None
+        if state.phase != "connecting" or self._trouble is None:  # trying again says less than why it was lost
+            self._trouble = state if state.phase in _TROUBLE else None
         return []
 
     def finish(self, at: datetime, reason: str) -> list[Decision]:

@@ -128,6 +128,7 @@ def test_a_silent_camera_is_resolved_by_the_clock_with_the_reason() -> None:
     camera = Camera()
     camera.feed(verdict_at(0.0))
     camera.incidents.camera_changed(CameraState("gate", 1, "lost", START, "no packet for 5 s"))
+    camera.incidents.camera_changed(CameraState("gate", 2, "connecting", START))
     assert camera.tell(camera.incidents.tick(START + timedelta(seconds=34))) == []
     assert camera.tell(camera.incidents.tick(START + timedelta(seconds=35))) == ["resolve"]
     assert "lost (no packet for 5 s)" in camera.last[0].reason
