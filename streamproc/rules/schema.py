@@ -154,6 +154,8 @@ class ProvenanceModel(Settings):
     """Hours of normal footage."""
     false_alarms_per_hour_max: Annotated[float, Field(ge=0)] | None = None
     """95 % upper bound of the rate of false alarms that this much footage without one supports."""
+    alarm_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Score that raises an alarm: above what normal footage scored with what was learned from the rest of it."""
     dropped_keywords: tuple[DroppedKeyword, ...] = ()
     """Keywords that normal footage meets."""
     retired: tuple[Slug, ...] = ()

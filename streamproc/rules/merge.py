@@ -1,0 +1,149 @@
+"""Merges a new induction into the rules of a file that people may have edited, in ruamel.yaml's round-trip data.
+
+What an operator may count on, rule by rule:
+
+- comments, the order of rules and of fields, and rules that people wrote stay;
+- a rule that people changed stays as they changed it, but for its support;
+- a rule that nobody changed is brought up to date;
+- a rule that is new is added at the end; one that people deleted is not written again (``provenance.removed``);
+- a rule that was induced earlier and now is not is switched off, and is switched on again when it comes back
+  (``provenance.retired``); if people changed it or switched it on again, it stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from streamproc.rules.induction import Induction
+from streamproc.rules.schema import ProvenanceModel, RuleModel
+from streamproc.types import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What became of the rules, by id."""
+
+    version: int
+    """The file's new version."""
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    """Induced again; nobody had changed them."""
+    kept: tuple[str, ...]
+    """Changed or written by people, so left as they are."""
+    retired: tuple[str, ...]
+    """No longer induced, so switched off."""
+    removed: tuple[str, ...]
+    """Induced, but deleted by people earlier, so not written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the next merge must know of this one."""
+
+    induced: dict[str, str]
+    """Fingerprints of the rules as induced, by id."""
+    retired: list[str]
+    removed: list[str]
+
+
+def fingerprint(rule: RuleModel | Rule) -> str:
+    """Hash of what a rule says, without what induction keeps up to date or people switch: support and enabled."""
+    model = rule if isinstance(rule, RuleModel) else RuleModel.model_validate(_plain(rule))
+    said = model.model_dump(mode="json", exclude={"id", "support", "enabled"})
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def merge(
+    data: CommentedMap, known: Mapping[str, RuleModel], old: ProvenanceModel | None, induction: Induction
+) -> tuple[Merge, Memory]:
+    """Merge into ``data``, whose rules are ``known``; ``old`` is the provenance that the last induction wrote."""
+    entries: CommentedSeq = data["rules"]
+    if not entries:
+        entries.fa.set_block_style()  # ``rules: []`` would put all that is added on its line
+    by_id: dict[str, CommentedMap] = {entry["id"]: entry for entry in entries}
+    written = {rule.id: rule.sha256 for rule in old.induced} if old else {}
+    retired, removed = (list(old.retired), list(old.removed)) if old else ([], [])
+    induced: dict[str, str] = {}
+    added, updated, kept, switched_off = [], [], [], []
+    for rule in induction.rules:
+        entry = by_id.get(rule.id)
+        if entry is None:
+            if rule.id in written or rule.id in removed:
+                removed.append(rule.id)
+                continue
+            entries.append(_entry(rule))
+            added.append(rule.id)
+        elif rule.id in written and fingerprint(known[rule.id]) == written[rule.id]:
+            _update(entry, {"keywords": [], **_plain(rule)} if "keywords" in entry else _plain(rule))
+            updated.append(rule.id)
+        else:
+            if rule.support and known[rule.id].support:
+                _update(entry, {"support": _plain(rule)["support"]})
+            kept.append(rule.id)
+        induced[rule.id] = fingerprint(rule)
+        if entry is not None and rule.id in retired:
+            entry["enabled"] = True  # taking the field out would take the comment after it along
+            retired.remove(rule.id)
+    for rule_id, sha256 in written.items():
+        if rule_id in induced or rule_id not in by_id:
+            continue
+        induced[rule_id] = sha256
+        if rule_id not in retired and known[rule_id].enabled and fingerprint(known[rule_id]) == sha256:
+            by_id[rule_id]["enabled"] = False
+            retired.append(rule_id)
+            switched_off.append(rule_id)
+    people_s = [rule_id for rule_id in known if rule_id not in written and rule_id not in kept]
+    retired = [rule_id for rule_id in dict.fromkeys(retired) if rule_id in by_id]
+    removed = [rule_id for rule_id in dict.fromkeys(removed) if rule_id not in by_id]
+    stays_away = tuple(rule.id for rule in induction.rules if rule.id in removed)
+    version = int(data["version"]) + 1
+    memory = Memory(induced, retired, removed)
+    return Merge(version, tuple(added), tuple(updated), (*kept, *people_s), tuple(switched_off), stays_away), memory
+
+
+def _update(entry: CommentedMap, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if entry.get(name) == value:
+            continue
+        fresh, stale = flow(value), entry.get(name)
+        if isinstance(stale, CommentedSeq | CommentedMap) and isinstance(fresh, CommentedSeq | CommentedMap):
+            stale.copy_attributes(fresh)  # with the comment behind it
+        entry[name] = fresh
+
+
+def _plain(rule: Rule) -> dict[str, Any]:
+    """The rule's fields as YAML has them, without those at their default."""
+    fields: dict[str, Any] = {"id": rule.id, "about": rule.about, "says": rule.says, "text": rule.text}
+    if rule.keywords:
+        fields["keywords"] = list(rule.keywords)
+    fields["severity"] = rule.severity
+    if rule.support is not None:
+        fields["support"] = {"k": rule.support.k, "n": rule.support.n}
+    if rule.when is not None:
+        when = {"zones": list(rule.when.zones), "hours": rule.when.hours, "days": list(rule.when.days)}
+        fields["when"] = {name: value for name, value in when.items() if value}
+    if not rule.enabled:
+        fields["enabled"] = False
+    return fields
+
+
+def _entry(rule: Rule) -> CommentedMap:
+    return CommentedMap({name: flow(value) for name, value in _plain(rule).items()})
+
+
+def flow(value: Any) -> Any:
+    """Lists and small maps on one line."""
+    if isinstance(value, list):
+        flowing: Any = CommentedSeq(flow(item) for item in value)
+    elif isinstance(value, dict):
+        flowing = CommentedMap({name: flow(item) for name, item in value.items()})
+    else:
+        return value
+    flowing.fa.set_flow_style()
+    return flowing

@@ -1,0 +1,191 @@
+"""Writes rule files: a new one with an explanation at its top, or a new induction merged into one that is there.
+
+The file's version goes up by one. It takes its place whole, and only if it loads and nobody wrote to it meanwhile.
+What a merge keeps is told in ``merge``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from streamproc.errors import ConfigError
+from streamproc.rules.induction import Induction
+from streamproc.rules.merge import Memory, Merge, flow, merge
+from streamproc.rules.schema import RuleModel, parse_rules
+from streamproc.types import RuleSet
+from streamproc.yamlfile import read_bytes
+
+_HEAD = """\
+# yaml-language-server: $schema=ruleset.schema.json
+# What is normal on one camera, and what is not. Edit it as you like: a running pipeline takes a valid edit within 2 s
+# and keeps the rules it has if an edit is not valid. `streamproc rules lint FILE` checks it.
+#
+#   says      normal or anomaly; an alert cites the anomaly rules that were met.
+#   text      one sentence; what the camera sees is compared with its meaning.
+#   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied.
+#   severity  critical, error, warning or info; an alert has that of the gravest rule it cites.
+#   when      where and when the rule holds: {zones: [gate], hours: "22:00-06:00", days: [sat, sun]}; left out: always.
+#   enabled   false keeps a rule here and out of use.
+#
+# `streamproc induce` merges into this file: comments, order and rules that you changed or wrote stay as they are, and
+# rules that you deleted stay away.
+"""
+_SECTIONS = {
+    ("human", "normal"): "What people do here.",
+    ("human", "anomaly"): "What people do not do here.",
+    ("environment", "normal"): "What is seen here.",
+    ("environment", "anomaly"): "What is not seen here.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip of normal footage that was learned from."""
+
+    name: str
+    sha256: str
+    seconds: float
+    """How much of it was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What an induction rests on."""
+
+    clips: tuple[Clip, ...]
+    created_at: datetime
+    """When it was done, timezone-aware."""
+    calibration: str | None = None
+    """Name of the calibration's file, beside the rule file."""
+    calibration_sha256: str | None = None
+    false_alarms_per_hour_max: float | None = None
+    """95 % upper bound of the rate of false alarms that the footage supports."""
+    alarm_score: float | None = None
+    """Score that raises an alarm, from what the footage scored."""
+
+
+def save_rules(path: Path, site: str, camera: str, induction: Induction, footage: Footage) -> Merge:
+    """Write what was learned to ``path``, merged with what is there.
+
+    Raises:
+        ConfigError: the file that is there is not valid, is another camera's, changed meanwhile, or cannot be written.
+    """
+    before = read_bytes(path) if path.exists() else None
+    yaml = _yaml()
+    if before is None:
+        data = yaml.load(f"{_HEAD}schema_version: 1\nsite: {site}\ncamera: {camera}\nversion: 0\n")
+        data["rules"] = CommentedSeq()
+        old, known = None, dict[str, RuleModel]()
+    else:
+        rules, model, _ = parse_rules(before, str(path))
+        _require_same(path, rules, site, camera)
+        data = yaml.load(before.decode("utf-8-sig"))
+        old, known = model.provenance, {rule.id: rule for rule in model.rules}
+    result, memory = merge(data, known, old, induction)
+    if before is None:
+        _add_sections(data["rules"])
+    data["version"] = result.version
+    data["provenance"] = _provenance(memory, induction, footage)
+    data.yaml_add_eol_comment("written by `streamproc induce`; not meant to be edited", "provenance")
+    text = io.StringIO()
+    yaml.dump(data, text)
+    after = _with_comments_of(before, text.getvalue()).encode()
+    parse_rules(after, f"{path} (as it would be written)")
+    if (read_bytes(path) if path.exists() else None) != before:
+        raise ConfigError(f"{path} was changed while rules were learned; nothing was written")
+    _replace(path, after)
+    return result
+
+
+def _with_comments_of(before: bytes | None, after: str) -> str:
+    """Comments that stood among what was replaced (the provenance) follow at the end, rather than get lost."""
+    kept = Counter(_comments(after))
+    lost = Counter(_comments(before.decode("utf-8-sig") if before else "")) - kept
+    return after + "".join(f"{line}\n" for line in lost.elements())
+
+
+def _comments(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
+
+
+def _add_sections(entries: CommentedSeq) -> None:
+    last: tuple[str, str] | None = None
+    for index, entry in enumerate(entries):
+        section = (entry["about"], entry["says"])
+        if section != last:
+            entries.yaml_set_comment_before_after_key(index, before="\n" + _SECTIONS[section], indent=2)
+        last = section
+
+
+def _provenance(memory: Memory, induction: Induction, footage: Footage) -> CommentedMap:
+    hours = sum(clip.seconds for clip in footage.clips) / 3600
+    fields: dict[str, Any] = {
+        "how": induction.how,
+        "created_at": footage.created_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "clips": _rows({"name": c.name, "sha256": c.sha256, "seconds": round(c.seconds, 3)} for c in footage.clips),
+        "captions": induction.captions,
+        "models": _rows({"role": m.role, "name": m.name, "revision": m.revision} for m in induction.models),
+        "calibration": footage.calibration,
+        "calibration_sha256": footage.calibration_sha256,
+        "hours_observed": round(hours, 4),
+        "false_alarms_per_hour_max": footage.false_alarms_per_hour_max,
+        "dropped_keywords": _rows(
+            {"rule": d.rule_id, "keyword": d.keyword, "captions": d.captions} for d in induction.dropped
+        ),
+        "retired": flow(memory.retired),
+        "removed": flow(memory.removed),
+        "induced": _rows({"id": rule_id, "sha256": sha256} for rule_id, sha256 in memory.induced.items()),
+    }
+    return CommentedMap({name: value for name, value in fields.items() if value not in (None, [])})
+
+
+def _rows(rows: Iterable[Mapping[str, Any]]) -> CommentedSeq:
+    return CommentedSeq(flow(dict(row)) for row in rows)
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 10_000  # a text is one line, however long
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _require_same(path: Path, rules: RuleSet, site: str, camera: str) -> None:
+    if (rules.site, rules.camera) != (site, camera):
+        raise ConfigError(
+            f"{path} holds the rules of {rules.site}/{rules.camera}; those of {site}/{camera} need another file"
+        )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    try:
+        target = path.resolve()  # a link stays a link, to the new file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
