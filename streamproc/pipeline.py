@@ -29,11 +29,12 @@ from streamproc.alerts.health import Health, camera_health
 from streamproc.alerts.outbox import Outbox
 from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
-from streamproc.errors import ChannelClosed, SinkError
+from streamproc.errors import SinkError, StageError
 from streamproc.line import CameraLine
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.channels import Lanes
 from streamproc.runtime.clock import Clock
+from streamproc.runtime.supervisor import Supervisor
 from streamproc.secrets import redact
 from streamproc.sources.ring import PacketRing
 from streamproc.types import CameraPhase, CameraState, DropCause, ObservedWindow, PacketBatch
@@ -145,77 +146,72 @@ class Site:
         outbox: Outbox,
         evidence: EvidenceSettings,
         clock: Clock,
+        supervisor: Supervisor,
         workers: int,
     ) -> None:
         self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
         self._outbox, self._evidence, self._clock = outbox, evidence, clock
-        self._stop = threading.Event()
-        self._workers = [
-            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
-            for number in range(min(workers, len(cameras)))
-        ]
-        self._caretaker = threading.Thread(target=self._care, name="caretaker", daemon=True)
+        self._supervisor = supervisor
+        self._workers = min(workers, len(cameras))
 
     def start(self) -> None:
         """Start deliveries, workers, cameras; returns at once.
 
         Raises:
             ModelLoadError: a model cannot be had.
+            ConfigError: a camera's calibration does not load.
         """
         for delivery in self._deliveries:
             delivery.start()
-        for thread in (*self._workers, self._caretaker):
-            thread.start()
+        for number in range(self._workers):
+            self._supervisor.start(
+                f"worker-{number}", self._work, on_failure="restart", ask_to_end=self._hub.lanes.close
+            )
+        self._supervisor.start("caretaker", self._care, on_failure="restart")
         for parts in self._cameras.values():
             parts.unit.start()
-
-    def alive(self) -> list[str]:
-        """Names of the threads that should run and do not."""
-        return [thread.name for thread in (*self._workers, self._caretaker) if not thread.is_alive()]
 
     def finished(self) -> bool:
         """Whether every camera was a recording that has ended."""
         return all(self._hub.phases.get(camera) == "ended" for camera in self._cameras)
 
-    def stop(self, deadline_s: float) -> list[str]:
-        """End everything in order: cameras, windows under way, the outbox. What was late, by name.
+    def stop(self, deadline_s: float) -> None:
+        """End everything in order: cameras, windows under way, the outbox.
 
         Alerts that could not be delivered stay in the outbox.
+
+        Raises:
+            StageError: what did not end in time, by name, or the failure that ended the site.
         """
         ends_s = self._clock.monotonic() + deadline_s
-        late: list[str] = []
 
         def left_s() -> float:
             return max(0.1, ends_s - self._clock.monotonic())
 
+        self._supervisor.stopping.set()
         for parts in self._cameras.values():
             parts.unit.ask_to_stop()
-        late += [f"camera {name}" for name, parts in self._cameras.items() if not parts.unit.stop(left_s() / 2)]
-        self._hub.lanes.close()
-        self._stop.set()
-        for thread in (*self._workers, self._caretaker):
-            thread.join(left_s() / 2)
-            if thread.is_alive():
-                late.append(thread.name)
+        late = [f"camera {name}" for name, parts in self._cameras.items() if not parts.unit.stop(left_s() / 2)]
+        problems: list[str] = []
+        try:
+            self._supervisor.stop(left_s() / 2)
+        except StageError as error:
+            problems.append(str(error))
         for delivery in self._deliveries:
-            left = delivery.drain(min(3.0, left_s() / 2))
-            if left:
-                log.warning("outbox_kept", sink=delivery.name, pending=left)
-        for delivery in self._deliveries:
-            if not delivery.stop(left_s()):
-                late.append(f"delivery {delivery.name}")
-        if not late:
-            self._outbox.close()
-        return late
+            if waiting := delivery.drain(min(3.0, left_s() / 2)):
+                log.warning("outbox_kept", sink=delivery.name, pending=waiting)
+        late += [f"delivery {one.name}" for one in self._deliveries if not one.stop(left_s())]
+        if late:
+            problems.append(f"did not end within {deadline_s:g} s: {', '.join(late)}")
+        if problems:
+            raise StageError("; ".join(problems))
+        self._outbox.close()
 
     def _work(self) -> None:
         while True:
-            try:
-                with self._hub.lanes.take(_WAIT_S) as item:
-                    if item is not None:
-                        self._walk(item)
-            except ChannelClosed:
-                return
+            with self._hub.lanes.take(_WAIT_S) as item:
+                if item is not None:
+                    self._walk(item)
 
     def _walk(self, item: Observed) -> None:
         camera_id = item.observed.window.camera_id
@@ -228,15 +224,12 @@ class Site:
 
     def _care(self) -> None:
         swept_s = float("-inf")
-        while not self._clock.wait(self._stop, _CARE_S):
-            try:
-                for parts in self._cameras.values():
-                    parts.desk.tick()
-                if self._clock.monotonic() - swept_s >= _RETENTION_S:
-                    swept_s = self._clock.monotonic()
-                    self._sweep()
-            except Exception:
-                log.exception("caretaker_failed")
+        while not self._clock.wait(self._supervisor.stopping, _CARE_S):
+            for parts in self._cameras.values():
+                parts.desk.tick()
+            if self._clock.monotonic() - swept_s >= _RETENTION_S:
+                swept_s = self._clock.monotonic()
+                self._sweep()
 
     def _sweep(self) -> None:
         deleted = delete_old(self._evidence, self._clock.now())

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def run(site: SiteArgument) -> None:
     """Watch the site's cameras until SIGTERM or Ctrl-C; alerts go where the site file says."""
-    from streamproc.pipeline import run_site
+    from streamproc.running import run_site
 
     raise typer.Exit(run_site(site))
 

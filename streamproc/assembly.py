@@ -1,0 +1,248 @@
+"""Puts a site together from its settings: the one place that knows every stage.
+
+What one camera needs beyond its unit (gate, words, rules, verdict, alerts) is made by ``camera_line``, for `run` and
+for `replay` alike; ``assemble`` makes the rest of a running site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from streamproc.alerts.compose import Origin
+from streamproc.alerts.delivery import Delivery
+from streamproc.alerts.desk import AlertDesk
+from streamproc.alerts.evidence import EvidenceWriter
+from streamproc.alerts.health import part_health
+from streamproc.alerts.incidents import Incidents
+from streamproc.alerts.message import Alert, ClockNote
+from streamproc.alerts.outbox import Outbox
+from streamproc.alerts.sinks import make_sink, sink_names
+from streamproc.backends import Backends, calibration_path
+from streamproc.camera import CameraUnit, UnitSettings
+from streamproc.config import CameraSettings
+from streamproc.decoding.masks import mask_picture
+from streamproc.deduction.calibration import support
+from streamproc.deduction.deducer import Deducer
+from streamproc.errors import ConfigError
+from streamproc.line import CameraLine
+from streamproc.models.store import ModelStore
+from streamproc.observability.metrics import Metrics
+from streamproc.pipeline import CameraParts, Hub, Site
+from streamproc.rules.schema import parse_rules
+from streamproc.rules.watch import LiveRules, RuleFile
+from streamproc.runtime.breaker import Health as ServerHealth
+from streamproc.runtime.clock import Clock
+from streamproc.runtime.supervisor import Supervisor
+from streamproc.sampling.gate import MotionGate
+from streamproc.site import LoadedSite
+from streamproc.sources.ring import PacketRing
+from streamproc.yamlfile import read_bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assembled:
+    """A site ready to start."""
+
+    site: Site
+    supervisor: Supervisor
+    hub: Hub
+    metrics: Metrics
+    backends: Backends
+    outbox: Outbox
+    deliveries: tuple[Delivery, ...]
+
+
+def rules_path(loaded: LoadedSite, camera: CameraSettings) -> Path:
+    """The camera's rule file.
+
+    Raises:
+        ConfigError: the site file names none, or it is not there yet; says how to make one.
+    """
+    remedy = f"write it with: streamproc induce {loaded.path} --camera {camera.id} --clips 'normal/*.mp4'"
+    if camera.rules is None:
+        raise ConfigError(
+            f"{loaded.path}: cameras.{camera.id}.rules is missing: without rules nothing can be decided. Add e.g. "
+            f"`rules: ../rules/{camera.id}.yaml` and {remedy}"
+        )
+    if not camera.rules.exists():
+        raise ConfigError(f"camera {camera.id}: there is no rule file {camera.rules} yet; {remedy}")
+    return camera.rules
+
+
+def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
+    """The smoothed score that raises an alarm: what the preset says, or more where normal footage came near it.
+
+    Raises:
+        ConfigError: the rule file does not load, or the preset asks for a rate of false alarms that the camera's
+            normal footage cannot speak for.
+    """
+    settings = loaded.pipeline.deduction
+    path = rules_path(loaded, camera)
+    provenance = parse_rules(read_bytes(path), str(path))[1].provenance
+    if settings.max_false_alarms_per_hour is not None:
+        try:
+            support(settings.max_false_alarms_per_hour, provenance.hours_observed if provenance else 0.0)
+        except ConfigError as error:
+            raise ConfigError(f"camera {camera.id}: {error}") from None
+    calibrated = provenance.alarm_score if provenance and provenance.alarm_score is not None else 0.0
+    return max(settings.alarm_score, calibrated)
+
+
+def unit_settings(loaded: LoadedSite, camera: CameraSettings, *, calibrated: bool = True) -> UnitSettings:
+    """What the camera's unit needs to know; without a calibration if there is none or none is wanted."""
+    pipeline = loaded.pipeline
+    path = calibration_path(camera.rules) if camera.rules is not None and calibrated else None
+    return UnitSettings(
+        camera=camera,
+        sampling=pipeline.sampling,
+        decoder=pipeline.decoder,
+        normality=pipeline.normality,
+        calibration=path if path is not None and path.exists() else None,
+    )
+
+
+def camera_line(
+    loaded: LoadedSite,
+    camera: CameraSettings,
+    backends: Backends,
+    desk: AlertDesk,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    take_dropped: Callable[[], int] = lambda: 0,
+    live: bool = True,
+) -> CameraLine:
+    """The camera's line.
+
+    Raises:
+        ConfigError: its rule file does not load.
+    """
+    settings = loaded.pipeline.deduction
+    file = RuleFile(
+        rules_path(loaded, camera),
+        clock,
+        on_change=lambda rules: metrics.rule_set(camera.id, rules.version),
+        on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
+    )
+    metrics.rule_set(camera.id, file.rules.version)
+    return CameraLine(
+        camera.id,
+        MotionGate(loaded.pipeline.sampling),
+        backends.captioner(camera),
+        LiveRules(file, backends.embedder, settings.semantic_threshold, camera.timezone),
+        Deducer(
+            settings,
+            backends.llm(),
+            threshold=alarm_score(loaded, camera),
+            zones=camera.zones,
+            models=backends.models(),
+        ),
+        desk,
+        metrics,
+        clock,
+        take_dropped=take_dropped,
+        live=live,
+    )
+
+
+def camera_desk(
+    loaded: LoadedSite,
+    camera: CameraSettings,
+    outbox: Outbox,
+    ring: PacketRing | None,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    on_decided: Callable[[Alert], None] | None = None,
+    evidence: Path | None = None,
+    replayed: bool = False,
+) -> AlertDesk:
+    """Where the camera's verdicts become alerts; pictures and clips go to ``evidence``, none are made without it."""
+    alerts = loaded.settings.alerts
+    writer = None
+    if evidence is not None:
+        kept = alerts.evidence.model_copy(update={"directory": evidence})
+        writer = EvidenceWriter(kept, camera, partial(mask_picture, masks=camera.privacy_masks))
+    origin = Origin(loaded.settings.site, camera, ClockNote(source="replay" if replayed else "receipt"))
+    incidents = Incidents(
+        loaded.settings.site.id,
+        camera.id,
+        alerts.incidents,
+        schedules=camera.schedule,
+        timezone=camera.timezone,
+        stored=outbox.incidents(camera.id),
+    )
+    return AlertDesk(
+        origin,
+        incidents,
+        outbox,
+        evidence=writer,
+        ring=ring,
+        on_decided=on_decided,
+        metrics=metrics,
+        clock=clock,
+    )
+
+
+def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
+    """Make everything a running site consists of; nothing is started, no camera is connected to.
+
+    Raises:
+        ConfigError: a rule file or a calibration is missing or does not load.
+        ModelLoadError: a model cannot be had.
+        SinkError: the outbox does not open.
+    """
+    settings = loaded.settings
+    metrics = Metrics([camera.id for camera in settings.cameras])
+    for camera in settings.cameras:
+        rules_path(loaded, camera)
+    hub = Hub(settings.site.id, metrics, clock)
+
+    def server_health(role: str, health: ServerHealth) -> None:
+        metrics.model_server("perception" if role == "perception" else "deduction", health.up)
+        hub.health(
+            part_health(
+                settings.site.id,
+                "model_server",
+                role,
+                available=health.up,
+                at=clock.now(),
+                detail=health.reason,
+            )
+        )
+
+    backends = Backends(loaded.pipeline, store, clock, server_health)
+    names = sink_names(settings.alerts.sinks)
+    outbox = Outbox(settings.alerts.outbox, names, clock)
+    deliveries = tuple(
+        Delivery(name, make_sink(sink), outbox, site=settings.site.id, metrics=metrics, on_health=hub.health)
+        for name, sink in zip(names, settings.alerts.sinks, strict=True)
+    )
+
+    def wake(_: Alert) -> None:
+        for delivery in deliveries:
+            delivery.wake()
+
+    cameras: dict[str, CameraParts] = {}
+    for camera in settings.cameras:
+        ring = PacketRing(settings.alerts.evidence.ring_s, settings.alerts.evidence.ring_mb)
+        desk = camera_desk(
+            loaded, camera, outbox, ring, metrics, clock, on_decided=wake, evidence=settings.alerts.evidence.directory
+        )
+        line = camera_line(
+            loaded, camera, backends, desk, metrics, clock, take_dropped=partial(hub.take_dropped, camera.id)
+        )
+        unit = CameraUnit(unit_settings(loaded, camera), hub, clock, backends.observer)
+        cameras[camera.id] = CameraParts(unit, ring, desk, line)
+    hub.connect(
+        {name: parts.ring for name, parts in cameras.items()},
+        {name: parts.desk for name, parts in cameras.items()},
+        deliveries,
+    )
+    supervisor = Supervisor(clock, metrics.thread_restarted)
+    workers = loaded.pipeline.workers
+    site = Site(hub, cameras, deliveries, outbox, settings.alerts.evidence, clock, supervisor, workers)
+    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries)

@@ -1,0 +1,120 @@
+"""The models that a process runs, each loaded once and shared by its cameras; which ones, the pipeline preset says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from streamproc.camera import UnitSettings
+from streamproc.config import CameraSettings, PipelineSettings, ScenePerception, VlmPerception
+from streamproc.models.store import ModelStore
+from streamproc.runtime.breaker import Health
+from streamproc.runtime.clock import Clock
+from streamproc.types import Caption, ModelRef, ObservedWindow
+
+if TYPE_CHECKING:
+    from streamproc.deduction.llm import LlmVoter
+    from streamproc.models.nanodet import NanoDet
+    from streamproc.models.sentences import SentenceEmbedder
+    from streamproc.modelserver import ModelServer
+    from streamproc.normality.observer import EmbeddedObserver
+
+
+class Captioner(Protocol):
+    """Puts a window into words."""
+
+    def caption(self, observed: ObservedWindow) -> Caption: ...
+
+
+def calibration_path(rules: Path) -> Path:
+    """The file beside a rule set with what was measured on the camera's normal footage."""
+    return rules.with_suffix(".normality.json")
+
+
+class Backends:
+    """Loads what a pipeline names. Everything it hands out may be used from any thread, observers by one at a time."""
+
+    def __init__(
+        self,
+        pipeline: PipelineSettings,
+        store: ModelStore,
+        clock: Clock,
+        on_health: Callable[[str, Health], None] = lambda _role, _health: None,
+    ) -> None:
+        """Load the embedded models; model servers are not asked anything yet.
+
+        ``on_health`` hears of model servers that went away or came back, by role.
+
+        Raises:
+            ModelLoadError: a model's files cannot be had or do not load.
+        """
+        from streamproc.models.nanodet import NanoDet
+        from streamproc.models.sentences import SentenceEmbedder
+
+        self._pipeline = pipeline
+        self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
+        self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
+        self.servers: dict[str, ModelServer] = {}
+        """Model servers by role: ``perception``, ``deduction``."""
+        for role, settings in (("perception", pipeline.perception), ("deduction", pipeline.deduction.llm)):
+            if settings is not None and not isinstance(settings, ScenePerception):
+                from streamproc.modelserver import ModelServer
+
+                self.servers[role] = ModelServer(settings, clock, on_health=partial(on_health, role))
+
+    def observer(self, settings: UnitSettings) -> EmbeddedObserver:
+        """A camera's observer.
+
+        Raises:
+            ConfigError: the camera's calibration does not load or does not fit the pipeline.
+        """
+        from streamproc.normality.calibration import Calibration
+        from streamproc.normality.observer import EmbeddedObserver
+
+        calibration = Calibration.load(settings.calibration) if settings.calibration else None
+        return EmbeddedObserver(settings.normality, calibration, self.detector)
+
+    def captioner(self, camera: CameraSettings) -> Captioner:
+        """A camera's captioner."""
+        match self._pipeline.perception:
+            case ScenePerception():
+                from streamproc.perception.scene import SceneCaptioner
+
+                return SceneCaptioner(camera.zones)
+            case VlmPerception() as settings:
+                from streamproc.perception.vlm import VlmCaptioner
+
+                return VlmCaptioner(self.servers["perception"], settings)
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def llm(self) -> LlmVoter | None:
+        """The language model's voter; None on a site without one."""
+        settings = self._pipeline.deduction.llm
+        if settings is None:
+            return None
+        from streamproc.deduction.llm import LlmVoter
+
+        return LlmVoter(self.servers["deduction"], settings)
+
+    def models(self) -> tuple[ModelRef, ...]:
+        """The embedded models, for alerts' records."""
+        return (
+            ModelRef("detector", "nanodet", self.detector.revision),
+            ModelRef("embedding", "bge-small", self.embedder.revision),
+        )
+
+    def stand_ins(self) -> tuple[ModelRef, ...]:
+        """What is embedded where a larger site runs a model server."""
+        if isinstance(self._pipeline.perception, ScenePerception):
+            from streamproc.perception.scene import SceneCaptioner
+
+            return (SceneCaptioner.model,)
+        return ()
+
+    def close(self) -> None:
+        """End the connections to model servers."""
+        for server in self.servers.values():
+            server.close()

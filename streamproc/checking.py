@@ -1,0 +1,104 @@
+"""`streamproc check`: everything an operator wrote for a site, looked at without connecting to anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from streamproc.assembly import alarm_score, rules_path, unit_settings
+from streamproc.config import ScenePerception
+from streamproc.errors import ConfigError, Fault
+from streamproc.normality.calibration import Calibration
+from streamproc.rules.lint import lint
+from streamproc.rules.schema import load_rules
+from streamproc.secrets import redact
+from streamproc.site import LoadedSite, load_site
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCamera:
+    """One camera that would run."""
+
+    id: str
+    address: str
+    """Without credentials."""
+    rules: str
+    rules_version: int
+    enabled_rules: int
+    calibrated_on_s: float | None
+    """Seconds of normal footage; None without a calibration."""
+    alarm_score: float
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A site that would run."""
+
+    site: str
+    pipeline: str
+    stand_ins: tuple[str, ...]
+    """What is embedded where a larger site runs a model server."""
+    cameras: tuple[CheckedCamera, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [f"site {self.site}, pipeline {self.pipeline}: ok"]
+        lines += [f"stand-in: {text}" for text in self.stand_ins]
+        for camera in self.cameras:
+            seen = (
+                "NOT calibrated" if camera.calibrated_on_s is None else f"calibrated on {camera.calibrated_on_s:.0f} s"
+            )
+            lines.append(
+                f"camera {camera.id}: {camera.address}; {camera.enabled_rules} rules of version "
+                f"{camera.rules_version}; {seen}; alarm from {camera.alarm_score:.2f} on"
+            )
+            lines += [f"  warning: {text}" for text in camera.warnings]
+        return "\n".join(lines)
+
+
+def check_site(path: Path) -> CheckReport:
+    """Load what the site file names.
+
+    Raises:
+        ConfigError: with the faults of every camera, not only the first one's.
+    """
+    loaded = load_site(path)
+    faults: list[Fault] = []
+    cameras: list[CheckedCamera] = []
+    for settings in loaded.settings.cameras:
+        try:
+            cameras.append(_camera(loaded, settings.id))
+        except ConfigError as error:
+            faults += error.faults or (Fault(str(path), None, None, f"cameras.{settings.id}", error.message),)
+    if faults:
+        raise ConfigError(faults=tuple(faults))
+    embedded = isinstance(loaded.pipeline.perception, ScenePerception)
+    stand_ins = ("the scene captioner stands in for a vision-language model",) if embedded else ()
+    return CheckReport(loaded.settings.site.id, loaded.pipeline.name, stand_ins, tuple(cameras))
+
+
+def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
+    camera = loaded.camera(camera_id)
+    path = rules_path(loaded, camera)
+    rules = load_rules(path)
+    zones = tuple(zone.name for zone in camera.zones)
+    warnings = [str(finding) for finding in lint(path, zones)]
+    unit = unit_settings(loaded, camera)
+    calibration = Calibration.load(unit.calibration) if unit.calibration else None
+    if calibration is None:
+        warnings.append("no calibration beside the rule file: nothing is measured; `streamproc induce` makes one")
+    return CheckedCamera(
+        id=camera.id,
+        address=redact(camera.sub or camera.main),
+        rules=str(path),
+        rules_version=rules.version,
+        enabled_rules=sum(rule.enabled for rule in rules.rules),
+        calibrated_on_s=calibration.observed_s if calibration else None,
+        alarm_score=alarm_score(loaded, camera),
+        warnings=tuple(warnings),
+    )

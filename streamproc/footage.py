@@ -1,0 +1,137 @@
+"""A camera's normal clips, looked at through the same unit as the live camera, as often as learning needs."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from streamproc.camera import CameraUnit, UnitSettings
+from streamproc.errors import ConfigError
+from streamproc.runtime.clock import Clock
+from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Window
+from streamproc.watch import Observer
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RUNS_A_CLIP = 1000
+"""More than a clip has of breaks in its media time, each of which begins a run."""
+
+
+def find_clips(patterns: Sequence[str]) -> tuple[Path, ...]:
+    """The files that the patterns name, sorted by name within each, each once.
+
+    Raises:
+        ConfigError: a pattern names no file.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute patterns too
+        files = [path for path in paths if path.is_file()]
+        if not files:
+            raise ConfigError(f"--clips {pattern!r} names no file; quote a pattern, e.g. --clips 'normal/*.mp4'")
+        found |= dict.fromkeys(path.absolute() for path in files)
+    return tuple(found)
+
+
+def sha256_of(path: Path) -> str:
+    """Of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _WindowsOnly:
+    """Looks at nothing: hands the window on."""
+
+    def observe(self, window: Window) -> ObservedWindow:
+        return ObservedWindow(window, (), (), 0.0)
+
+
+class _Unheard:
+    """Packets are not kept, and what a damaged clip loses is not learned from."""
+
+    def packets(self, batch: PacketBatch) -> None: ...
+
+    def state(self, state: CameraState) -> None: ...
+
+    def window(self, observed: ObservedWindow) -> None: ...
+
+    def dropped(self, camera_id: str, cause: DropCause, count: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of the footage, in windows counted over all clips."""
+
+    first: int
+    end: int
+
+    def __contains__(self, index: int) -> bool:
+        return self.first <= index < self.end
+
+    def halves(self) -> tuple[Part, Part]:
+        """The earlier and the later half."""
+        middle = (self.first + self.end) // 2
+        return Part(self.first, middle), Part(middle, self.end)
+
+
+EVERYTHING = Part(0, 2**62)
+
+
+class NormalFootage:
+    """Normal clips of one camera. Each clip is a run of its own."""
+
+    def __init__(self, clips: Sequence[Path], settings: UnitSettings, clock: Clock) -> None:
+        self.clips = tuple(clips)
+        self._settings = settings
+        self._clock = clock
+
+    def windows(self, part: Part = EVERYTHING) -> Iterator[Window]:
+        """The windows of ``part`` in order.
+
+        Raises:
+            SourceError: a clip cannot be read.
+        """
+        return (observed.window for observed in self.observed(lambda _: _WindowsOnly(), part))
+
+    def durations(self) -> list[float]:
+        """Seconds of each clip.
+
+        Raises:
+            SourceError: a clip cannot be read.
+        """
+        ends = dict.fromkeys(range(len(self.clips)), 0.0)
+        for window in self.windows():
+            number = (window.run - 1) // _RUNS_A_CLIP
+            ends[number] = max(ends[number], (window.captured_at - _EPOCH).total_seconds())
+        return list(ends.values())
+
+    def observed(
+        self, observer: Callable[[UnitSettings], Observer], part: Part = EVERYTHING
+    ) -> Iterator[ObservedWindow]:
+        """The windows of ``part``, observed by an observer of their own."""
+        some = _Some(observer(self._settings), part)
+        for number, clip in enumerate(self.clips):
+            camera = self._settings.camera.model_copy(update={"main": str(clip), "sub": None, "realtime": False})
+            settings = replace(self._settings, camera=camera)
+            unit = CameraUnit(settings, _Unheard(), self._clock, lambda _: some)
+            for observed in unit.run_inline(_EPOCH, first_run=1 + number * _RUNS_A_CLIP):
+                if some.wanted:
+                    yield observed
+
+
+class _Some:
+    """Has windows of ``part`` observed; the others pass unseen."""
+
+    def __init__(self, eyes: Observer, part: Part) -> None:
+        self._eyes, self._part = eyes, part
+        self._count = 0
+        self.wanted = False
+        """Whether the last window was of ``part``."""
+
+    def observe(self, window: Window) -> ObservedWindow:
+        self.wanted = self._count in self._part
+        self._count += 1
+        return self._eyes.observe(window) if self.wanted else ObservedWindow(window, (), (), 0.0)

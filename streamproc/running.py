@@ -1,0 +1,111 @@
+"""`streamproc run`: a site from start to the signal that ends it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from streamproc import __version__
+from streamproc.assembly import Assembled, assemble
+from streamproc.errors import InferenceError
+from streamproc.models.store import ModelStore
+from streamproc.observability import logs
+from streamproc.observability.server import Health, ObservabilityServer, Reading
+from streamproc.runtime.clock import SystemClock
+from streamproc.runtime.signals import on_signals
+from streamproc.secrets import redact
+from streamproc.site import LoadedSite, load_site
+
+log = structlog.get_logger(__name__)
+
+STOP_WITHIN_S = 9.0
+"""From the signal until every stage has ended, or is named as late."""
+_LOOK_S = 0.5
+
+
+def run_site(path: Path) -> int:
+    """Watch the site until SIGTERM or SIGINT, or until every recording has ended; the exit code.
+
+    Raises:
+        ConfigError: the site file, a rule file or a calibration does not load, or a model server is the wrong one.
+        ModelLoadError: a model cannot be had.
+        StageError: a stage died, or did not end in time.
+    """
+    loaded = load_site(path)
+    observed = loaded.settings.observability
+    logs.configure(observed.log_format, observed.log_level)
+    running = assemble(loaded, ModelStore(), SystemClock())
+    with on_signals(running.supervisor.stopping):
+        server = None
+        if observed.port is not None:
+            health = _health(loaded, running)
+            server = ObservabilityServer(running.metrics.registry, health, observed.host, observed.port)
+            server.start()
+        try:
+            _watch(loaded, running)
+        finally:
+            try:
+                running.site.stop(STOP_WITHIN_S)
+            finally:
+                running.backends.close()
+                if server is not None:
+                    server.close()
+    log.info("stopped")
+    return 0
+
+
+def _watch(loaded: LoadedSite, running: Assembled) -> None:
+    _check_servers(running)
+    running.site.start()
+    cameras = [camera.id for camera in loaded.settings.cameras]
+    log.info(
+        "watching", version=__version__, site=loaded.settings.site.id, pipeline=loaded.pipeline.name, cameras=cameras
+    )
+    while not running.supervisor.stopping.wait(_LOOK_S):
+        if running.site.finished():
+            log.info("recordings_ended")
+            return
+
+
+def _check_servers(running: Assembled) -> None:
+    for role, server in running.backends.servers.items():
+        try:
+            server.check()
+        except InferenceError as error:
+            log.warning("model_server_unreachable", role=role, error=redact(str(error)))
+
+
+def _health(loaded: LoadedSite, running: Assembled) -> Health:
+    health = Health()
+
+    def threads() -> Reading:
+        dead = running.supervisor.dead()
+        return Reading(not dead, ", ".join(dead))
+
+    def camera(name: str) -> Reading:
+        phase = running.hub.phases.get(name, "connecting")
+        return Reading(phase in ("streaming", "ended"), phase)
+
+    def model_server(role: str) -> Reading:
+        found = running.backends.servers[role].health
+        return Reading(found.up, found.reason)
+
+    def delivered() -> Reading:
+        waiting = {delivery.name: running.outbox.backlog(delivery.name)[0] for delivery in running.deliveries}
+        failing = [delivery.name for delivery in running.deliveries if delivery.failing]
+        detail = ", ".join(f"{name}: {count} waiting" for name, count in waiting.items())
+        return Reading(not failing, detail)
+
+    health.add("threads", threads, "alive")
+    health.add("outbox", delivered, "wanted")
+    for settings in loaded.settings.cameras:
+        health.add(f"camera {settings.id}", partial(camera, settings.id), "wanted")
+    for role in running.backends.servers:
+        health.add(f"model server {role}", partial(model_server, role), "wanted")
+    for model in running.backends.stand_ins():
+        health.stand_in(model.role, f"{model.name} stands in for {model.stand_in_for}")
+        running.metrics.stand_in(model.role, model.stand_in_for or "")
+        log.warning("stand_in", role=model.role, model=model.name, stands_in_for=model.stand_in_for)
+    return health
