@@ -123,8 +123,8 @@ class CameraUnit:
     def run_inline(self, start: datetime, first_run: int = 1) -> Iterator[ObservedWindow]:
         """Play the recording in this thread, as fast as it goes: the same windows each time.
 
-        ``start`` is the capture time of its first packet, UTC; ``first_run`` its run's number. ``Emit`` is told of packets and losses; the windows are
-        handed to the caller alone.
+        ``start`` is the capture time of its first packet, UTC; ``first_run`` its run's number. ``Emit`` is told of
+        packets and losses; the windows are handed to the caller alone.
 
         Raises:
             SourceError: the recording cannot be opened or breaks off.

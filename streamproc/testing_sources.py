@@ -83,6 +83,7 @@ class FakeOpener:
         """The next session."""
         if self.opened >= len(self._sessions):
             self._spent()
+            threading.Event().wait(0.02)  # A fake clock lets retries follow one another at once.
             raise SourceError("gate", "no further session")
         self.opened += 1
         session = self._sessions[self.opened - 1]

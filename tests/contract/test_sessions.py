@@ -1,9 +1,11 @@
-"""Every kind of session keeps the same promises; the RTSP one runs in the integration tests with a server."""
+"""Every kind of session keeps the same promises."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,54 +14,65 @@ from streamproc.config import CameraSettings, PyavDecoder
 from streamproc.decoding.factory import make_decoder
 from streamproc.errors import SourceError
 from streamproc.sources.session import RawPacket, Session, open_session
+from streamproc.sources.timeline import Timeline
+from streamproc.testing_rtsp import RtspServer, make_h264
 from streamproc.testing_sources import FakeSession, write_clip, write_pictures
 from streamproc.types import Packet
 
-Opener = Callable[[Path], Session]
+Opener = Callable[[Path, ExitStack], Session]
 
 
 def opened(address: str) -> Session:
     return open_session(address, CameraSettings(id="gate", main=address))
 
 
-def fake(folder: Path) -> Session:
+def fake(folder: Path, _: ExitStack) -> Session:
     with opened(str(write_clip(folder / "a.mov", "mjpeg", count=8))) as session:
         return FakeSession(list(session), stream=session.stream, live=False)
 
 
+def rtsp(folder: Path, stack: ExitStack) -> Session:
+    server = stack.enter_context(RtspServer({"gate": make_h264(folder / "a.mp4", frames=20)}))
+    return opened(server.url("gate"))
+
+
 OPENERS: dict[str, Opener] = {
-    "h264 in mp4": lambda folder: opened(str(write_clip(folder / "a.mp4", count=8))),
-    "mjpeg in mov": lambda folder: opened(f"file://{write_clip(folder / 'a.mov', 'mjpeg', count=8)}"),
-    "folder of png": lambda folder: opened(f"{write_pictures(folder / 'png', count=8)}?fps=10"),
-    "folder of jpeg": lambda folder: opened(f"{write_pictures(folder / 'jpg', '.jpg', count=8)}?fps=10"),
+    "h264 in mp4": lambda folder, _: opened(str(write_clip(folder / "a.mp4", count=8))),
+    "mjpeg in mov": lambda folder, _: opened(f"file://{write_clip(folder / 'a.mov', 'mjpeg', count=8)}"),
+    "folder of png": lambda folder, _: opened(f"{write_pictures(folder / 'png', count=8)}?fps=10"),
+    "folder of jpeg": lambda folder, _: opened(f"{write_pictures(folder / 'jpg', '.jpg', count=8)}?fps=10"),
     "fake": fake,
+    "rtsp": rtsp,
 }
+KINDS = [pytest.param(kind, marks=pytest.mark.integration if kind == "rtsp" else ()) for kind in OPENERS]
 
 
-@pytest.fixture(params=list(OPENERS))
-def session(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
-    return OPENERS[request.param](tmp_path)
+@pytest.fixture(params=KINDS)
+def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
+    with ExitStack() as stack:
+        yield OPENERS[request.param](tmp_path, stack)
 
 
-def test_the_stream_is_described(session: Session) -> None:
+def test_the_stream_is_described(session: Session, request: pytest.FixtureRequest) -> None:
     with session:
         assert session.stream.codec in {"h264", "mjpeg", "png"}
         assert session.stream.width_px in {64, 320}
         assert session.stream.height_px in {48, 240}
         assert session.stream.fps == pytest.approx(10)
-        assert not session.live
+        assert session.live == ("rtsp" in request.node.name)
 
 
 def test_packets_come_with_a_keyframe_first_and_decoding_times_that_go_on(session: Session) -> None:
     with session:
-        packets = list(session)
+        packets = list(islice(session, 8))
     assert len(packets) == 8
     assert packets[0].is_keyframe
-    times = [p.dts_s for p in packets if p.dts_s is not None]
-    assert times == sorted(times)
     assert all(isinstance(p, RawPacket) and isinstance(p.data, bytes) and p.data for p in packets)
-    presented = sorted(p.pts_s for p in packets if p.pts_s is not None)
-    assert [t - presented[0] for t in presented] == pytest.approx([i / 10 for i in range(8)], abs=0.002)
+    timeline = Timeline("gate", 1, session.stream.fps)
+    places = [place for place in map(timeline.place, packets) if place]
+    assert [place.run for place in places] == [1] * 8
+    assert sorted(place.pts_s for place in places) == pytest.approx([i / 10 for i in range(8)], abs=0.002)
+    assert [place.dts_s for place in places] == sorted(place.dts_s for place in places)
 
 
 def test_what_was_described_is_enough_to_decode(session: Session) -> None:
@@ -67,15 +80,18 @@ def test_what_was_described_is_enough_to_decode(session: Session) -> None:
         def wants(self, pts_s: float) -> bool:
             return True
 
+    timeline = Timeline("gate", 1, session.stream.fps)
     with session:
         decoder = make_decoder(session.stream, PyavDecoder(), Every(), (), 640)
         frames = []
-        for raw in session:
-            pts_s, dts_s = raw.pts_s or 0.0, raw.dts_s or 0.0
+        for raw in islice(session, 8):
+            place = timeline.place(raw)
+            assert place is not None
             at = datetime(2026, 1, 1, tzinfo=UTC)
-            frames += decoder.decode(Packet("gate", 1, pts_s, dts_s, at, raw.is_keyframe, raw.data))
+            frames += decoder.decode(Packet("gate", 1, place.pts_s, place.dts_s, at, raw.is_keyframe, raw.data))
         frames += decoder.flush()
     assert len(frames) == 8
+    assert decoder.undecodable == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from streamproc.secrets import remember
 from streamproc.sources.session import RawPacket, open_session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeObserver, FakeOpener, FakeSession, RecordingEmit, write_clip
-from streamproc.types import ObservedWindow, StreamInfo, Window
+from streamproc.types import DropCause, ObservedWindow, StreamInfo, Window
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
@@ -124,8 +124,8 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
     content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
 ) -> None:
     class Stuck(RecordingEmit):
-        def dropped(self, camera_id: str, cause: str, count: int) -> None:
-            super().dropped(camera_id, cause, count)  # type: ignore[arg-type]
+        def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
+            super().dropped(camera_id, cause, count)
             if cause == "corrupt":
                 assert release.wait(20)
 
@@ -139,6 +139,37 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
     assert emit.arrived(lambda e: len(e.batches) == 150)
     assert 150 - 64 - 12 <= emit.drops["decoder"] <= 150 - 64
     release.set()
+    assert unit.stop(5)
+
+
+def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_room_again(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+) -> None:
+    class Stuck(RecordingEmit):
+        def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
+            super().dropped(camera_id, cause, count)
+            if cause == "corrupt":
+                assert release.wait(20)
+
+    class Pausing(FakeSession):
+        def __iter__(self) -> Iterator[RawPacket]:
+            for index, packet in enumerate(super().__iter__()):
+                if index == 67:  # 0 is in the decoder's hands, 1 to 64 wait, 65 and 66 found no room
+                    assert emit.arrived(lambda e: e.drops.get("decoder") == 2)
+                    release.set()
+                    assert emit.arrived(lambda e: any(o.window.end_s > 5.5 for o in e.windows))
+                yield packet
+
+    stream, raw = content
+    many = [RawPacket(p.data, i / 10, i / 10, p.is_keyframe) for i, p in enumerate((raw * 2)[:90])]
+    emit = Stuck()
+    done = threading.Event()
+    session = Pausing([RawPacket(b"0" * 30, 0.0, 0.0, True), *many[1:]], stream=stream, then=lambda: done.wait(20))
+    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
+    unit.start()
+    assert emit.arrived(lambda e: any(o.window.end_s > 8.0 for o in e.windows))
+    assert emit.drops["decoder"] == 5
+    done.set()
     assert unit.stop(5)
 
 

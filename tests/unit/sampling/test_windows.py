@@ -14,6 +14,13 @@ def test_ten_frames_a_second_make_windows_of_five_pairs() -> None:
     assert [len(burst) for burst in windows[0].bursts] == [2] * 5
 
 
+def test_lengths_that_floating_point_does_not_divide_evenly() -> None:
+    settings = SamplingSettings(window_s=1.1, bursts_per_s=30, burst_frames=1)
+    builder = WindowBuilder(settings)
+    windows = [w for i in range(330) for w in builder.add(frame(i / 30))]
+    assert [len(w.bursts) for w in windows] == [33] * 10
+
+
 def test_a_window_is_handed_on_with_its_last_frame_and_not_one_later() -> None:
     builder = WindowBuilder(SamplingSettings())
     done = [bool(builder.add(frame(i / 10))) for i in range(10)]
