@@ -32,5 +32,5 @@ class CausalMean:
             elapsed_s = max(0.0, pts_s - self._pts_s)
             self._pts_s = max(self._pts_s, pts_s)
         share = -math.expm1(-elapsed_s / self._time_constant_s) if self._time_constant_s else 1.0
-        self._value += share * (score - self._value)
+        self._value = (1 - share) * self._value + share * score
         return self._value
