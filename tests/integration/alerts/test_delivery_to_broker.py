@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import threading
 from collections import Counter
@@ -28,11 +27,7 @@ from streamproc.config import CameraSettings, IncidentSettings, KafkaSinkSetting
 from streamproc.demo.broker import DevBroker
 from streamproc.testing_alerts import verdict_at
 
-pytestmark = [
-    pytest.mark.integration,
-    # kafka-python leaves the sockets of failed attempts to connect to the garbage collector.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -59,7 +54,6 @@ def delivery(outbox: Outbox, settings: KafkaSinkSettings) -> Iterator[Delivery]:
     one.start()
     yield one
     assert one.stop(15)
-    gc.collect()
 
 
 def raw(settings: KafkaSinkSettings, topic: str) -> list[Any]:
@@ -152,7 +146,6 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path, outbox: Ou
         assert delivery.drain(15) == 0
         assert [alert["id"] for alert in tail(settings, from_beginning=True, follow=False)] == ["gate-1"]
         assert delivery.stop(15)
-    gc.collect()
 
 
 def test_a_message_that_is_too_large_lies_on_the_dead_letter_topic(
