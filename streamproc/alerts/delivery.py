@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 
 from streamproc.alerts.health import Health, part_health
 from streamproc.alerts.outbox import Outbox
-from streamproc.alerts.sinks import Outgoing, Sink
+from streamproc.alerts.sinks import Outgoing, Receipt, Sink
 from streamproc.errors import DeliveryError
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.secrets import redact
@@ -31,6 +32,8 @@ class DeliveryMetrics(Protocol):
     def delivery_failed(self, sink: str) -> None: ...
 
     def dead_lettered(self, sink: str) -> None: ...
+
+    def latency(self, stage: Literal["capture_to_topic"], seconds: float) -> None: ...
 
 
 class Delivery:
@@ -148,9 +151,7 @@ class Delivery:
                 self._outbox.refused(self.name, receipt.refused)
             self._outbox.delivered(self.name, receipt.acknowledged)
             if self._metrics is not None:
-                self._metrics.alert_delivered(self.name, len(receipt.acknowledged))
-                for _ in receipt.refused:
-                    self._metrics.dead_lettered(self.name)
+                self._count(self._metrics, messages, receipt)
         self._send_health()
         backlog = self._report()
         if self._failing:
@@ -160,6 +161,16 @@ class Delivery:
         with self._round:
             self._round.notify_all()
         return backlog > 0 or bool(self._health)
+
+    def _count(self, metrics: DeliveryMetrics, messages: Sequence[Outgoing], receipt: Receipt) -> None:
+        metrics.alert_delivered(self.name, len(receipt.acknowledged))
+        for _ in receipt.refused:
+            metrics.dead_lettered(self.name)
+        stored, now = set(receipt.acknowledged), self._clock.now()
+        for message in messages:
+            captured_at = _captured_at(message) if message.id in stored else None
+            if captured_at is not None:
+                metrics.latency("capture_to_topic", (now - captured_at).total_seconds())
 
     def _send_health(self) -> None:
         with self._health_lock:
@@ -215,3 +226,12 @@ class Delivery:
         self._on_health(
             part_health(self._site, "outbox", self.name, available=available, at=at, detail=detail, pending=pending)
         )
+
+
+def _captured_at(message: Outgoing) -> datetime | None:
+    """When what the message tells of was captured: its CloudEvent's time."""
+    try:
+        captured_at = datetime.fromisoformat(json.loads(message.body)["time"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return captured_at if captured_at.tzinfo is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
@@ -35,6 +35,8 @@ class DeskMetrics(Protocol):
     def incidents_open(self, camera_id: str, count: int) -> None: ...
 
     def evidence_failed(self, camera_id: str) -> None: ...
+
+    def latency(self, stage: Literal["publish"], seconds: float) -> None: ...
 
 
 class AlertDesk:
@@ -105,6 +107,8 @@ class AlertDesk:
             self._tell(alert)
         if self._metrics is not None:
             self._metrics.incidents_open(self._origin.camera.id, still_open)
+            if alerts:
+                self._metrics.latency("publish", self._clock.monotonic() - started_s)
         return alerts
 
     def _store(

@@ -22,6 +22,10 @@ class Counts:
     def __init__(self) -> None:
         self.delivered = self.failed = self.dead = 0
         self.pending: list[tuple[int, float]] = []
+        self.latencies_s: list[float] = []
+
+    def latency(self, stage: str, seconds: float) -> None:
+        self.latencies_s.append(seconds)
 
     def alert_delivered(self, sink: str, count: int = 1) -> None:
         self.delivered += count
@@ -80,6 +84,14 @@ def test_batches_go_in_order_until_nothing_waits(outbox: Outbox, clock: FakeCloc
     assert counts.delivered == 5
     assert counts.pending[0] == (3, 0.0)
     assert counts.pending[-1] == (0, 0.0)
+
+
+def test_the_time_from_capture_to_the_topic_is_measured(outbox: Outbox, clock: FakeClock) -> None:
+    counts = Counts()
+    outbox.decide([Outgoing("gate-1", "gate", b'{"time":"2026-11-21T08:00:00Z"}'), Outgoing("gate-2", "gate", b"[]")])
+    clock.advance(1.5)
+    Delivery("kafka", FakeSink(), outbox, site="yard", metrics=counts, clock=clock).run_once()
+    assert counts.latencies_s == [1.5]
 
 
 def test_what_was_taken_in_part_is_taken_up_there(outbox: Outbox, clock: FakeClock) -> None:

@@ -42,6 +42,10 @@ class Counts:
     decided: list[Action] = field(default_factory=list)
     open: int = -1
     failed: int = 0
+    latencies_s: list[float] = field(default_factory=list)
+
+    def latency(self, stage: str, seconds: float) -> None:
+        self.latencies_s.append(seconds)
 
     def alert_decided(self, camera_id: str, action: Action) -> None:
         self.decided.append(action)
@@ -92,6 +96,7 @@ def test_a_decided_alert_is_in_the_outbox_with_its_incident(office: Office) -> N
     assert office.told == [alert]
     assert office.counts.decided == ["open"]
     assert office.counts.open == 1
+    assert len(office.counts.latencies_s) == 1
 
 
 def test_the_incident_ends_in_the_outbox_too(office: Office) -> None:
