@@ -7,7 +7,10 @@ of a configured camera exists from the start at 0, so that a first increase is s
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
@@ -76,6 +79,7 @@ class Metrics:
         self._evidence_failures = counter("evidence_failures", "Pictures or clips that could not be written.", "camera")
         self._restarts = counter("thread_restarts", "Threads that ended unexpectedly and were started again.", "thread")
         self._stand_in = gauge("stand_in", "1 for each part that runs on an embedded stand-in.", "role", "stand_in_for")
+        self._disk = gauge("disk_free_bytes", "Space left where the outbox and the evidence are written.", "holds")
         Info("streamproc_build", "What is running.", registry=registry).info({"version": __version__})
         ProcessCollector(registry=registry)
         self._start_at_zero()
@@ -206,6 +210,21 @@ class Metrics:
 
     # ---- the process
 
+    def disk(self, holds: Literal["outbox", "evidence"], path: Path) -> None:
+        """Have the space left at ``path``, or at the folder it will be made in, asked at each scrape; at wiring."""
+        self._disk.labels(holds).set_function(lambda: _free_bytes(path))
+
     def thread_restarted(self, name: str) -> None:
         """The supervisor started a thread again."""
         self._restarts.labels(name).inc()
+
+
+def _free_bytes(path: Path) -> float:
+    for place in (path, *path.absolute().parents):
+        try:
+            return float(shutil.disk_usage(place).free)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+    return math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 from prometheus_client import generate_latest
@@ -79,6 +80,14 @@ def test_queue_depth_is_asked_at_the_scrape() -> None:
     assert value(metrics, "queue_items", queue="windows") == 1
     items.append(2)
     assert value(metrics, "queue_items", queue="windows") == 2
+
+
+def test_space_is_told_before_the_folder_is_there(tmp_path: Path) -> None:
+    metrics = Metrics([])
+    metrics.disk("evidence", tmp_path / "not" / "there" / "yet")
+    free = value(metrics, "disk_free_bytes", holds="evidence")
+    assert free is not None
+    assert free > 0
 
 
 def test_latency_of_a_clock_that_stepped_back_counts_as_none() -> None:
