@@ -14,6 +14,7 @@ from streamproc import __version__
 from streamproc.commands import assets, learning, setup, watching
 from streamproc.commands.output import FAILURE, MISTAKE, note
 from streamproc.errors import ConfigError, StreamprocError
+from streamproc.observability import logs
 
 app = typer.Typer(
     name="streamproc",
@@ -38,7 +39,8 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    # Standard output belongs to what a command prints; `run` sets up logging anew, as its site file says.
+    logs.configure("console", "warning")
 
 
 for module in (setup, learning, watching, assets):
