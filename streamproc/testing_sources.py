@@ -166,7 +166,9 @@ def write_clip(
 
     width_px, height_px = size
     with av.open(str(path), "w") as container:
-        stream = cast("VideoStream", container.add_stream(codec, rate=fps, options=options or {}))
+        # Keyframes where ``gop`` says, and nowhere else.
+        options = {"x264-params": "scenecut=0"} | (options or {}) if codec == "libx264" else options or {}
+        stream = cast("VideoStream", container.add_stream(codec, rate=fps, options=options))
         stream.width, stream.height, stream.gop_size = width_px, height_px, gop
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for index in range(count):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +38,25 @@ def release() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+@pytest.fixture
+def start(release: threading.Event) -> Iterator[Callable[[CameraUnit], CameraUnit]]:
+    """Starts units, and stops them however the test ends."""
+    units: list[CameraUnit] = []
+
+    def begin(unit: CameraUnit) -> CameraUnit:
+        units.append(unit)
+        unit.start()
+        return unit
+
+    yield begin
+    release.set()
+    ended = [unit.stop(5) for unit in units]
+    assert all(ended)
+
+
+Start = Callable[[CameraUnit], CameraUnit]
 
 
 def settings(address: str = "rtsp://gate/1", *, realtime: bool = True) -> UnitSettings:
@@ -90,10 +109,12 @@ def test_a_recording_inline_that_is_missing_is_an_error() -> None:
         list(unit.run_inline(START))
 
 
-def test_a_recording_in_threads_loses_nothing_behind_a_slow_observer(clip: Path, release: threading.Event) -> None:
+def test_a_recording_in_threads_loses_nothing_behind_a_slow_observer(
+    clip: Path, release: threading.Event, start: Start
+) -> None:
     emit, observer = RecordingEmit(), Gated(release)
     unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: observer)
-    unit.start()
+    start(unit)
     assert observer.inside.wait(5)
     assert unit.join(0.05) is False
     assert "ended" not in emit.phases
@@ -104,13 +125,13 @@ def test_a_recording_in_threads_loses_nothing_behind_a_slow_observer(clip: Path,
 
 
 def test_of_a_camera_the_newest_window_replaces_the_oldest(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
 ) -> None:
     emit, observer = RecordingEmit(), Gated(release)
     half = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
     opener = FakeOpener([half])
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: observer, opener=opener)
-    unit.start()
+    start(unit)
     assert observer.inside.wait(5)
     assert emit.arrived(lambda e: e.drops.get("busy", 0) >= 3)
     release.set()
@@ -121,7 +142,7 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
 
 
 def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
 ) -> None:
     class Stuck(RecordingEmit):
         def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
@@ -135,7 +156,7 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
     emit = Stuck()
     session = FakeSession(broken + many, stream=stream, then=lambda: release.wait(20))
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
-    unit.start()
+    start(unit)
     assert emit.arrived(lambda e: len(e.batches) == 150)
     assert 150 - 64 - 12 <= emit.drops["decoder"] <= 150 - 64
     release.set()
@@ -143,7 +164,7 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
 
 
 def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_room_again(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
 ) -> None:
     class Stuck(RecordingEmit):
         def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
@@ -154,6 +175,8 @@ def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_r
     class Pausing(FakeSession):
         def __iter__(self) -> Iterator[RawPacket]:
             for index, packet in enumerate(super().__iter__()):
+                if index == 1:
+                    assert emit.arrived(lambda e: e.drops.get("corrupt") == 1)
                 if index == 67:  # 0 is in the decoder's hands, 1 to 64 wait, 65 and 66 found no room
                     assert emit.arrived(lambda e: e.drops.get("decoder") == 2)
                     release.set()
@@ -166,14 +189,14 @@ def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_r
     done = threading.Event()
     session = Pausing([RawPacket(b"0" * 30, 0.0, 0.0, True), *many[1:]], stream=stream, then=lambda: done.wait(20))
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
-    unit.start()
-    assert emit.arrived(lambda e: any(o.window.end_s > 8.0 for o in e.windows))
+    start(unit)
+    assert emit.arrived(lambda e: any(o.window.end_s > 7.5 for o in e.windows))
     assert emit.drops["decoder"] == 5
     done.set()
     assert unit.stop(5)
 
 
-def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: Path) -> None:
+def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: Path, start: Start) -> None:
     class Fails(FakeObserver):
         def observe(self, window: Window) -> ObservedWindow:
             if window.index == 1:
@@ -182,14 +205,17 @@ def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: P
 
     emit = RecordingEmit()
     unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: Fails())
-    unit.start()
+    start(unit)
     assert unit.join(10)
     assert ends(emit.windows) == [FIVE[0], *FIVE[2:]]
     assert emit.drops == {"inference": 1}
 
 
 def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, capsys: pytest.CaptureFixture[str]
+    content: tuple[StreamInfo, list[RawPacket]],
+    release: threading.Event,
+    capsys: pytest.CaptureFixture[str],
+    start: Start,
 ) -> None:
     remember("marked-secret")
 
@@ -203,7 +229,7 @@ def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
     stream, raw = content
     opener = FakeOpener([FakeSession(raw, stream=stream, then=lambda: release.wait(20)) for _ in range(2)])
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: next(made), opener=opener)
-    unit.start()
+    start(unit)
     assert emit.arrived(lambda e: bool(e.windows))
     assert unit.stop(5)
     assert unit.restarts == 1
@@ -213,14 +239,14 @@ def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
     assert "marked-secret" not in str(emit.states) + "".join(capsys.readouterr())
 
 
-def test_a_recording_that_breaks_the_observer_is_not_played_for_ever(clip: Path) -> None:
+def test_a_recording_that_breaks_the_observer_is_not_played_for_ever(clip: Path, start: Start) -> None:
     class Breaks(FakeObserver):
         def observe(self, window: Window) -> ObservedWindow:
             raise RuntimeError("always")
 
     emit = RecordingEmit()
     unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: Breaks())
-    unit.start()
+    start(unit)
     assert unit.join(10)
     assert (emit.phases[-1], emit.states[-1].detail) == ("lost", "RuntimeError: always")
 
@@ -233,21 +259,21 @@ def test_models_that_are_missing_are_told_at_the_start() -> None:
         CameraUnit(settings(), RecordingEmit(), FakeClock(), fail).start()
 
 
-def test_a_closed_pipeline_ends_the_unit(clip: Path) -> None:
+def test_a_closed_pipeline_ends_the_unit(clip: Path, start: Start) -> None:
     emit = RecordingEmit()
     emit.closed = True
     unit = CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: FakeObserver())
-    unit.start()
+    start(unit)
     assert unit.join(10)
     assert "lost" not in emit.phases
 
 
 def test_stop_is_late_while_the_observer_hangs_and_names_it(
-    clip: Path, release: threading.Event, capsys: pytest.CaptureFixture[str]
+    clip: Path, release: threading.Event, capsys: pytest.CaptureFixture[str], start: Start
 ) -> None:
     observer = Gated(release)
     unit = CameraUnit(settings(str(clip), realtime=False), RecordingEmit(), FakeClock(), lambda _: observer)
-    unit.start()
+    start(unit)
     assert observer.inside.wait(5)
     assert unit.stop(0.05) is False
     assert "observe-gate" in "".join(capsys.readouterr())
@@ -256,15 +282,15 @@ def test_stop_is_late_while_the_observer_hangs_and_names_it(
 
 
 def test_one_hung_camera_does_not_stall_another(
-    content: tuple[StreamInfo, list[RawPacket]], clip: Path, release: threading.Event
+    content: tuple[StreamInfo, list[RawPacket]], clip: Path, release: threading.Event, start: Start
 ) -> None:
     hung, well = RecordingEmit(), RecordingEmit()
     stuck = FakeSession(content[1][:5], stream=content[0], then=lambda: release.wait(20))
     one = CameraUnit(settings(), hung, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([stuck]))
     two = CameraUnit(settings(str(clip), realtime=False), well, FakeClock(), lambda _: FakeObserver())
-    one.start()
+    start(one)
     assert hung.arrived(lambda e: len(e.batches) == 5)
-    two.start()
+    start(two)
     assert two.join(10)
     assert ends(well.windows) == FIVE
     assert one.stop(5)
