@@ -138,6 +138,9 @@ def test_an_outage_is_waited_out_with_growing_jittered_waits_and_told_once(outbo
     assert len(set(clock.waits)) > 30
     assert [(h.data.state, h.data.pending) for h in told] == [("unavailable", 3), ("available", 0)]
     assert told[0].data.detail == "the fake sink is down"
+    assert not delivery.failing
+    delivery.run_once()
+    assert len(told) == 2
 
 
 def test_an_outbox_that_fails_is_tried_again(outbox: Outbox, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

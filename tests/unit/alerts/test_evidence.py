@@ -186,6 +186,7 @@ def test_the_analysis_picture_stands_in_where_packets_cannot_be_decoded(settings
         assert image.getpixel((800, 600))[0] == pytest.approx(77, abs=4)  # type: ignore[index]
     assert made.ref.clip_uri is None
     assert [text.split(":")[0] for text in made.degraded] == ["no clip"]
+    assert not list(settings.directory.rglob("*.part"))
 
 
 def test_a_masked_camera_shows_unmasked_pixels_nowhere(settings: EvidenceSettings) -> None:
