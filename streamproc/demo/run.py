@@ -159,7 +159,8 @@ class _Demo:
             self._check_alive()
             if time.monotonic() >= due:
                 due += _HEARTBEAT_S
-                self._console.print(f"{time.strftime('%H:%M:%S')}  {pulse.sentence(pulse.pulses(self._port))}")
+                heartbeat = pulse.sentence(pulse.pulses(self._port))
+                self._console.print(f"{time.strftime('%H:%M:%S')}  {heartbeat}", soft_wrap=True)
         self._console.print(f"time is up after {shown} message(s)")
 
     def _explain(self, footage: Footage, bootstrap: str) -> None:
@@ -173,7 +174,8 @@ class _Demo:
             f"The captioner is an [bold]embedded stand-in[/] for a vision-language model.\n"
             f"What follows was read from the topic {_TOPIC} by an independent consumer. Metrics: "
             f"http://127.0.0.1:{self._port}/metrics\n"
-            f"Files: {self._site.workdir} (try an edit in rules/). Ctrl-C ends everything.\n"
+            f"Files: {self._site.workdir} (try an edit in rules/). Ctrl-C ends everything.\n",
+            soft_wrap=True,
         )
 
     @contextmanager
