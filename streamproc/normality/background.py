@@ -42,7 +42,7 @@ class Background:
         strength = cv2.blur(np.abs(difference), (3, 3))
         least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
         mask = np.asarray(strength > least)
-        self.renewed = float(mask.mean()) > _RENEWED_SHARE
+        self.renewed = float((strength > _LEAST_DIFFERENCE).mean()) > _RENEWED_SHARE
         if self.renewed:
             self._grey = grey.copy()
             return np.zeros(grey.shape, np.bool_)

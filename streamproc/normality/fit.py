@@ -56,7 +56,7 @@ def fit(
             sample = measure_speed(motion, window.run)
             if sample is not None:
                 samples.append(sample)
-                observed_s += sample.gap_s
+                observed_s += sample.elapsed_s
             elif motion.why_not:
                 why_not[motion.why_not] = why_not.get(motion.why_not, 0) + 1
         if progress:
@@ -64,7 +64,7 @@ def fit(
         if observed_s > MOST_S:
             log.warning("calibration_full", observed_s=round(observed_s), reason="longer footage is not taken in")
             break
-    busy_s = sum(sample.gap_s for sample in samples if len(sample.cells))
+    busy_s = sum(sample.elapsed_s for sample in samples if len(sample.cells))
     if last is None or busy_s < LEAST_BUSY_S:
         raise ConfigError(_too_little(busy_s, why_not))
     if busy_s < GOOD_BUSY_S - 1.0:
@@ -103,7 +103,7 @@ def _raw(fold: Sequence[SpeedSample], place: Place) -> list[RawSample]:
     raw = []
     for sample in fold:
         spot = hottest(sample, place.normal(sample.grid))
-        raw.append(RawSample(sample.run, sample.pts_s, sample.gap_s, spot.ratio if spot else None))
+        raw.append(RawSample(sample.run, sample.pts_s, sample.elapsed_s, spot.ratio if spot else None))
     return raw
 
 

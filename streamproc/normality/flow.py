@@ -1,11 +1,14 @@
 """Motion between neighbouring frames: dense optical flow over the time that truly passed, and what stands out.
 
-Neighbours are consecutive sampled frames of a run, within a burst or from one burst to the next: what counts is the
-time between them. Further apart than ``MAX_GAP_S`` flow says nothing about speed, and that is said instead.
+Neighbours are sampled frames of one run, within a burst or across bursts; what counts is the time between them. Flow
+over much less than a tenth of a second rounds slow motion away, and over more than ``MAX_GAP_S`` it says nothing about
+speed: the first is avoided by the choice of the neighbour, the second is said.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +20,9 @@ from streamproc.types import Frame, on_host
 
 MAX_GAP_S = 0.25
 """Five frames a second, with room for jitter of the camera's clock."""
+_BEST_GAP_S = 0.1
+"""Among the last frames, the one nearest to this ago is compared with: at 25 frames/s and two frames a burst it is one
+of the burst before, not the direct neighbour a twenty-fifth of a second ago."""
 _MIN_GAP_S = 0.008
 """Less is a broken timestamp: dividing by it would make speed out of nothing."""
 _DARK_LEVEL = 30.0
@@ -30,7 +36,7 @@ class Motion:
     """What moved between a frame and the one before it."""
 
     pts_s: float
-    gap_s: float
+    elapsed_s: float
     """Media time since the frame before; 0 for a run's first frame."""
     velocity: npt.NDArray[np.float32] | None
     """(height, width, 2) at flow size: x and y in px/s; None where it cannot be measured."""
@@ -50,30 +56,37 @@ class FlowMeter:
         self._width_px = width_px
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
         self._background = Background()
-        self._before: tuple[float, npt.NDArray[np.uint8]] | None = None
+        self._before: deque[tuple[float, npt.NDArray[np.uint8]]] = deque(maxlen=3)
 
     def begin_run(self) -> None:
         """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""
-        self._before = None
+        self._before.clear()
 
     def add(self, frame: Frame) -> Motion:
-        """The motion from the frame before to ``frame``."""
-        grey = self._grey(frame)
-        before, self._before = self._before, (frame.pts_s, grey)
-        gap_s = frame.pts_s - before[0] if before else 0.0
-        foreground = self._background.foreground(grey.astype(np.float32), min(max(gap_s, 0.0), 1.0))
-        why_not = self._why_not(grey, gap_s) if before else None
-        if before is None or why_not or before[1].shape != grey.shape:
-            return Motion(frame.pts_s, gap_s, None, foreground, float(foreground.mean()), why_not)
+        """The motion up to ``frame``, from the best of the frames before."""
+        grey, now_s = self._grey(frame), frame.pts_s
+        if self._before and self._before[-1][1].shape != grey.shape:
+            self._before.clear()
+        elapsed_s = now_s - self._before[-1][0] if self._before else 0.0
+        foreground = self._background.foreground(grey.astype(np.float32), min(max(elapsed_s, 0.0), 1.0))
+        neighbours = [(now_s - at_s, before) for at_s, before in self._before if now_s - at_s >= _MIN_GAP_S]
+        gap_s, before = min(neighbours, key=_unfitness, default=(0.0, None))
+        why_not = self._why_not(grey, gap_s) if self._before else None
+        if self._background.renewed:
+            self._before.clear()
+        self._before.append((now_s, grey))
+        if before is None or why_not:
+            return Motion(now_s, elapsed_s, None, foreground, float(foreground.mean()), why_not)
         # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
-        shift = -self._flow.calc(grey, before[1], None)
+        shift = -self._flow.calc(grey, before, None)
         moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
-        return Motion(frame.pts_s, gap_s, velocity, foreground, float(moving.mean()))
+        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()))
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:
         if gap_s > MAX_GAP_S:
-            return f"{1.0 / gap_s:.2g} frame{'' if round(1.0 / gap_s, 1) == 1.0 else 's'}/s, needs 5"
+            rate = f"{1.0 / gap_s:.2g}"
+            return f"{rate} frame{'' if rate == '1' else 's'}/s, needs 5"
         if gap_s < _MIN_GAP_S:
             return "the camera's timestamps do not advance"
         if float(np.percentile(grey[::4, ::4], 95)) < _DARK_LEVEL:
@@ -89,3 +102,7 @@ class FlowMeter:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         interpolation = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)
+
+
+def _unfitness(neighbour: tuple[float, object]) -> float:
+    return abs(math.log(neighbour[0] / _BEST_GAP_S))

@@ -24,7 +24,7 @@ class RawSample:
 
     run: int
     pts_s: float
-    gap_s: float
+    elapsed_s: float
     value: float | None
     """None where nothing moved."""
 
@@ -42,8 +42,8 @@ def fit_scale(folds: Sequence[Sequence[RawSample]], least_value: float) -> Scale
         high = middle + max(abs(middle), 1.0)
     maxima = [_block_maxima(fold, middle, high) for fold in folds]
     tops = [max(fold) for fold in maxima if fold]
-    busy = [sample.gap_s for fold in folds for sample in fold if sample.value is not None]
-    observed_s = sum(sample.gap_s for fold in folds for sample in fold)
+    busy = [sample.elapsed_s for fold in folds for sample in fold if sample.value is not None]
+    observed_s = sum(sample.elapsed_s for fold in folds for sample in fold)
     blocks_per_hour = 3600.0 / BLOCK_S * sum(busy) / observed_s
     level = gumbel_level(np.array([top for fold in maxima for top in fold]), blocks_per_hour)
     top, spread = max(tops), max(tops) - min(tops)

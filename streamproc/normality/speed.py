@@ -29,7 +29,8 @@ class SpeedSample:
 
     run: int
     pts_s: float
-    gap_s: float
+    elapsed_s: float
+    """Media time since the frame before."""
     grid: tuple[int, int]
     """Rows and columns of the grid."""
     cells: npt.NDArray[np.uint32]
@@ -66,7 +67,7 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     cells = np.flatnonzero(counts)
     vectors = mean[counts] / share[counts][:, None]
     grid = (counts.shape[0], counts.shape[1])
-    return SpeedSample(run, motion.pts_s, motion.gap_s, grid, cells.astype(np.uint32), vectors.astype(np.float16))
+    return SpeedSample(run, motion.pts_s, motion.elapsed_s, grid, cells.astype(np.uint32), vectors.astype(np.float16))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,8 +17,8 @@ from streamproc.normality.smoothing import Smoother
 from streamproc.normality.speed import STRIDE_PX, SpeedSample
 from streamproc.types import Box
 
-LOST_S = 1.6
-"""Seconds without being found after which an object is given up: three looks at two a second."""
+_LOST_LOOKS = 3.2
+"""Looks in vain after which an object is given up."""
 _SIGHTINGS = 2
 """Looks that must have found an object before it is believed."""
 _EARLY_S = 0.02
@@ -87,18 +88,21 @@ class Tracks:
             minimum_consecutive_frames=2,
             minimum_iou_threshold=0.1,
         )
+        self._lost_s = _LOST_LOOKS / settings.detections_per_s
         self._followed: list[Followed] = []
         self._due_s = 0.0
+        self._told_s = -math.inf
 
     def begin_run(self) -> None:
         """Forget all; numbers start again."""
         self._tracker.reset()
         self._followed = []
         self._due_s = 0.0
+        self._told_s = -math.inf
 
     def due(self, pts_s: float) -> bool:
         """Whether the detector should look at the frame at ``pts_s``."""
-        return pts_s >= self._due_s
+        return pts_s >= self._due_s and pts_s > self._told_s
 
     def visible(self) -> list[Followed]:
         """Objects that were found more than once and not too long ago."""
@@ -116,14 +120,16 @@ class Tracks:
             if inside.any():
                 # The faster half: legs at rest and the edges of what stands behind would hold the box back.
                 fast = inside & (speeds >= np.median(speeds[inside]))
-                one.box_px += np.tile(sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.gap_s, 2)
+                one.box_px += np.tile(sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.elapsed_s, 2)
             if ratios is not None:
                 ratio = float(np.percentile(ratios[inside], _BODY_PERCENTILE)) if inside.any() else 0.0
                 one.ratio.add(sample.pts_s, ratio)
 
     def advance(self, pts_s: float) -> None:
         """Between two looks: tell the tracker where the objects were carried; give up what was not found for long."""
-        self._followed = [one for one in self._followed if pts_s - one.seen_s <= LOST_S]
+        if pts_s <= self._told_s:
+            return  # A clock that does not advance; the tracker would warn each time.
+        self._followed = [one for one in self._followed if pts_s - one.seen_s <= self._lost_s]
         numbers = self._update(
             pts_s, [one.box_px for one in self._followed], [one.pred_score for one in self._followed]
         )
@@ -171,6 +177,7 @@ class Tracks:
             confidence=np.array(scores, np.float64),
             data={"index": np.arange(len(boxes))},
         )
+        self._told_s = pts_s
         tracked = self._tracker.update(detections, timestamp=pts_s)
         if not len(tracked):
             return {}

@@ -1,0 +1,84 @@
+"""Real pedestrians: learned from 40 s, quiet on the rest, loud when they hurry, and said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from streamproc.config import NormalitySettings
+from streamproc.models.nanodet import NanoDet
+from streamproc.models.store import ModelStore
+from streamproc.normality.calibration import Calibration
+from streamproc.normality.fit import fit
+from streamproc.normality.observer import EmbeddedObserver
+from streamproc.perception.scene import SceneCaptioner
+from streamproc.testing_footage import Pixels, read_pictures, windows_of
+from streamproc.types import ObservedWindow
+
+pytestmark = [pytest.mark.integration, pytest.mark.models]
+SETTINGS = NormalitySettings()
+NORMAL_FRAMES = 400
+
+
+@pytest.fixture(scope="module")
+def store() -> ModelStore:
+    store = ModelStore()
+    missing = [status.name for status in store.list() if status.name in ("nanodet", "vtest") and not status.cached]
+    if missing:
+        pytest.skip(f"not cached: {', '.join(missing)}; fetch with `streamproc models pull`")
+    return store
+
+
+@pytest.fixture(scope="module")
+def pictures(store: ModelStore) -> list[Pixels]:
+    return read_pictures(store.ensure("vtest"))
+
+
+@pytest.fixture(scope="module")
+def calibration(pictures: list[Pixels]) -> Calibration:
+    return fit(windows_of(pictures[:NORMAL_FRAMES]), SETTINGS)
+
+
+def watch(
+    observer: EmbeddedObserver, pictures: Iterable[Pixels], run: int = 1, fps: float = 10.0
+) -> list[ObservedWindow]:
+    return [observer.observe(window) for window in windows_of(pictures, run=run, fps=fps)]
+
+
+def loud(windows: list[ObservedWindow]) -> list[bool]:
+    return [any(m.score >= m.threshold for m in window.measurements) for window in windows]
+
+
+def test_the_rest_and_its_seam_are_quiet_and_judged(pictures: list[Pixels], calibration: Calibration) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, None)
+    windows = watch(observer, pictures[NORMAL_FRAMES:]) + watch(observer, pictures[NORMAL_FRAMES:500], run=2)
+    assert not any(loud(windows))
+    assert all(window.measurements for window in windows)
+    scores = [m.score for window in windows for m in window.measurements]
+    assert max(scores) < 0.75 * calibration.scales["speed"].threshold
+
+
+def test_hurry_is_noticed_within_three_seconds_told_in_words_and_ends(
+    pictures: list[Pixels], calibration: Calibration, store: ModelStore
+) -> None:
+    rest = pictures[NORMAL_FRAMES:]
+    before, hurry, after = rest[:60], rest[::3], rest[60:120]
+    observer = EmbeddedObserver(SETTINGS, calibration, NanoDet(store.ensure("nanodet")))
+    windows = watch(observer, [*before, *hurry, *after])
+    alarms = [w.window.end_s for w, is_loud in zip(windows, loud(windows), strict=True) if is_loud]
+    hurries_s = (6.0, 6.0 + len(hurry) / 10)
+    assert hurries_s[0] < alarms[0] <= hurries_s[0] + 3.0
+    assert alarms[-1] <= hurries_s[1] + 2.0
+    captions = [SceneCaptioner().caption(window) for window in windows]
+    hurrying = [c.pts_s for c in captions if any(fact.action == "hurries" for fact in c.facts)]
+    assert len(hurrying) >= 8
+    assert hurries_s[0] < hurrying[0]
+    assert hurrying[-1] <= hurries_s[1] + 2.0
+    assert all("times as fast as is normal there" in c.text for c in captions if c.pts_s in alarms)
+
+
+def test_at_one_frame_a_second_nothing_is_judged(pictures: list[Pixels], calibration: Calibration) -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), pictures[NORMAL_FRAMES::30], fps=1.0)
+    assert not any(window.measurements for window in windows)
+    assert windows[-1].not_judged[0] == "speed: 1 frame/s, needs 5"

@@ -1,0 +1,146 @@
+"""Motion in px/s, whatever the frame rate; and what cannot be measured is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from streamproc.normality.background import Background
+from streamproc.normality.flow import FlowMeter, Motion
+from streamproc.normality.speed import SpeedSample, hottest, measure_speed
+from streamproc.testing_footage import Pixels, Rectangle, drawn, windows_of
+from streamproc.types import Frame
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WALKER = Rectangle(top_px=200, speed_px_s=80.0)
+FLOW_PER_PICTURE = 320 / 640
+
+
+def knowing_the_ground() -> FlowMeter:
+    meter = FlowMeter(320)
+    meter.add(Frame("c", 0, 0.0, NOW, next(drawn([], 0.1))))
+    meter.begin_run()
+    return meter
+
+
+def measured(pictures: list[Pixels], fps: float) -> list[Motion]:
+    meter = knowing_the_ground()
+    return [meter.add(Frame("c", 1, index / fps, NOW, picture)) for index, picture in enumerate(pictures)]
+
+
+def speed_of(motion: Motion) -> float:
+    sample = measure_speed(motion, 1)
+    assert sample is not None
+    return float(np.median(sample.speeds))
+
+
+@pytest.mark.parametrize("fps", [6.0, 10.0, 25.0, 30.0])
+def test_speed_is_in_pixels_a_second_at_any_frame_rate(fps: float) -> None:
+    windows = list(windows_of(drawn([WALKER], 2.0, fps=fps), fps=fps))
+    meter = knowing_the_ground()
+    motions = [meter.add(frame) for window in windows for burst in window.bursts for frame in burst]
+    speeds = [speed_of(motion) for motion in motions[len(motions) // 2 :]]
+    assert np.median(speeds) == pytest.approx(80.0 * FLOW_PER_PICTURE, rel=0.2)
+
+
+def test_dropped_frames_are_not_speed() -> None:
+    pictures = list(drawn([WALKER], 2.0))
+    meter = knowing_the_ground()
+    kept = [index for index in range(20) if index not in (13, 16)]
+    motions = [meter.add(Frame("c", 1, index / 10, NOW, pictures[index])) for index in kept]
+    assert max(speed_of(motion) for motion in motions[8:]) < 1.3 * 80.0 * FLOW_PER_PICTURE
+
+
+def test_velocity_points_where_things_go() -> None:
+    motion = measured(list(drawn([WALKER], 1.5)), 10.0)[-1]
+    assert motion.velocity is not None
+    across, down = motion.velocity[motion.foreground].mean(axis=0)
+    assert across > 25
+    assert abs(down) < 0.15 * across
+
+
+def test_the_first_frame_has_no_velocity_and_needs_no_excuse() -> None:
+    first = measured(list(drawn([WALKER], 0.1)), 10.0)[0]
+    assert (first.velocity, first.why_not) == (None, None)
+
+
+@pytest.mark.parametrize(("fps", "words"), [(1.0, "1 frame/s, needs 5"), (2.5, "2.5 frames/s, needs 5")])
+def test_too_few_frames_are_said(fps: float, words: str) -> None:
+    last = measured(list(drawn([WALKER], 3.0, fps=fps)), fps)[-1]
+    assert last.velocity is None
+    assert last.why_not == words
+
+
+def test_five_frames_a_second_are_enough() -> None:
+    assert measured(list(drawn([WALKER], 1.0, fps=5.0)), 5.0)[-1].velocity is not None
+
+
+def test_a_dark_picture_is_said() -> None:
+    last = measured(list(drawn([WALKER], 1.0, gain=0.08)), 10.0)[-1]
+    assert last.velocity is None
+    assert last.why_not == "the picture is too dark"
+
+
+def test_broken_timestamps_are_said() -> None:
+    pictures = list(drawn([WALKER], 0.2))
+    meter = FlowMeter(320)
+    meter.add(Frame("c", 1, 1.0, NOW, pictures[0]))
+    assert meter.add(Frame("c", 1, 1.001, NOW, pictures[1])).why_not == "the camera's timestamps do not advance"
+
+
+def test_another_scene_is_not_motion() -> None:
+    pictures = list(drawn([WALKER], 1.0))
+    pictures[8:] = [255 - picture for picture in pictures[8:]]
+    motions = measured(pictures, 10.0)
+    assert motions[8].why_not == "the whole picture changed"
+    assert motions[8].moved == 0.0
+    assert motions[9].velocity is not None
+
+
+def test_exposure_is_not_foreground() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    background = Background()
+    background.foreground(ground, 0.1)
+    assert background.foreground(ground * 0.75, 0.1).mean() < 0.001
+    ground[60:90, 50:70] += 60
+    found = background.foreground(ground * 0.75, 0.1)
+    assert found[62:88, 52:68].all()
+    assert found.mean() < 0.02
+
+
+def test_what_stays_becomes_background_and_what_passes_does_not() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    thing = ground.copy()
+    thing[60:90, 50:70] += 40
+    background = Background()
+    background.foreground(ground, 0.1)
+    assert background.foreground(thing, 0.1).any()
+    assert not background.foreground(ground, 0.1).any()
+    for _ in range(100):
+        found = background.foreground(thing, 0.1)
+    assert not found.any()
+
+
+def test_the_hottest_spot_is_the_one_beside_its_place() -> None:
+    # The slow thing is at a place where nothing is fast; the fast one where everything is.
+    things = [Rectangle(top_px=60, speed_px_s=60.0), Rectangle(top_px=350, speed_px_s=90.0)]
+    sample = measure_speed(measured(list(drawn(things, 2.0)), 10.0)[-1], 1)
+    assert sample is not None
+    normal = np.repeat(np.linspace(3, 100, sample.grid[0], dtype=np.float32)[:, None], sample.grid[1], axis=1)
+    spot = hottest(sample, normal)
+    assert spot is not None
+    x0, y0, x1, y1 = spot.box_norm
+    assert x0 < spot.point[0] < x1
+    assert y0 < spot.point[1] < y1 < 0.4
+    assert spot.ratio > 1.0
+    far = hottest(sample, normal[::-1].copy())
+    assert far is not None
+    assert far.point[1] > 0.6
+
+
+def test_nothing_moves_nothing_is_hot() -> None:
+    sample = measure_speed(measured(list(drawn([], 0.5)), 10.0)[-1], 1)
+    assert isinstance(sample, SpeedSample)
+    assert hottest(sample, np.ones(sample.grid, np.float32)) is None

@@ -1,0 +1,186 @@
+"""Speed beside the camera's normal: quiet on more of the same, loud on threefold speed, silent where it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamproc.config import NormalitySettings, SamplingSettings
+from streamproc.errors import ConfigError
+from streamproc.normality.calibration import Calibration
+from streamproc.normality.fit import fit
+from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver
+from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn, windows_of
+from streamproc.types import ObservedWindow, Window
+
+SETTINGS = NormalitySettings(flow_width_px=320)
+WALKERS = (Rectangle(100, 40.0), Rectangle(200, 55.0, start_px=300), Rectangle(340, 70.0, start_px=150))
+RUNNERS = (*WALKERS[:2], Rectangle(340, 210.0, start_px=150))
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    return fit(chain(windows_of(drawn(WALKERS, 12.0)), windows_of(drawn(WALKERS, 6.0, start_s=50), run=2)), SETTINGS)
+
+
+def watch(
+    observer: EmbeddedObserver, pictures: Iterable[Pixels], run: int = 1, fps: float = 10.0
+) -> list[ObservedWindow]:
+    return [observer.observe(window) for window in windows_of(pictures, run=run, fps=fps)]
+
+
+def alarms(windows: list[ObservedWindow]) -> list[bool]:
+    return [any(m.score >= m.threshold for m in window.measurements) for window in windows]
+
+
+def test_more_of_the_same_is_quiet(calibration: Calibration) -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), drawn(WALKERS, 8.0, start_s=100))
+    assert not any(alarms(windows))
+    assert all(window.measurements for window in windows)
+
+
+def test_threefold_speed_is_loud_within_two_seconds_and_ends(calibration: Calibration) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, BrightThings())
+    pictures = chain(drawn(WALKERS, 4.0), drawn(RUNNERS, 5.0, start_s=20), drawn(WALKERS, 5.0, start_s=30))
+    windows = watch(observer, pictures)
+    loud = alarms(windows)
+    assert not any(loud[:4])
+    assert any(loud[4:6])
+    assert not any(loud[-2:])
+    speed = windows[7].measurements[0]
+    assert (speed.name, speed.unit, speed.normal) == ("speed", SPEED_UNIT, 1.0)
+    assert speed.value > 1.3
+    # The track that carries it is the fast one, and its own speed says the same.
+    carrier = next(track for track in windows[7].tracks if track.track_id == speed.track_id)
+    assert carrier.box_norm[1] > 0.6
+    assert carrier.box_norm == speed.box_norm
+    assert carrier.speed is not None
+    assert carrier.speed.score >= carrier.speed.threshold
+    others = [track.speed for track in windows[7].tracks if track.track_id != speed.track_id]
+    assert all(other is not None and other.score < other.threshold for other in others)
+
+
+def test_without_a_track_the_place_is_told(calibration: Calibration) -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), drawn(RUNNERS, 5.0))
+    speed = windows[3].measurements[0]
+    assert speed.track_id is None
+    assert speed.box_norm is not None
+    assert speed.box_norm[3] > 0.7
+    assert "objects: there is no detector" in windows[3].not_judged
+
+
+def test_the_seam_of_a_loop_is_quiet(calibration: Calibration) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, BrightThings())
+    for run in range(1, 5):
+        assert not any(alarms(watch(observer, drawn(WALKERS, 3.0, start_s=7.0 * run), run=run)))
+
+
+def test_darker_and_brighter_are_quiet(calibration: Calibration) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, None)
+    pictures = chain(drawn(WALKERS, 3.0), drawn(WALKERS, 3.0, start_s=3.0, gain=0.7), drawn(WALKERS, 3.0, start_s=6.0))
+    assert not any(alarms(watch(observer, pictures)))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "fps", "reason"),
+    [
+        (lambda: drawn(RUNNERS, 5.0, fps=1.0), 1.0, "speed: 1 frame/s, needs 5"),
+        (lambda: drawn(RUNNERS, 3.0, fps=2.0), 2.0, "speed: 2 frames/s, needs 5"),
+        (lambda: drawn(RUNNERS, 3.0, gain=0.08), 10.0, "speed: the picture is too dark"),
+    ],
+)
+def test_what_cannot_be_judged_is_said(calibration: Calibration, pictures: object, fps: float, reason: str) -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, BrightThings()), pictures(), fps=fps)  # type: ignore[operator]
+    assert [window.not_judged for window in windows[1:]] == [(reason,)] * len(windows[1:])
+    assert not any(window.measurements for window in windows)
+    assert all(track.speed is None for window in windows for track in window.tracks)
+
+
+def test_single_frames_are_said(calibration: Calibration) -> None:
+    single = SamplingSettings(bursts_per_s=2.0, burst_frames=1)
+    observer = EmbeddedObserver(SETTINGS, calibration, None)
+    windows = [observer.observe(window) for window in windows_of(drawn(RUNNERS, 3.0), settings=single)]
+    assert windows[-1].not_judged[0] == "speed: 2 frames/s, needs 5"
+    first = next(windows_of(drawn(RUNNERS, 0.1)))
+    assert EmbeddedObserver(SETTINGS, calibration, None).observe(first).not_judged[0] == (
+        "speed: a single frame, needs two neighbours"
+    )
+
+
+def test_without_calibration_it_tracks_and_says_so() -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, None, BrightThings()), drawn(RUNNERS, 3.0))
+    last = windows[-1]
+    assert len(last.tracks) == 3
+    assert last.motion > 0.01
+    assert last.measurements == ()
+    assert "no calibration" in last.not_judged[0]
+    assert all(track.speed is None for track in last.tracks)
+
+
+def test_a_still_scene_does_not_move() -> None:
+    assert all(window.motion == 0.0 for window in watch(EmbeddedObserver(SETTINGS, None, None), drawn([], 3.0)))
+
+
+def test_another_shape_of_picture_is_not_judged(calibration: Calibration) -> None:
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), (p[:180] for p in drawn(WALKERS, 2.0)))
+    assert windows[-1].not_judged[0] == "speed: the picture's shape is not the calibration's"
+
+
+def test_another_flow_width_is_refused(calibration: Calibration) -> None:
+    with pytest.raises(ConfigError, match="flow_width_px: 320"):
+        EmbeddedObserver(NormalitySettings(flow_width_px=384), calibration, None)
+
+
+def test_a_replay_is_the_same(calibration: Calibration) -> None:
+    def told() -> list[object]:
+        windows = watch(EmbeddedObserver(SETTINGS, calibration, BrightThings()), drawn(RUNNERS, 4.0))
+        return [(window.tracks, window.measurements, window.motion) for window in windows]
+
+    assert told() == told()
+
+
+WINDOWS = list(windows_of(drawn(RUNNERS, 4.0)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=5))
+@settings(max_examples=10, deadline=None)
+def test_windows_in_any_order_and_run_never_break_it(calibration: Calibration, order: list[tuple[int, int]]) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, BrightThings())
+    for run, index in order:
+        window = WINDOWS[index]
+        seen = observer.observe(Window(window.camera_id, run, window.index, window.bursts))
+        assert 0.0 <= seen.motion <= 1.0
+        assert len({track.track_id for track in seen.tracks}) == len(seen.tracks)
+
+
+def test_too_little_to_learn_from_is_refused_with_the_amount() -> None:
+    with pytest.raises(ConfigError, match=r"only 4 s in which something moves; at least 10 s needed"):
+        fit(windows_of(drawn(WALKERS, 4.0)), SETTINGS)
+    with pytest.raises(ConfigError, match="only 0 s in which something moves"):
+        fit(windows_of(drawn([], 12.0)), SETTINGS)
+    with pytest.raises(ConfigError, match="frames could not be measured: 1 frame/s, needs 5"):
+        fit(windows_of(drawn(WALKERS, 20.0, fps=1.0), fps=1.0), SETTINGS)
+    with pytest.raises(ConfigError, match="only 0 s"):
+        fit([], SETTINGS)
+
+
+def test_what_was_learned_is_told(calibration: Calibration) -> None:
+    assert calibration.camera_id == "test"
+    assert calibration.observed_s == pytest.approx(17.8, abs=0.1)
+    assert calibration.busy_s <= calibration.observed_s
+    assert calibration.samples_per_s == pytest.approx(10.0, abs=0.2)
+    assert (calibration.picture_px, calibration.flow_px) == ((320, 240), (320, 240))
+    assert calibration.false_alarms.upper_per_hour == pytest.approx(3 * 3600 / calibration.observed_s)
+    assert calibration.false_alarms.extrapolated
+    assert calibration.place.bottom_px_s > calibration.place.top_px_s
+
+
+def test_progress_is_told_in_seconds() -> None:
+    told: list[float] = []
+    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(11.9, abs=0.01)

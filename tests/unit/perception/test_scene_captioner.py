@@ -1,0 +1,189 @@
+"""Sentences from tracks and measurements: right in number, in place, and no more than was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamproc.config import Area
+from streamproc.normality.observer import SPEED_UNIT
+from streamproc.perception.grammar import conjugated, counted, plural
+from streamproc.perception.places import place_of
+from streamproc.perception.scene import NOTHING_SEEN, SceneCaptioner
+from streamproc.testing_footage import drawn, windows_of
+from streamproc.types import Box, Measurement, ObservedWindow, Track
+
+WINDOW = next(windows_of(drawn([], 1.0)))
+LEFT: Box = (0.1, 0.4, 0.15, 0.6)
+CENTRE: Box = (0.45, 0.4, 0.5, 0.6)
+RIGHT: Box = (0.8, 0.4, 0.85, 0.6)
+
+
+def speed(value: float, box: Box | None = None, track_id: int | None = None) -> Measurement:
+    return Measurement("speed", value, SPEED_UNIT, 1.0, value, 1.2, box, track_id)
+
+
+def track(number: int, value: float | None, box: Box = LEFT, label: str = "person") -> Track:
+    return Track(number, label, 0.8, box, 3.0, None if value is None else speed(value, box, number))
+
+
+def seen(*tracks: Track, measured: tuple[Measurement, ...] = (), motion: float = 0.01) -> ObservedWindow:
+    return ObservedWindow(WINDOW, tracks, measured, motion)
+
+
+def said(observed: ObservedWindow, *zones: Area) -> list[str]:
+    return [fact.text for fact in SceneCaptioner(zones).caption(observed).facts]
+
+
+def test_people_are_counted_by_what_they_do_and_where() -> None:
+    observed = seen(track(1, 0.5), track(2, 0.6), track(3, 0.02, CENTRE), track(4, 0.4, RIGHT))
+    assert said(observed) == [
+        "Two people walk on the left.",
+        "One person stands in the centre.",
+        "One person walks on the right.",
+    ]
+
+
+def test_people_come_first_and_among_them_who_is_too_fast() -> None:
+    observed = seen(track(1, 0.0, RIGHT, "car"), track(2, 0.5), track(3, 0.4), track(4, 2.6, CENTRE))
+    caption = SceneCaptioner().caption(observed)
+    assert caption.text == (
+        "One person hurries in the centre, 2.6 times as fast as is normal there. "
+        "Two people walk on the left. One car stands on the right."
+    )
+    assert [fact.about for fact in caption.facts] == ["human", "human", "environment"]
+    hurry = caption.facts[0]
+    assert (hurry.subject, hurry.count, hurry.action, hurry.place) == ("person", 1, "hurries", "in the centre")
+    assert hurry.measurement == observed.tracks[3].speed
+    assert hurry.track_ids == (4,)
+
+
+def test_a_group_is_as_fast_as_its_fastest() -> None:
+    assert said(seen(track(1, 1.5), track(2, 2.04))) == [
+        "Two people hurry on the left, up to 2.0 times as fast as is normal there."
+    ]
+
+
+def test_nobody_hurries_below_the_threshold() -> None:
+    assert said(seen(track(1, 1.19), measured=(speed(1.19, LEFT, 1),))) == ["One person walks on the left."]
+
+
+def test_the_scenes_measurement_is_told_of_the_track_that_carries_it() -> None:
+    assert said(seen(track(1, 0.9), track(2, 0.9, RIGHT), measured=(speed(2.6, LEFT, 1),))) == [
+        "One person hurries on the left, 2.6 times as fast as is normal there.",
+        "One person walks on the right.",
+    ]
+
+
+@pytest.mark.parametrize("track_id", [None, 9])
+def test_what_no_track_carries_is_something(track_id: int | None) -> None:
+    caption = SceneCaptioner().caption(seen(track(1, 0.5, RIGHT), measured=(speed(2.6, LEFT, track_id),)))
+    assert caption.text == (
+        "One person walks on the right. Something moves on the left, 2.6 times as fast as is normal there."
+    )
+    assert caption.facts[1].subject == "something"
+    assert caption.facts[1].measurement is not None
+
+
+def test_without_a_measured_speed_nothing_is_said_of_how_they_move() -> None:
+    observed = replace(seen(track(1, None), track(2, None)), not_judged=("speed: 1 frame/s, needs 5",))
+    caption = SceneCaptioner().caption(observed)
+    assert caption.text == "Two people are seen on the left."
+    assert caption.facts[0].action == ""
+    assert caption.degraded == ("speed: 1 frame/s, needs 5",)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "sentence"),
+    [
+        ("car", 0.5, "One car drives on the left."),
+        ("car", 3.0, "One car drives on the left, 3.0 times as fast as is normal there."),
+        ("bus", 0.0, "One bus stands on the left."),
+        ("dog", 0.5, "One dog walks on the left."),
+        ("dog", 2.0, "One dog runs on the left, 2.0 times as fast as is normal there."),
+        ("bicycle", 0.5, "One bicycle moves on the left."),
+        ("suitcase", 0.0, "One suitcase is seen on the left."),
+    ],
+)
+def test_things_do_what_such_things_do(label: str, value: float, sentence: str) -> None:
+    assert said(seen(track(1, value, label=label))) == [sentence]
+
+
+def test_nothing_is_said_to_be_nothing() -> None:
+    caption = SceneCaptioner().caption(seen(motion=0.0))
+    assert (caption.text, caption.facts) == (NOTHING_SEEN, ())
+
+
+def test_motion_without_anything_recognised_is_told() -> None:
+    assert said(seen(motion=0.05)) == ["Something moves."]
+
+
+def test_it_says_what_it_is() -> None:
+    model = SceneCaptioner().caption(seen()).model
+    assert (model.role, model.name, model.stand_in_for) == ("perception", "scene", "a vision-language model")
+
+
+def test_zones_are_named_by_where_the_feet_are() -> None:
+    yard = Area(name="loading_yard", polygon=((0.0, 0.5), (0.3, 0.5), (0.3, 1.0), (0.0, 1.0)))
+    assert said(seen(track(1, 0.5), track(2, 0.5, RIGHT)), yard) == [
+        "One person walks in the loading yard.",
+        "One person walks on the right.",
+    ]
+    # The box reaches into the zone, the feet do not.
+    assert place_of((0.28, 0.3, 0.36, 0.7), [yard]) == "on the left"
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((0.9, 0.1, 0.95, 0.2), "on the right, far from the camera"),
+        ((0.4, 0.5, 0.6, 0.95), "in the centre, near the camera"),
+        (LEFT, "on the left"),
+    ],
+)
+def test_places(box: Box, words: str) -> None:
+    assert place_of(box, ()) == words
+
+
+@pytest.mark.parametrize(
+    ("noun", "many"),
+    [("person", "people"), ("bus", "buses"), ("bench", "benches"), ("car", "cars"), ("sheep", "sheep")],
+)
+def test_plurals(noun: str, many: str) -> None:
+    assert plural(noun) == many
+    assert counted(1, noun) == f"One {noun}"
+    assert counted(14, noun) == f"14 {many}"
+
+
+@pytest.mark.parametrize(
+    ("one", "many"), [("hurries", "hurry"), ("walks", "walk"), ("is seen", "are seen"), ("drives", "drive")]
+)
+def test_verbs(one: str, many: str) -> None:
+    assert conjugated(one, 1) == one
+    assert conjugated(one, 2) == many
+
+
+boxes = st.tuples(*[st.floats(0, 1)] * 4).map(
+    lambda b: (min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3]))
+)
+tracks = st.lists(
+    st.builds(track, st.integers(1, 9), st.none() | st.floats(0, 9), boxes, st.sampled_from(["person", "car", "dog"])),
+    unique_by=lambda one: one.track_id,
+)
+
+
+@given(tracks)
+def test_everybody_is_counted_once(objects: list[Track]) -> None:
+    caption = SceneCaptioner().caption(seen(*objects))
+    numbers = [number for fact in caption.facts for number in fact.track_ids]
+    assert sorted(numbers) == sorted(one.track_id for one in objects)
+    assert sum(fact.count for fact in caption.facts if fact.about == "human") == sum(
+        one.label == "person" for one in objects
+    )
+    hurrying = {n for fact in caption.facts if fact.action == "hurries" for n in fact.track_ids}
+    assert hurrying == {
+        one.track_id for one in objects if one.label == "person" and one.speed and one.speed.score >= 1.2
+    }
