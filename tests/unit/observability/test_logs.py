@@ -124,6 +124,22 @@ def test_a_credential_stands_nowhere(log_format: Literal["console", "json"]) -> 
         assert word in text
 
 
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_shows_no_local_variables(log_format: Literal["console", "json"]) -> None:
+    lines = configured(log_format)
+
+    def fails() -> None:
+        local = "".join(["never", "-", "remembered"])  # not written in the source lines that a traceback quotes
+        raise RuntimeError(f"{len(local)} characters")
+
+    try:
+        fails()
+    except RuntimeError:
+        structlog.get_logger("streamproc.x").exception("failed")
+    assert "16 characters" in lines.getvalue()
+    assert "never-remembered" not in lines.getvalue()
+
+
 def test_what_a_thread_did_not_catch_is_logged_and_redacted() -> None:
     remember(MARK)
     lines = configured()
