@@ -51,6 +51,7 @@ class Deducer:
 
     def decide(self, observed: ObservedWindow, caption: Caption, matches: Sequence[Match], rules: RuleSet) -> Verdict:
         """The verdict on the camera's next window. A language model that is down is left out and named."""
+        window = observed.window
         by_id = self._by_id(rules)
         evidence = gather(observed, caption, matches, by_id, [area.name for area in self._zones])
         held_against = grounds(evidence, matches, by_id)
@@ -64,10 +65,9 @@ class Deducer:
         models = [*self._models, caption.model]
         if self._llm is not None and worth_asking(evidence):
             models.append(self._llm.model)
-            votes.append(self._ask(self._llm, evidence, rules, held_against, degraded))
+            votes.append(self._ask(self._llm, evidence, rules, held_against, degraded, window.camera_id))
         votes = [weighed(checked(vote, held_against)) for vote in votes]
 
-        window = observed.window
         score = combined(votes)
         smoothed = self._smoothing.update(window.run, window.end_s, score, window.end_s - window.start_s)
         alarm = smoothed >= self._threshold
@@ -100,13 +100,20 @@ class Deducer:
         )
 
     def _ask(
-        self, llm: LlmVoter, evidence: Evidence, rules: RuleSet, held_against: Grounds, degraded: list[str]
+        self,
+        llm: LlmVoter,
+        evidence: Evidence,
+        rules: RuleSet,
+        held_against: Grounds,
+        degraded: list[str],
+        camera_id: str,
     ) -> Vote:
         weight = self._settings.weights.llm
         try:
             return llm.vote(evidence, rules, held_against, weight)
         except InferenceError as error:
-            log.warning("language_model_left_out", error=str(error))
+            # Said once as a warning by the client when the server goes down; here for each window.
+            log.info("language_model_left_out", camera=camera_id, error=str(error))
             degraded.append(f"language model left out: {error}")
             return Vote("llm", "unknown", (), weight, UNKNOWN, f"not heard: {error}")
 

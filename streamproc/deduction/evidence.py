@@ -115,7 +115,7 @@ def _sentences(text: str) -> tuple[Fact, ...]:
 
 def _where(match: Match, rule: Rule, facts: Sequence[Fact], zones: Collection[str]) -> tuple[int, ...]:
     """Sentences with the match's words; those in the rule's zones where it names zones and they are told apart."""
-    words = re.compile(rf"(?<!\w){re.escape(match.words.strip())}(?!\w)", re.IGNORECASE)
+    words = _whole(match.words.strip())
     found = [i for i, fact in enumerate(facts) if words.search(fact.text)] or list(range(len(facts)))
     if rule.when is not None and rule.when.zones:
         own, others = rule.when.zones, set(zones) - set(rule.when.zones)
@@ -175,6 +175,11 @@ def _rests_on(fact: Fact, measurement: Measurement) -> bool:
     # A scene's measurement without a track is carried by whichever sentences tell of the same measure as unusual.
     own = fact.measurement
     return own is not None and own.name == measurement.name and own.score >= own.threshold
+
+
+@lru_cache(maxsize=4096)
+def _whole(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
