@@ -242,6 +242,9 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         {name: parts.desk for name, parts in cameras.items()},
         deliveries,
     )
+    metrics.disk("outbox", settings.alerts.outbox)
+    metrics.disk("evidence", settings.alerts.evidence.directory)
+    metrics.queue("lanes", hub.lanes.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
     workers = loaded.pipeline.workers
     site = Site(hub, cameras, deliveries, outbox, settings.alerts.evidence, clock, supervisor, workers)

@@ -37,6 +37,10 @@ class Captioner(Protocol):
 class RulesInForce(Protocol):
     """The camera's rules, reloaded when their file changes."""
 
+    def refresh(self) -> None:
+        """Take up an edit, or report it, also while nothing moves."""
+        ...
+
     def match(self, caption: Caption, observed: ObservedWindow) -> tuple[RuleSet, Sequence[Match]]:
         """The rule set in force and the rules in it that the caption meets."""
         ...
@@ -105,6 +109,7 @@ class CameraLine:
 
         ``decode_ms`` is how long the window took from receipt to being observed.
         """
+        self._rules.refresh()
         if not self._gate.worth(observed, busy=self._desk.busy):
             self._metrics.skipped(self._camera_id, "still")
             return None

@@ -72,6 +72,7 @@ class Hub:
         self.lanes: Lanes[Observed] = Lanes()
         self.phases: dict[str, CameraPhase] = {}
         """Each camera's condition as last told."""
+        self._before: dict[str, CameraPhase] = {}
         self._site_id, self._metrics, self._clock = site_id, metrics, clock
         self._rings: dict[str, PacketRing] = {}
         self._desks: dict[str, AlertDesk] = {}
@@ -92,15 +93,16 @@ class Hub:
         self._rings[batch.packets[0].camera_id].append(batch)
 
     def state(self, state: CameraState) -> None:
-        """To metrics, the log, the health topic and the camera's incidents."""
+        """To metrics, the health topic and the camera's incidents."""
         with self._lock:
-            previous = self.phases.get(state.camera_id)
+            # A camera that was lost is connecting before it streams again, and that is still its coming back.
+            previous = self._before.get(state.camera_id)
             self.phases[state.camera_id] = state.phase
-        if state.phase == "connecting" and previous not in (None, "connecting"):
+            if state.phase != "connecting":
+                self._before[state.camera_id] = state.phase
+        if state.phase == "connecting" and previous is not None:
             self._metrics.reconnect(state.camera_id)
         self._metrics.camera_phase(state.camera_id, state.phase)
-        tell = log.warning if state.phase in ("lost", "refused", "frozen") else log.info
-        tell("camera_state", camera=state.camera_id, phase=state.phase, run=state.run, detail=redact(state.detail))
         self.health(camera_health(self._site_id, state, previous))
         try:
             self._desks[state.camera_id].camera_changed(state)

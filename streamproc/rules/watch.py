@@ -125,6 +125,10 @@ class LiveRules:
         self._timezone = timezone
         self._matcher = self._matcher_of(file.rules)
 
+    def refresh(self) -> None:
+        """Look whether the file was edited, also while there is nothing to match."""
+        self._file.poll()
+
     def match(self, caption: Caption, observed: ObservedWindow) -> tuple[RuleSet, list[Match]]:
         """The rule set in force and the rules in it that the caption meets."""
         rules = self._file.poll()
