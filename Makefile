@@ -10,6 +10,7 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 VENV := .venv
+TESTS ?= tests
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find streamproc pipelines -type f ! -path '*/__pycache__/*' 2>/dev/null) README.md LICENSE
@@ -19,7 +20,7 @@ PYTEST := cd $(RUN) && ../../$(BIN)/python -P -m pytest -c ../../pyproject.toml 
 
 help:
 	@echo 'make demo    two looping cameras, a development broker, the pipeline; DEMO_VIDEO=FILE, DEMO_MINUTES=N'
-	@echo 'make test    style, types, imports, and all tests against the built wheel; PYTEST_ARGS=...'
+	@echo 'make test    style, types, imports, and all tests against the built wheel; TESTS=, PYTEST_ARGS='
 	@echo 'make lint    style, types and imports only'
 	@echo 'make bench   measurements, printed and kept as text in tests/benchmarks'
 	@echo 'make soak    the tests that take minutes'
@@ -32,7 +33,7 @@ demo: $(VENV)/.package-demo
 test: lint | $(RUN)
 	@echo '==> tests, against the installed wheel'
 	@$(PYTEST) -m 'not slow and not gpu' --cov=streamproc --cov-config=../../pyproject.toml --cov-report=term \
-		$(PYTEST_ARGS) ../../tests
+		$(PYTEST_ARGS) ../../$(TESTS)
 
 lint: $(VENV)/.package-dev
 	@echo '==> style'
@@ -51,7 +52,7 @@ bench: $(VENV)/.package-dev
 	done
 
 soak: $(VENV)/.package-dev | $(RUN)
-	@$(PYTEST) -m slow --timeout 3600 $(PYTEST_ARGS) ../../tests
+	@$(PYTEST) -m slow --timeout 3600 $(PYTEST_ARGS) ../../$(TESTS)
 
 dev: $(VENV)/.deps-dev
 	@echo '==> installing the source tree itself'

@@ -183,6 +183,8 @@ class Session:
                 for picture in clip.pictures:
                     await asyncio.sleep(max(0.0, began + picture.ticks / CLOCK_HZ - loop.time()))
                     for packet in sender.packets(picture):
+                        if self._writer.is_closing():
+                            return  # the client hung up
                         send(packet)
                     await asyncio.wait_for(self._writer.drain(), _DRAIN_S)
                 began += clip.duration_s

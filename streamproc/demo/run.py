@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -85,20 +85,25 @@ class _Demo:
 
     def _footage(self, video: Path | None) -> Footage:
         store = ModelStore()
-        with self._step("models and footage"):
+        with self._step("models and footage", spins=False):
             for asset in store.list():
                 if asset.role != "footage":
                     store.ensure(asset.name)
             recording = video or store.ensure("vtest")
-        with Progress(console=self._console, transient=True) as bars:
-            tasks: dict[str, TaskID] = {}
+        bars, tasks = Progress(console=self._console), dict[str, TaskID]()
 
-            def tell(clip: str, done: int, total: int) -> None:
-                if clip not in tasks:
-                    tasks[clip] = bars.add_task(f"cutting the clip {clip}", total=total)
-                bars.update(tasks[clip], completed=done)
+        def tell(clip: str, done: int, total: int) -> None:
+            if not tasks:
+                bars.start()
+            if clip not in tasks:
+                tasks[clip] = bars.add_task(f"cutting the clip {clip}", total=total)
+            bars.update(tasks[clip], completed=done)
 
+        try:
             return prepare(recording, store.cache_dir, tell)
+        finally:
+            if tasks:
+                bars.stop()
 
     def _broker(self) -> str:
         broker = DevBroker(self._site.workdir / "broker")
@@ -179,10 +184,11 @@ class _Demo:
         )
 
     @contextmanager
-    def _step(self, what: str) -> Iterator[None]:
+    def _step(self, what: str, *, spins: bool = True) -> Iterator[None]:
         self._console.print(f"{what} …")
         began = time.monotonic()
-        yield
+        with self._console.status("working") if spins else nullcontext():
+            yield
         self._console.print(f"  done in {time.monotonic() - began:.1f} s")
 
 
