@@ -99,13 +99,36 @@ def test_another_scene_is_not_motion() -> None:
     assert motions[9].velocity is not None
 
 
+def test_nothing_before_a_cut_is_compared_with() -> None:
+    # Two frames a burst at 25 frames/s: but for the cut, the second one's best neighbour is of the burst before.
+    meter = knowing_the_ground()
+    pictures = list(drawn([WALKER], 0.4, fps=25.0))
+    for index in (0, 1, 5):
+        picture = pictures[index] if index < 5 else 255 - pictures[index]
+        meter.add(Frame("c", 1, index / 25, NOW, picture))
+    after = meter.add(Frame("c", 1, 6 / 25, NOW, 255 - pictures[6]))
+    assert after.velocity is not None
+    assert np.hypot(*after.velocity.mean(axis=(0, 1))) < 5
+
+
+def test_a_run_begins_without_a_frame_before() -> None:
+    meter = FlowMeter(320)
+    pictures = list(drawn([WALKER], 0.2))
+    meter.add(Frame("c", 1, 0.0, NOW, pictures[0]))
+    meter.begin_run()
+    first = meter.add(Frame("c", 2, 0.1, NOW, pictures[1]))
+    assert (first.velocity, first.why_not, first.elapsed_s) == (None, None, 0.0)
+
+
 def test_exposure_is_not_foreground() -> None:
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
     background = Background()
     background.foreground(ground, 0.1)
-    assert background.foreground(ground * 0.75, 0.1).mean() < 0.001
+    assert background.foreground(ground * 0.85, 0.1).mean() < 0.001
+    assert not background.renewed
     ground[60:90, 50:70] += 60
-    found = background.foreground(ground * 0.75, 0.1)
+    found = background.foreground(ground * 0.85, 0.1)
+    assert not background.renewed
     assert found[62:88, 52:68].all()
     assert found.mean() < 0.02
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,8 @@ from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver
+from streamproc.normality.place import RowPlace, fit_rows
+from streamproc.normality.speed import SpeedSample
 from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow, Window
 
@@ -77,6 +80,16 @@ def test_the_seam_of_a_loop_is_quiet(calibration: Calibration) -> None:
     observer = EmbeddedObserver(SETTINGS, calibration, BrightThings())
     for run in range(1, 5):
         assert not any(alarms(watch(observer, drawn(WALKERS, 3.0, start_s=7.0 * run), run=run)))
+
+
+def test_a_new_run_owes_nothing_to_the_one_before(calibration: Calibration) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, None)
+    assert alarms(watch(observer, drawn(RUNNERS, 4.0)))[-1]
+    assert not any(alarms(watch(observer, drawn(WALKERS, 3.0), run=2)))
+    frame = WINDOWS[0].bursts[0][0]
+    late = replace(frame, run=3, pts_s=3.0)
+    alone = observer.observe(Window("test", 3, 0, ((late,),)))
+    assert alone.not_judged[0] == "speed: a single frame, needs two neighbours"
 
 
 def test_darker_and_brighter_are_quiet(calibration: Calibration) -> None:
@@ -166,6 +179,23 @@ def test_too_little_to_learn_from_is_refused_with_the_amount() -> None:
         fit(windows_of(drawn(WALKERS, 20.0, fps=1.0), fps=1.0), SETTINGS)
     with pytest.raises(ConfigError, match="only 0 s"):
         fit([], SETTINGS)
+
+
+def test_each_fold_is_judged_by_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[set[float]] = []
+
+    def spy(samples: Sequence[SpeedSample]) -> RowPlace | None:
+        fitted.append({sample.pts_s for sample in samples})
+        return fit_rows(samples)
+
+    monkeypatch.setattr("streamproc.normality.fit.fit_rows", spy)
+    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS)
+    whole = max(fitted, key=len)
+    left_out = [whole - part for part in fitted if part != whole]
+    assert len(left_out) == 4
+    assert set.union(*left_out) == whole
+    assert sum(map(len, left_out)) == len(whole)
+    assert all(max(early) < min(late) for early, late in pairwise(left_out))
 
 
 def test_what_was_learned_is_told(calibration: Calibration) -> None:
