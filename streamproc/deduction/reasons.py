@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streamproc.deduction.evidence import Evidence
 from streamproc.deduction.voters import measured_words
-from streamproc.types import Judgement, Rule, Vote
+from streamproc.types import Fact, Judgement, Rule, Vote
 
 MOST_NAMED = 3
 
@@ -51,8 +51,12 @@ def _of_normal(cited: Sequence[Rule], evidence: Evidence) -> str:
 
 def _met(rule: Rule, evidence: Evidence) -> str:
     met = next((one for one in (*evidence.anomalies, *evidence.normals) if one.rule.id == rule.id), None)
-    by = evidence.facts[met.facts[0]].text if met and met.facts else ""
+    by = max((evidence.facts[i] for i in met.facts), key=_strength).text if met and met.facts else ""
     return f'Rule {rule.id} "{rule.text}"' + (f' is met by "{by}"' if by else " is cited")
+
+
+def _strength(fact: Fact) -> float:
+    return fact.measurement.score if fact.measurement else float("-inf")
 
 
 def _others(cited: Sequence[Rule]) -> str:

@@ -56,7 +56,8 @@ class EmbeddedObserver:
         """
         if window.run != self._run:
             self._begin_run(window.run)
-        motions = [self._take(frame) for burst in window.bursts for frame in burst]
+        frames = [frame for burst in window.bursts for frame in burst]
+        motions = [self._take(frame, is_last=frame is frames[-1]) for frame in frames]
         not_judged = self._not_judged(motions)
         judged = not not_judged
         if self._detector is None:
@@ -76,7 +77,7 @@ class EmbeddedObserver:
         self._smoother.reset()
         self._spots.clear()
 
-    def _take(self, frame: Frame) -> Motion:
+    def _take(self, frame: Frame, *, is_last: bool) -> Motion:
         motion = self._meter.add(frame)
         height, width = motion.foreground.shape
         if (width, height) != self._size:
@@ -85,7 +86,10 @@ class EmbeddedObserver:
         sample = measure_speed(motion, frame.run)
         if sample is not None:
             self._tracks.carry(sample, self._normal)
-        if self._detector is not None and self._tracks.due(frame.pts_s):
+        # What is fast is lost between two looks, and what is about to be told gets a look of its own.
+        fast = self._stands_out()
+        wanted = self._tracks.due(frame.pts_s, closely=fast) or (fast and is_last)
+        if self._detector is not None and wanted and frame.pts_s > self._tracks.told_s:
             self._tracks.look(frame.pts_s, self._detector.detect(on_host(frame.picture)), self._size)
         else:
             self._tracks.advance(frame.pts_s)
@@ -97,6 +101,13 @@ class EmbeddedObserver:
             while self._spots and self._spots[0][0].pts_s < motion.pts_s - 2 * HOLD_S:
                 self._spots.popleft()
         return motion
+
+    def _stands_out(self) -> bool:
+        value = self._smoother.value
+        if self._calibration is None or value is None:
+            return False
+        scale = self._calibration.scales["speed"]
+        return scale.score(value) >= scale.threshold
 
     def _normal_for(self, width: int, height: int) -> npt.NDArray[np.float32] | None:
         if self._calibration is None:

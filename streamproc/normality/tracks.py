@@ -91,22 +91,30 @@ class Tracks:
         self._lost_s = _LOST_LOOKS / settings.detections_per_s
         self._followed: list[Followed] = []
         self._due_s = 0.0
-        self._told_s = -math.inf
+        self._looked_s = -math.inf
+        self.told_s = -math.inf
+        """Media time the tracker was last told of."""
 
     def begin_run(self) -> None:
         """Forget all; numbers start again."""
         self._tracker.reset()
         self._followed = []
         self._due_s = 0.0
-        self._told_s = -math.inf
+        self._looked_s = -math.inf
+        self.told_s = -math.inf
 
-    def due(self, pts_s: float) -> bool:
-        """Whether the detector should look at the frame at ``pts_s``."""
-        return pts_s >= self._due_s and pts_s > self._told_s
+    def due(self, pts_s: float, *, closely: bool = False) -> bool:
+        """Whether the detector should look at the frame at ``pts_s``; twice as often where it looks ``closely``."""
+        early_s = 0.5 / self._settings.detections_per_s if closely else 0.0
+        return pts_s >= self._due_s - early_s and pts_s > self.told_s
 
     def visible(self) -> list[Followed]:
-        """Objects that were found more than once and not too long ago."""
-        return [one for one in self._followed if one.sightings >= _SIGHTINGS and one.number >= 0]
+        """Objects that were found more than once, the last look included: one that was only carried on is a guess."""
+        return [
+            one
+            for one in self._followed
+            if one.sightings >= _SIGHTINGS and one.number >= 0 and one.seen_s >= self._looked_s
+        ]
 
     def carry(self, sample: SpeedSample, normal: npt.NDArray[np.float32] | None) -> None:
         """Move each object as what stands out in its box does, and measure it beside ``normal`` (rows, columns)."""
@@ -127,7 +135,7 @@ class Tracks:
 
     def advance(self, pts_s: float) -> None:
         """Between two looks: tell the tracker where the objects were carried; give up what was not found for long."""
-        if pts_s <= self._told_s:
+        if pts_s <= self.told_s:
             return  # A clock that does not advance; the tracker would warn each time.
         self._followed = [one for one in self._followed if pts_s - one.seen_s <= self._lost_s]
         numbers = self._update(
@@ -146,6 +154,7 @@ class Tracks:
 
     def look(self, pts_s: float, found: Sequence[Detection], size_px: tuple[int, int]) -> None:
         """Take in what the detector found at ``pts_s``; ``size_px`` is (width, height) at flow size."""
+        self._looked_s = pts_s
         self._due_s = pts_s + 1.0 / self._settings.detections_per_s - _EARLY_S
         objects = [one for one in found if one.pred_score >= self._least(one.label)]
         scale = np.array(size_px * 2, np.float64)
@@ -177,7 +186,7 @@ class Tracks:
             confidence=np.array(scores, np.float64),
             data={"index": np.arange(len(boxes))},
         )
-        self._told_s = pts_s
+        self.told_s = pts_s
         tracked = self._tracker.update(detections, timestamp=pts_s)
         if not len(tracked):
             return {}
