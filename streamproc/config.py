@@ -1,3 +1,4 @@
+# Longer than 300 lines: the schema's texts are here, and an operator's settings are looked up on one page.
 """Validated settings: a site file and the pipeline preset it names.
 
 The YAML is read by ``yamlfile.load_model``, whose errors name file, line, column, value and what is permitted. Every

@@ -1,3 +1,4 @@
+# Longer than 300 lines: one page of nouns is read from top to bottom, in the order in which they flow.
 """The nouns: what flows from a camera to a topic.
 
 All are frozen, slotted dataclasses without behaviour beyond their invariants. Boxes are normalised
