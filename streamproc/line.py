@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from streamproc.errors import ModelError, SinkError
+from streamproc.errors import ModelError, ReplyError, SinkError
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
@@ -24,6 +24,8 @@ _Stage = Literal["decode", "queue", "perception", "deduction"]
 
 LOST_IN_A_ROW = 5
 """So many windows lost one after the other are said as an error, not a warning."""
+_KEPT_CHARACTERS = 1000
+"""Of a reply that cannot be used, in the log."""
 
 
 class Captioner(Protocol):
@@ -90,8 +92,8 @@ class CameraLine:
         take_dropped: Callable[[], int] = lambda: 0,
         live: bool = True,
     ) -> None:
-        """``take_dropped`` tells how many windows were dropped since it was last asked. Latencies are measured only
-        of a ``live`` camera: a replay gives the same alerts each time."""
+        """``take_dropped`` tells how many windows were dropped since it was last asked; those that the captioner loses
+        are added. Latencies are measured only of a ``live`` camera: a replay gives the same alerts each time."""
         self._camera_id = camera_id
         self._gate = gate
         self._captioner = captioner
@@ -103,6 +105,7 @@ class CameraLine:
         self._take_dropped = take_dropped
         self._live = live
         self._lost_in_a_row = 0
+        self._lost_since_verdict = 0
 
     def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
         """Walk the line with one window; None where the gate or a failing model kept it from a verdict.
@@ -133,11 +136,9 @@ class CameraLine:
                 "deduction": (decided - captioned) * 1e3,
             }
             self._measure(latency_ms)
-            verdict = replace(
-                verdict,
-                latency_ms={str(stage): value for stage, value in latency_ms.items()},
-                dropped_windows=self._take_dropped(),
-            )
+            verdict = replace(verdict, latency_ms={str(stage): value for stage, value in latency_ms.items()})
+        verdict = replace(verdict, dropped_windows=self._take_dropped() + self._lost_since_verdict)
+        self._lost_since_verdict = 0
         self._metrics.verdict(self._camera_id, verdict.judgement)
         try:
             self._desk.feed(verdict, observed.window.last.picture)
@@ -152,6 +153,8 @@ class CameraLine:
 
     def _lose(self, error: ModelError) -> None:
         self._lost_in_a_row += 1
+        self._lost_since_verdict += 1
         self._metrics.lost(self._camera_id, "perception")
         tell = log.error if self._lost_in_a_row >= LOST_IN_A_ROW else log.warning
-        tell("window_lost", camera=self._camera_id, in_a_row=self._lost_in_a_row, error=redact(str(error)))
+        said = {"reply": redact(error.text)[:_KEPT_CHARACTERS]} if isinstance(error, ReplyError) else {}
+        tell("window_lost", camera=self._camera_id, in_a_row=self._lost_in_a_row, error=redact(str(error)), **said)

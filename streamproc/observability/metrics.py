@@ -18,8 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from streamproc import __version__
 from streamproc.types import CameraPhase, DropCause, Judgement
 
-SkipCause = Literal["still", "schedule"]
-"""Why a window was not worth a model's time: nothing moved, the camera is not watched at this hour."""
+SkipCause = Literal["still"]
+"""Why a window was not worth a model's time: nothing moved."""
 Stage = Literal["decode", "queue", "perception", "deduction", "publish", "capture_to_topic"]
 ModelRole = Literal["detector", "perception", "deduction", "embedding"]
 
