@@ -20,13 +20,13 @@ from streamproc.alerts.incidents import Incidents
 from streamproc.alerts.message import Alert, ClockNote
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import make_sink, sink_names
-from streamproc.backends import Backends, calibration_path
+from streamproc.backends import Backends, Role, calibration_path
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.config import CameraSettings
 from streamproc.decoding.masks import mask_picture
 from streamproc.deduction.calibration import support
 from streamproc.deduction.deducer import Deducer
-from streamproc.errors import ConfigError
+from streamproc.errors import ConfigError, Fault
 from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
@@ -63,13 +63,13 @@ def rules_path(loaded: LoadedSite, camera: CameraSettings) -> Path:
     """
     remedy = f"write it with: streamproc induce {loaded.path} --camera {camera.id} --clips 'normal/*.mp4'"
     if camera.rules is None:
-        raise ConfigError(
-            f"{loaded.path}: cameras.{camera.id}.rules is missing: without rules nothing can be decided. Add e.g. "
-            f"`rules: ../rules/{camera.id}.yaml` and {remedy}"
-        )
-    if not camera.rules.exists():
-        raise ConfigError(f"camera {camera.id}: there is no rule file {camera.rules} yet; {remedy}")
-    return camera.rules
+        message = f"without rules nothing can be decided; add e.g. `rules: ../rules/{camera.id}.yaml` and {remedy}"
+    elif not camera.rules.exists():
+        message = f"there is no rule file {camera.rules} yet; {remedy}"
+    else:
+        return camera.rules
+    number = [one.id for one in loaded.settings.cameras].index(camera.id)
+    raise ConfigError(faults=(Fault(str(loaded.path), None, None, f"cameras.{number}.rules", message),))
 
 
 def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
@@ -86,7 +86,7 @@ def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
         try:
             support(settings.max_false_alarms_per_hour, provenance.hours_observed if provenance else 0.0)
         except ConfigError as error:
-            raise ConfigError(f"camera {camera.id}: {error}") from None
+            raise ConfigError(faults=(Fault(str(path), None, None, "", error.message),)) from None
     calibrated = provenance.alarm_score if provenance and provenance.alarm_score is not None else 0.0
     return max(settings.alarm_score, calibrated)
 
@@ -198,11 +198,11 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     settings = loaded.settings
     metrics = Metrics([camera.id for camera in settings.cameras])
     for camera in settings.cameras:
-        rules_path(loaded, camera)
+        alarm_score(loaded, camera)  # a mistake in a rule file is told before models are fetched and loaded
     hub = Hub(settings.site.id, metrics, clock)
 
-    def server_health(role: str, health: ServerHealth) -> None:
-        metrics.model_server("perception" if role == "perception" else "deduction", health.up)
+    def server_health(role: Role, health: ServerHealth) -> None:
+        metrics.model_server(role, health.up)
         hub.health(
             part_health(
                 settings.site.id,

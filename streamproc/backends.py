@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from streamproc.camera import UnitSettings
-from streamproc.config import CameraSettings, PipelineSettings, ScenePerception, VlmPerception
+from streamproc.config import CameraSettings, PipelineSettings, ScenePerception, ServerSettings, VlmPerception
 from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock
-from streamproc.types import Caption, ModelRef, ObservedWindow
+from streamproc.types import ModelRef
 
 if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.modelserver import ModelServer
     from streamproc.normality.observer import EmbeddedObserver
+    from streamproc.perception.captioner import Captioner
 
-
-class Captioner(Protocol):
-    """Puts a window into words."""
-
-    def caption(self, observed: ObservedWindow) -> Caption: ...
+Role = Literal["perception", "deduction"]
+"""What a model server is asked for."""
 
 
 def calibration_path(rules: Path) -> Path:
@@ -41,7 +39,7 @@ class Backends:
         pipeline: PipelineSettings,
         store: ModelStore,
         clock: Clock,
-        on_health: Callable[[str, Health], None] = lambda _role, _health: None,
+        on_health: Callable[[Role, Health], None] = lambda _role, _health: None,
     ) -> None:
         """Load the embedded models; model servers are not asked anything yet.
 
@@ -56,10 +54,14 @@ class Backends:
         self._pipeline = pipeline
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
-        self.servers: dict[str, ModelServer] = {}
-        """Model servers by role: ``perception``, ``deduction``."""
-        for role, settings in (("perception", pipeline.perception), ("deduction", pipeline.deduction.llm)):
-            if settings is not None and not isinstance(settings, ScenePerception):
+        self.servers: dict[Role, ModelServer] = {}
+        """Model servers by what they are asked for."""
+        wanted: dict[Role, ScenePerception | ServerSettings | None] = {
+            "perception": pipeline.perception,
+            "deduction": pipeline.deduction.llm,
+        }
+        for role, settings in wanted.items():
+            if isinstance(settings, ServerSettings):
                 from streamproc.modelserver import ModelServer
 
                 self.servers[role] = ModelServer(settings, clock, on_health=partial(on_health, role))

@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 _WAIT_S = 0.5
 _CARE_S = 1.0
 _RETENTION_S = 3600.0
+_DRAIN_S = 3.0
+_TROUBLE = ("lost", "refused", "frozen")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ class Hub:
         self.lanes: Lanes[Observed] = Lanes()
         self.phases: dict[str, CameraPhase] = {}
         """Each camera's condition as last told."""
-        self._before: dict[str, CameraPhase] = {}
+        self._before: dict[str, CameraState] = {}
         self._site_id, self._metrics, self._clock = site_id, metrics, clock
         self._rings: dict[str, PacketRing] = {}
         self._desks: dict[str, AlertDesk] = {}
@@ -96,14 +98,14 @@ class Hub:
         """To metrics, the health topic and the camera's incidents."""
         with self._lock:
             # A camera that was lost is connecting before it streams again, and that is still its coming back.
-            previous = self._before.get(state.camera_id)
+            before = self._before.get(state.camera_id)
             self.phases[state.camera_id] = state.phase
             if state.phase != "connecting":
-                self._before[state.camera_id] = state.phase
-        if state.phase == "connecting" and previous is not None:
+                self._before[state.camera_id] = state
+        if _is_reconnect(before, state):
             self._metrics.reconnect(state.camera_id)
         self._metrics.camera_phase(state.camera_id, state.phase)
-        self.health(camera_health(self._site_id, state, previous))
+        self.health(camera_health(self._site_id, state, before.phase if before else None))
         try:
             self._desks[state.camera_id].camera_changed(state)
         except SinkError as error:
@@ -135,6 +137,11 @@ class Hub:
         """How many of the camera's windows were dropped since this was last asked."""
         with self._lock:
             return self._dropped.pop(camera_id, 0)
+
+
+def _is_reconnect(before: CameraState | None, now: CameraState) -> bool:
+    """Whether a further session began: a frozen camera may go on with its run, and one never seen has had none."""
+    return before is not None and before.phase in _TROUBLE and now.phase == "streaming" and 0 < before.run < now.run
 
 
 class Site:
@@ -174,8 +181,8 @@ class Site:
             parts.unit.start()
 
     def finished(self) -> bool:
-        """Whether every camera was a recording that has ended."""
-        return all(self._hub.phases.get(camera) == "ended" for camera in self._cameras)
+        """Whether every camera was a recording that has ended, or cannot be played any further."""
+        return all(parts.unit.join(0.0) for parts in self._cameras.values())
 
     def stop(self, deadline_s: float) -> None:
         """End everything in order: cameras, windows under way, the outbox.
@@ -200,14 +207,22 @@ class Site:
         except StageError as error:
             problems.append(str(error))
         for delivery in self._deliveries:
-            if waiting := delivery.drain(min(3.0, left_s() / 2)):
-                log.warning("outbox_kept", sink=delivery.name, pending=waiting)
+            self._drain(delivery, min(_DRAIN_S, left_s() / 2))
         late += [f"delivery {one.name}" for one in self._deliveries if not one.stop(left_s())]
         if late:
             problems.append(f"did not end within {deadline_s:g} s: {', '.join(late)}")
         if problems:
             raise StageError("; ".join(problems))
         self._outbox.close()
+
+    def _drain(self, delivery: Delivery, timeout_s: float) -> None:
+        try:
+            waiting = delivery.drain(timeout_s)
+        except SinkError as error:
+            log.error("outbox_unreadable", sink=delivery.name, error=redact(str(error)))
+            return
+        if waiting:
+            log.warning("outbox_kept", sink=delivery.name, pending=waiting)
 
     def _work(self) -> None:
         while True:

@@ -9,7 +9,8 @@ import structlog
 
 from streamproc import __version__
 from streamproc.assembly import Assembled, assemble
-from streamproc.errors import InferenceError
+from streamproc.backends import Role
+from streamproc.errors import InferenceError, StageError
 from streamproc.models.store import ModelStore
 from streamproc.observability import logs
 from streamproc.observability.server import Health, ObservabilityServer, Reading
@@ -31,12 +32,14 @@ def run_site(path: Path) -> int:
     Raises:
         ConfigError: the site file, a rule file or a calibration does not load, or a model server is the wrong one.
         ModelLoadError: a model cannot be had.
-        StageError: a stage died, or did not end in time.
+        SinkError: the outbox does not open.
+        StageError: a stage died or did not end in time, or a recording could not be played to its end.
     """
     loaded = load_site(path)
     observed = loaded.settings.observability
     logs.configure(observed.log_format, observed.log_level)
     running = assemble(loaded, ModelStore(), SystemClock())
+    _tell_stand_ins(running)
     with on_signals(running.supervisor.stopping):
         server = None
         if observed.port is not None:
@@ -58,6 +61,8 @@ def run_site(path: Path) -> int:
 
 def _watch(loaded: LoadedSite, running: Assembled) -> None:
     _check_servers(running)
+    if running.supervisor.stopping.is_set():
+        return  # told to stop while a server let us wait
     running.site.start()
     cameras = [camera.id for camera in loaded.settings.cameras]
     log.info(
@@ -66,6 +71,9 @@ def _watch(loaded: LoadedSite, running: Assembled) -> None:
     while not running.supervisor.stopping.wait(_LOOK_S):
         if running.site.finished():
             log.info("recordings_ended")
+            broken = [name for name in cameras if running.hub.phases.get(name) != "ended"]
+            if broken:
+                raise StageError(f"recordings that could not be played to their end: {', '.join(broken)}")
             return
 
 
@@ -75,6 +83,8 @@ def _check_servers(running: Assembled) -> None:
             server.check()
         except InferenceError as error:
             log.warning("model_server_unreachable", role=role, error=redact(str(error)))
+        # It is told of changes only; the series has to exist before the first.
+        running.metrics.model_server(role, server.health.up)
 
 
 def _health(loaded: LoadedSite, running: Assembled) -> Health:
@@ -88,7 +98,7 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         phase = running.hub.phases.get(name, "connecting")
         return Reading(phase in ("streaming", "ended"), phase)
 
-    def model_server(role: str) -> Reading:
+    def model_server(role: Role) -> Reading:
         found = running.backends.servers[role].health
         return Reading(found.up, found.reason)
 
@@ -106,6 +116,10 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         health.add(f"model server {role}", partial(model_server, role), "wanted")
     for model in running.backends.stand_ins():
         health.stand_in(model.role, f"{model.name} stands in for {model.stand_in_for}")
+    return health
+
+
+def _tell_stand_ins(running: Assembled) -> None:
+    for model in running.backends.stand_ins():
         running.metrics.stand_in(model.role, model.stand_in_for or "")
         log.warning("stand_in", role=model.role, model=model.name, stands_in_for=model.stand_in_for)
-    return health
