@@ -6,6 +6,7 @@ and, each half through what was learned from the other, what score normal footag
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,25 +16,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from streamproc.assembly import unit_settings
-from streamproc.backends import Backends, calibration_path
-from streamproc.camera import UnitSettings
+from streamproc.backends import calibration_path
 from streamproc.config import CameraSettings, DeductionSettings
 from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate, support
-from streamproc.deduction.deducer import Deducer
 from streamproc.errors import ConfigError
-from streamproc.footage import EVERYTHING, NormalFootage, Part, find_clips, sha256_of
-from streamproc.models.store import ModelStore
+from streamproc.footage import Part, find_clips, sha256_of
 from streamproc.normality.calibration import Calibration, Clip
-from streamproc.normality.fit import fit
-from streamproc.normality.observer import EmbeddedObserver
-from streamproc.rules.induction import Induction, StatisticalInducer
-from streamproc.rules.matching import Matcher
+from streamproc.passes import Learning
+from streamproc.rules.schema import load_rules
 from streamproc.rules.store import Clip as RecordedClip
 from streamproc.rules.store import Footage, save_rules
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.site import LoadedSite, load_site
-from streamproc.types import Caption, ObservedWindow, RuleSet
+from streamproc.types import Caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,71 +64,20 @@ class Learned:
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
-class Learning:
-    """One camera's induction."""
-
-    def __init__(self, loaded: LoadedSite, camera: CameraSettings, clips: Sequence[Path], clock: Clock) -> None:
-        self._loaded, self._camera = loaded, camera
-        self._settings: UnitSettings = unit_settings(loaded, camera, calibrated=False)
-        self._footage = NormalFootage(clips, self._settings, clock)
-        self._backends = Backends(loaded.pipeline, ModelStore(), clock)
-        self._inducer = StatisticalInducer()
-
-    def close(self) -> None:
-        """Let go of model servers."""
-        self._backends.close()
-
-    def durations(self) -> list[float]:
-        """Seconds of each clip, all of it decoded: a damaged clip is noticed before anything is learned."""
-        return self._footage.durations()
-
-    def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
-        """What normal measures like."""
-        return fit(self._footage.windows(part), self._settings.normality, clips=clips)
-
-    def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
-        """The footage beside a calibration."""
-        return self._footage.observed(
-            lambda settings: EmbeddedObserver(settings.normality, calibration, self._backends.detector), part
-        )
-
-    def captions(self, observed: Iterator[ObservedWindow]) -> list[Caption]:
-        """The footage in words."""
-        captioner = self._backends.captioner(self._camera)
-        return [captioner.caption(one) for one in observed]
-
-    def induce(self, captions: Sequence[Caption]) -> Induction:
-        """Rules from the words."""
-        return self._inducer.induce(captions)
-
-    def scores(self, induction: Induction, observed: Iterator[ObservedWindow]) -> list[float]:
-        """The smoothed scores that the rules give the footage."""
-        settings = self._loaded.pipeline.deduction
-        site, camera = self._loaded.settings.site.id, self._camera
-        rules = RuleSet("induced", site, camera.id, 1, "0" * 64, induction.rules)
-        matcher = Matcher(rules, self._backends.embedder, settings.semantic_threshold)
-        captioner = self._backends.captioner(camera)
-        deducer = Deducer(settings, zones=camera.zones)
-        smoothed = []
-        for one in observed:
-            caption = captioner.caption(one)
-            matches = matcher.match(caption, one.window.captured_at, camera.timezone)
-            smoothed.append(deducer.decide(one, caption, matches, rules).smoothed)
-        return smoothed
-
-
 def learn(site: Path, camera_id: str, patterns: Sequence[str], out: Path | None) -> Learned:
     """Learn a camera's normal from the clips that ``patterns`` name; rules go to ``out``, the calibration beside them.
 
     Raises:
-        ConfigError: the site, the camera or the clips are not there, the footage is too little, or what is there
-            already is another camera's.
+        ConfigError: the site, the camera or the clips are not there, the footage is too little, what is there already
+            is another camera's, or nothing can be written there.
         SourceError: a clip cannot be read.
+        ModelError: a model cannot be had, or failed.
     """
     loaded = load_site(site)
     camera = loaded.camera(camera_id)
-    path = (out or camera.rules or loaded.path.parent / f"{camera.id}.yaml").absolute()
+    path = Path(os.path.normpath((out or camera.rules or loaded.path.parent / f"{camera.id}.yaml").absolute()))
     clips = find_clips(patterns)
+    _require_ours(path, loaded.settings.site.id, camera.id)
     clock = SystemClock()
     learning = Learning(loaded, camera, clips, clock)
     try:
@@ -153,7 +97,10 @@ def _learn(
     step: Callable[[str], None],
 ) -> Learned:
     step("reading the clips")
+    learning.require_model_server()
     durations = learning.durations()
+    if too_short := [clip.name for clip, seconds in zip(clips, durations, strict=True) if seconds <= 0]:
+        raise ConfigError(f"clips that hold less than two pictures: {', '.join(too_short)}")
     records = [(clip.name, sha256_of(clip), seconds) for clip, seconds in zip(clips, durations, strict=True)]
     step("measuring what is normal")
     calibration = learning.calibration([Clip(name=n, sha256=h, duration_s=s) for n, h, s in records])
@@ -162,10 +109,10 @@ def _learn(
     induction = learning.induce(captions)
     step("judging each half by the other")
     notes: list[str] = []
-    hours = calibration.observed_s / 3600
-    score = _alarm_score(_judged(learning, captions, notes), hours, loaded.pipeline.deduction, notes)
+    hours = sum(durations) / 3600
+    scores = _judged(learning, calibration, captions, notes)
+    score = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)
     step("writing")
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = calibration_path(path)
     footage = Footage(
         clips=tuple(RecordedClip(name, sha256, seconds) for name, sha256, seconds in records),
@@ -176,7 +123,11 @@ def _learn(
         alarm_score=score,
     )
     merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage)
-    calibration.save(beside)
+    try:
+        calibration.save(beside)
+    except OSError as error:
+        raise ConfigError(f"{beside} cannot be written: {error.strerror}") from None
+    notes += [f"windows that could not be put into words, and were left out: {learning.lost}"] if learning.lost else []
     notes += [f"kept as people wrote them: {', '.join(merge.kept)}"] if merge.kept else []
     notes += [f"no longer seen, so switched off: {', '.join(merge.retired)}"] if merge.retired else []
     if camera.rules is None or camera.rules != path:
@@ -195,22 +146,41 @@ def _learn(
     )
 
 
-def _judged(learning: Learning, captions: Sequence[Caption], notes: list[str]) -> list[float]:
-    """Scores of normal footage, each half judged by what was learned from the other."""
+def _judged(
+    learning: Learning, calibration: Calibration, captions: Sequence[Caption | None], notes: list[str]
+) -> list[float]:
+    """Scores of normal footage, each half judged by what was learned from the other.
+
+    ``calibration`` is that of all of it, for footage that is too short to be halved.
+    """
     first, second = Part(0, len(captions)).halves()
     scores: list[float] = []
     for known, unknown in ((first, second), (second, first)):
         try:
-            calibration = learning.calibration((), known)
+            of_half = learning.calibration((), known)
             induction = learning.induce(captions[known.first : known.end])
         except ConfigError:
             notes.append(
                 "too little footage to judge one half by the other: the alarm's threshold was set on all of it"
             )
-            calibration, induction, unknown = learning.calibration(()), learning.induce(captions), EVERYTHING
-            return learning.scores(induction, learning.observed(calibration))
-        scores += learning.scores(induction, learning.observed(calibration, unknown))
+            return learning.scores(learning.induce(captions), learning.observed(calibration))
+        scores += learning.scores(induction, learning.observed(of_half, unknown))
     return scores
+
+
+def _require_ours(path: Path, site: str, camera: str) -> None:
+    """Notice what `save_rules` would refuse, before minutes of learning rather than after.
+
+    Raises:
+        ConfigError: the rule file that is there does not load or is another camera's.
+    """
+    if not path.exists():
+        return
+    rules = load_rules(path)
+    if (rules.site, rules.camera) != (site, camera):
+        raise ConfigError(
+            f"{path} holds the rules of {rules.site}/{rules.camera}; those of {site}/{camera} need another file"
+        )
 
 
 def _alarm_score(scores: Sequence[float], hours: float, settings: DeductionSettings, notes: list[str]) -> float:
