@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.assembly import alarm_score, rules_path, unit_settings
-from streamproc.config import ScenePerception
+from streamproc.config import CameraSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
 from streamproc.normality.calibration import Calibration
+from streamproc.normality.observer import EmbeddedObserver
 from streamproc.rules.lint import lint
 from streamproc.rules.schema import load_rules
-from streamproc.secrets import redact
+from streamproc.secrets import redact, resolve
 from streamproc.site import LoadedSite, load_site
 
 
@@ -74,7 +75,7 @@ def check_site(path: Path) -> CheckReport:
         try:
             cameras.append(_camera(loaded, settings.id))
         except ConfigError as error:
-            faults += error.faults or (Fault(str(path), None, None, f"cameras.{settings.id}", error.message),)
+            faults += error.faults or (Fault(str(path), None, None, f"camera {settings.id}", error.message),)
     if faults:
         raise ConfigError(faults=tuple(faults))
     embedded = isinstance(loaded.pipeline.perception, ScenePerception)
@@ -88,10 +89,16 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
     rules = load_rules(path)
     zones = tuple(zone.name for zone in camera.zones)
     warnings = [str(finding) for finding in lint(path, zones)]
+    if (rules.site, rules.camera) != (loaded.settings.site.id, camera.id):
+        warnings.append(f"{path} holds the rules of {rules.site}/{rules.camera}: is it the right file?")
     unit = unit_settings(loaded, camera)
     calibration = Calibration.load(unit.calibration) if unit.calibration else None
+    EmbeddedObserver(unit.normality, calibration, None)
     if calibration is None:
         warnings.append("no calibration beside the rule file: nothing is measured; `streamproc induce` makes one")
+    elif calibration.camera_id != camera.id:
+        warnings.append(f"{unit.calibration} was measured on camera {calibration.camera_id}: is it the right file?")
+    warnings += _unset(camera)
     return CheckedCamera(
         id=camera.id,
         address=redact(camera.sub or camera.main),
@@ -102,3 +109,14 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
         alarm_score=alarm_score(loaded, camera),
         warnings=tuple(warnings),
     )
+
+
+def _unset(camera: CameraSettings) -> list[str]:
+    """Credentials that are not there: they may be where the site runs, so they are no faults."""
+    warnings = []
+    for address in filter(None, (camera.main, camera.sub)):
+        try:
+            resolve(address)
+        except ConfigError as error:
+            warnings.append(error.message)
+    return list(dict.fromkeys(warnings))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import camera_desk, camera_line, rules_path, unit_settings
+from streamproc.assembly import alarm_score, camera_desk, camera_line, unit_settings
 from streamproc.backends import Backends
 from streamproc.camera import CameraUnit
 from streamproc.errors import ConfigError
@@ -89,37 +90,35 @@ def replay(
     if not video.exists():
         raise ConfigError(f"{video}: no such recording")
     camera = loaded.camera(camera_id).model_copy(update={"main": str(video.absolute()), "sub": None, "realtime": False})
-    rules_path(loaded, camera)
+    alarm_score(loaded, camera)  # a mistake in the rule file is told before models are fetched and loaded
     clock = RecordingClock(start)
     metrics = Metrics([camera.id])
-    backends = Backends(loaded.pipeline, ModelStore(), SystemClock())
-    began_s = time.monotonic()
     alerts = windows = 0
-    with tempfile.TemporaryDirectory(prefix="streamproc-replay-") as scratch:
 
-        def decided(alert: Alert) -> None:
-            nonlocal alerts
-            alerts += 1
-            tell(alert.model_dump(mode="json"))
+    def decided(alert: Alert) -> None:
+        nonlocal alerts
+        alerts += 1
+        tell(alert.model_dump(mode="json"))
 
-        kept = loaded.settings.alerts.evidence
-        ring = PacketRing(kept.ring_s, kept.ring_mb) if evidence is not None else None
-        recorded = _Recorded(ring)
-        outbox = Outbox(Path(scratch) / "outbox.sqlite3", (), clock)
+    kept = loaded.settings.alerts.evidence
+    ring = PacketRing(kept.ring_s, kept.ring_mb) if evidence is not None else None
+    recorded = _Recorded(ring)
+    with (
+        closing(Backends(loaded.pipeline, ModelStore(), SystemClock())) as backends,
+        tempfile.TemporaryDirectory(prefix="streamproc-replay-") as scratch,
+        closing(Outbox(Path(scratch) / "outbox.sqlite3", (), clock)) as outbox,
+    ):
         desk = camera_desk(
             loaded, camera, outbox, ring, metrics, clock, on_decided=decided, evidence=evidence, replayed=True
         )
         line = camera_line(loaded, camera, backends, desk, metrics, clock, live=False)
         unit = CameraUnit(unit_settings(loaded, camera), recorded, clock, backends.observer)
-        try:
-            for observed in unit.run_inline(start):
-                clock.reach(observed.window.captured_at)
-                line.watch(observed)
-                windows += 1
-            desk.finish(clock.now(), "The recording ended.")
-        finally:
-            outbox.close()
-            backends.close()
+        began_s = time.monotonic()
+        for observed in unit.run_inline(start):
+            clock.reach(observed.window.captured_at)
+            line.watch(observed)
+            windows += 1
+        desk.finish(clock.now(), "The recording ended.")
     took_s = time.monotonic() - began_s
     speed = clock.monotonic() / took_s if took_s else 0.0
     return (
