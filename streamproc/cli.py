@@ -5,7 +5,9 @@ Exit codes: 0 done, 2 the operator's mistake (a file, an address, a flag), 1 any
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,6 +17,9 @@ from streamproc.commands import assets, learning, setup, watching
 from streamproc.commands.output import FAILURE, MISTAKE, note
 from streamproc.errors import ConfigError, StreamprocError
 from streamproc.observability import logs
+from streamproc.secrets import check_address
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://.*", re.DOTALL)
 
 app = typer.Typer(
     name="streamproc",
@@ -43,6 +48,20 @@ def _root(
     logs.configure("console", "warning")
 
 
+def _refuse_passwords(arguments: Sequence[str]) -> None:
+    """Other users see the arguments of a process, and a message about an argument would repeat it.
+
+    Raises:
+        ConfigError: an argument holds an address with a literal password; without the password.
+    """
+    for argument in arguments:
+        address = _ADDRESS.search(argument)
+        try:
+            check_address(address.group() if address else "")
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+
 for module in (setup, learning, watching, assets):
     module.register(app)
 
@@ -50,6 +69,7 @@ for module in (setup, learning, watching, assets):
 def main() -> None:
     """Run the command line; failures become one clear message and an exit code."""
     try:
+        _refuse_passwords(sys.argv[1:])
         app()
     except ConfigError as error:
         note(str(error))

@@ -16,7 +16,7 @@ from streamproc.decoding.factory import make_decoder
 from streamproc.errors import ConfigError, SourceError
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.secrets import redact, resolve
-from streamproc.sources.address import RtspAddress, is_live, parse_address
+from streamproc.sources.address import FileAddress, RtspAddress, is_live, parse_address
 from streamproc.sources.runs import CameraSource
 from streamproc.sources.session import analysed_address, open_session
 from streamproc.types import PacketBatch, on_host
@@ -76,13 +76,17 @@ def probe(
     """Look at a camera, or at an address, for up to ``seconds`` of video; write a test frame to ``out`` if given.
 
     Raises:
-        ConfigError: the address is of no kind that is read, a credential is not set, or ``out`` cannot be written.
+        ConfigError: the address is of no kind that is read, names no file, a credential is not set, or ``out`` cannot
+            be written.
         SourceTimeout, SourceRefused, SourceError: the camera cannot be looked at; the reason is in words.
     """
     if isinstance(camera, str):
         camera = CameraSettings(id="probe", main=camera, realtime=False)
     address = analysed_address(camera)
     resolve(address)  # A credential that is not set is the operator's mistake here, not a camera's refusal.
+    kind = parse_address(address)
+    if isinstance(kind, FileAddress) and not kind.path.exists():
+        raise ConfigError(f"{kind.path}: no such file or folder")
     got = _collect(camera, seconds, clock or SystemClock())
     if not got:
         raise SourceError(camera.id, "the source ended before its first packet")

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamproc.config import SiteSettings
 from streamproc.errors import ConfigError
-from streamproc.yamlfile import load_model
+from streamproc.site import load_site
 
 _HEADER = """\
 # yaml-language-server: $schema=site.schema.json
@@ -97,7 +96,7 @@ class Scaffold:
             _CAMERA.format(
                 id=_quoted(camera_id),
                 address=_quoted(address),
-                transport=self.transport,
+                transport=_quoted(self.transport),
                 timezone=_quoted(self.timezone),
                 rules=_quoted(f"{_base(path)}rules/{camera_id}.yaml"),
             )
@@ -115,20 +114,28 @@ class Scaffold:
         """Write the file, checked by the loader before it takes its place.
 
         Raises:
-            ConfigError: the file is there already and ``force`` is false, or a flag's value is not permitted.
+            ConfigError: the file is there already and ``force`` is false, it cannot be written, or a flag's value is
+                not permitted.
         """
         if path.exists() and not force:
             raise ConfigError(f"{path} is there already; choose another path or pass --force to replace it")
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.draft")
-        draft.write_text(self.text(path), encoding="utf-8")
         try:
-            load_model(draft, SiteSettings)
-            draft.replace(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                draft.write_text(self.text(path), encoding="utf-8")
+                load_site(draft)
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
         except ConfigError as error:
-            raise ConfigError("\n".join(f"{fault.field}: {fault.message}" for fault in error.faults)) from None
-        finally:
-            draft.unlink(missing_ok=True)
+            # The draft's lines mean nothing to somebody who gave flags.
+            told = [f"{f.field}: {f.message}" if f.field else f.message for f in error.faults if f.path == str(draft)]
+            raise ConfigError("\n".join(told)) if told else error from None
+        except UnicodeError:
+            raise ConfigError("a flag's value is not text in UTF-8") from None
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _quoted(text: str) -> str:

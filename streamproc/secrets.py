@@ -19,7 +19,7 @@ from streamproc.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@'\"]*@")
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s@'\"]*)@")
 # Some cameras take the password as a part of the path or query: /user=admin_password=…_channel=1
 _PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pwd|api_?key|token)=)(?P<value>[^&_;/\s'\"]+)", re.IGNORECASE)
 _REMEDY = (
@@ -131,9 +131,17 @@ def remember(value: str) -> None:
             _known.update(forms)
 
 
+def _without_user(found: re.Match[str]) -> str:
+    placeholders = found["user"] and not _PLACEHOLDER.sub("", found["user"]).strip(":")
+    return found.group() if placeholders else f"{found['scheme']}***@"
+
+
 def redact(text: str) -> str:
-    """``text`` without credentials: user info of addresses and every resolved secret become ``***``."""
-    text = _PARAMETER.sub(r"\g<name>***", _USERINFO.sub(r"\g<scheme>***@", text))
+    """``text`` without credentials: user info of addresses and every resolved secret become ``***``.
+
+    User info that is nothing but placeholders stays: it is what a remedy tells people to write.
+    """
+    text = _PARAMETER.sub(r"\g<name>***", _USERINFO.sub(_without_user, text))
     with _lock:
         values = sorted(_known, key=len, reverse=True)
     for value in values:

@@ -1,4 +1,4 @@
-"""`models`, `schema`, `demo`: what comes with streamproc."""
+"""`models`, `demo`: what comes with streamproc."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.errors import ConfigError
 
 models_app = typer.Typer(no_args_is_help=True, help="The embedded models: pinned, hash-checked, cached.")
 
@@ -39,7 +40,10 @@ def pull(
     from streamproc.models.store import ModelStore
 
     store = ModelStore()
-    for name in names or [row.name for row in store.list()]:
+    known = [row.name for row in store.list()]
+    if unknown := [name for name in names or () if name not in known]:
+        raise ConfigError(f"no model is called {', '.join(unknown)}; there are {', '.join(known)}")
+    for name in names or known:
         say(f"{name}: {store.ensure(name)}")
 
 

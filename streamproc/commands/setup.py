@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from shlex import quote
+from typing import Annotated, Literal
 
 import typer
 
 from streamproc.commands.output import MISTAKE, JsonFlag, SiteArgument, emit_json, faults_as_dicts, say
 from streamproc.errors import ConfigError
+
+TransportOption = Annotated[Literal["tcp", "udp"], typer.Option(help="How RTSP carries the video.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +34,7 @@ def init(
         list[str] | None, typer.Option(metavar="HOST:PORT", help="A Kafka broker; JSON lines in a file if left out.")
     ] = None,
     pipeline: Annotated[str, typer.Option(help="Preset: embedded (CPU) or gpu-vllm, or a YAML file.")] = "embedded",
-    transport: Annotated[str, typer.Option(help="tcp or udp.")] = "tcp",
+    transport: TransportOption = "tcp",
     timezone: Annotated[str, typer.Option(help="The cameras' time zone, e.g. Europe/Zurich.")] = "UTC",
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
@@ -52,8 +55,8 @@ def init(
     scaffold.write(path, force=force)
     first = cameras[0]
     say(f"wrote {path}")
-    say(f"next: streamproc probe '{first[1]}'")
-    say(f"      streamproc induce {path} --camera {first[0]} --clips 'normal/*.mp4'")
+    say(f"next: streamproc probe {quote(first[1])}")
+    say(f"      streamproc induce {quote(str(path))} --camera {first[0]} --clips 'normal/*.mp4'")
 
 
 def _camera(text: str) -> tuple[str, str]:
@@ -71,7 +74,7 @@ def probe(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Where to write a test frame.")] = Path("probe.jpg"),
-    transport: Annotated[str, typer.Option(help="tcp or udp.")] = "tcp",
+    transport: TransportOption = "tcp",
     seconds: Annotated[float, typer.Option(help="How long to look.", min=1, max=60)] = 6.0,
     timeout: Annotated[
         float, typer.Option(help="Seconds without an answer after which to give up.", min=1, max=60)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamproc.commands.output import FAILURE, JsonFlag, SiteArgument, emit_json, note, say
+from streamproc.commands.output import JsonFlag, SiteArgument, emit_json, note, say
 from streamproc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streamproc.config import KafkaSinkSettings
 
 alerts_app = typer.Typer(no_args_is_help=True, help="Look at alerts.")
 
@@ -56,17 +59,19 @@ def _time(text: str | None) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        if value.tzinfo is None:
+            raise ConfigError(f"--start: {text!r} has no time zone; add Z for UTC or an offset such as +01:00")
+        return value.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigError(f"--start: {text!r} is not a time; write e.g. 2026-11-21T08:00:00Z") from None
-    if value.tzinfo is None:
-        raise ConfigError(f"--start: {text!r} has no time zone; add Z for UTC or an offset such as +01:00")
-    return value.astimezone(UTC)
 
 
 def tail(
     site: Annotated[Path | None, typer.Argument(metavar="[SITE]", help="A site file with a Kafka sink.")] = None,
     bootstrap: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A broker, without a site file.")] = None,
-    topic: Annotated[str, typer.Option(help="The topic, without a site file.")] = "streamproc.alerts",
+    topic: Annotated[
+        str | None, typer.Option(help="The topic, without a site file; streamproc.alerts if left out.")
+    ] = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start at the oldest alert.")] = False,
     follow: Annotated[bool, typer.Option(help="Wait for more; otherwise stop at the newest.")] = True,
     json: JsonFlag = False,
@@ -83,19 +88,19 @@ def tail(
             say()
 
 
-def _kafka(site: Path | None, bootstrap: str | None, topic: str):  # type: ignore[no-untyped-def]
+def _kafka(site: Path | None, bootstrap: str | None, topic: str | None) -> KafkaSinkSettings:
     from streamproc.config import KafkaSinkSettings
     from streamproc.site import load_site
 
-    if (site is None) == (bootstrap is None):
-        raise ConfigError("alerts tail takes either a site file or --bootstrap HOST:PORT")
-    if bootstrap is not None:
-        return KafkaSinkSettings(kind="kafka", bootstrap_servers=tuple(bootstrap.split(",")), alerts_topic=topic)
-    assert site is not None  # noqa: S101 - told apart above
+    if site is None:
+        servers = tuple((bootstrap or "").split(","))
+        if not all(servers):
+            raise ConfigError("alerts tail takes either a site file or --bootstrap HOST:PORT")
+        named = {"alerts_topic": topic} if topic is not None else {}
+        return KafkaSinkSettings(kind="kafka", bootstrap_servers=servers, **named)
+    if bootstrap is not None or topic is not None:
+        raise ConfigError("alerts tail takes --bootstrap and --topic in place of a site file, which names its own")
     for sink in load_site(site).settings.alerts.sinks:
         if isinstance(sink, KafkaSinkSettings):
             return sink
     raise ConfigError(f"{site}: alerts.sinks holds no kafka sink; alerts are in the files of its jsonl sinks")
-
-
-__all__ = ["FAILURE", "register"]
