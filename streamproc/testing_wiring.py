@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ rules:
 """
 
 
-def write_rules(path: Path, camera: str = "gate", **provenance: object) -> Path:
+def write_rules(path: Path, camera: str = "gate", provenance: Mapping[str, object] | None = None) -> Path:
     """A rule file in which walking is normal and hurrying is not; ``provenance`` adds to what induction wrote."""
     text = _RULES.format(camera=camera)
     if provenance:
-        fields = {"how": "by hand", "created_at": "2026-11-21T08:00:00Z"} | provenance
+        fields = {"how": "by hand", "created_at": "2026-11-21T08:00:00Z", **provenance}
         text += f"provenance: {json.dumps(fields)}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -117,9 +117,12 @@ def test_while_an_incident_is_open_a_still_scene_is_looked_at() -> None:
 
 def test_a_window_that_the_model_fails_on_is_lost_counted_and_told_with_the_next_verdict() -> None:
     remember("s3cret-key")
-    says = iter(
-        [InferenceError("http://u:pw@gpu is down, key s3cret-key"), ReplyError("not JSON", "I am s3cret-key"), WALKS]
-    )
+    said_of: list[str | Exception] = [
+        InferenceError("http://u:pw@gpu is down, key s3cret-key"),
+        ReplyError("not JSON", "I am s3cret-key"),
+        WALKS,
+    ]
+    says = iter(said_of)
     walk = Walk(lambda _: next(says))
     walk.dropped = [0, 2]
     with capture_logs() as said:

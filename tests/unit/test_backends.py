@@ -1,0 +1,119 @@
+"""The models that a preset names: each loaded once, servers by role, stand-ins by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamproc.backends import Backends, calibration_path
+from streamproc.camera import UnitSettings
+from streamproc.config import (
+    CameraSettings,
+    DeductionSettings,
+    LlmSettings,
+    NormalitySettings,
+    PipelineSettings,
+    PyavDecoder,
+    SamplingSettings,
+    VlmPerception,
+)
+from streamproc.errors import ConfigError, ModelLoadError
+from streamproc.models.store import ModelStore
+from streamproc.runtime.breaker import Health
+from streamproc.testing import FakeClock
+
+GATE = CameraSettings(id="gate", main="clip.mp4")
+EMBEDDED = PipelineSettings(schema_version=1, name="embedded")
+SERVED = PipelineSettings(
+    schema_version=1,
+    name="served",
+    perception=VlmPerception(kind="vlm", base_url="http://127.0.0.1:1/v1", model="vlm"),
+    deduction=DeductionSettings(llm=LlmSettings(base_url="http://127.0.0.1:2/v1", model="llm")),
+)
+RULES = Path(__file__).parent.parent / "integration" / "site" / "rules" / "two.yaml"
+
+
+class Model:
+    def __init__(self, path: Path) -> None:
+        self.path, self.revision = path, f"of {path}"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModelStore:
+    """Has every model, and models that load from anything."""
+    monkeypatch.setattr("streamproc.models.nanodet.NanoDet", Model)
+    monkeypatch.setattr("streamproc.models.sentences.SentenceEmbedder", Model)
+    store = ModelStore(tmp_path)
+    monkeypatch.setattr(store, "ensure", Path)
+    return store
+
+
+def test_the_embedded_preset_runs_without_servers_and_names_its_stand_in(store: ModelStore) -> None:
+    backends = Backends(EMBEDDED, store, FakeClock())
+    assert backends.servers == {}
+    assert backends.llm() is None
+    assert [(model.role, model.revision) for model in backends.models()] == [
+        ("detector", "of nanodet"),
+        ("embedding", "of bge-small"),
+    ]
+    (stand_in,) = backends.stand_ins()
+    assert (stand_in.role, stand_in.name) == ("perception", "scene")
+    assert "vision-language model" in (stand_in.stand_in_for or "")
+    assert type(backends.captioner(GATE)).__name__ == "SceneCaptioner"
+    backends.close()
+
+
+def test_model_servers_by_role_and_no_stand_in_beside_them(store: ModelStore) -> None:
+    heard: list[tuple[str, bool]] = []
+    backends = Backends(SERVED, store, FakeClock(), lambda role, health: heard.append((role, health.up)))
+    assert {role: server.settings.model for role, server in backends.servers.items()} == {
+        "perception": "vlm",
+        "deduction": "llm",
+    }
+    assert backends.stand_ins() == ()
+    assert type(backends.captioner(GATE)).__name__ == "VlmCaptioner"
+    voter = backends.llm()
+    assert voter is not None
+    assert voter.model.name == "llm"
+    backends.servers["deduction"]._on_health(Health(up=False, reason="gone"))
+    assert heard == [("deduction", False)]
+    backends.close()
+
+
+def test_a_model_that_cannot_be_had_is_said(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Path:
+        raise ModelLoadError(f"{name} could not be fetched")
+
+    monkeypatch.setattr(store, "ensure", missing)
+    with pytest.raises(ModelLoadError, match="nanodet"):
+        Backends(EMBEDDED, store, FakeClock())
+
+
+def unit(calibration: Path | None, flow_width_px: int = 384) -> UnitSettings:
+    return UnitSettings(
+        GATE, SamplingSettings(), PyavDecoder(), NormalitySettings(flow_width_px=flow_width_px), calibration
+    )
+
+
+def test_each_camera_has_an_observer_of_its_own_beside_the_shared_detector(store: ModelStore) -> None:
+    backends = Backends(EMBEDDED, store, FakeClock())
+    one, two = (backends.observer(unit(None)) for _ in range(2))
+    assert one is not two
+    one_detector: Any = one._detector
+    assert one_detector is two._detector is backends.detector
+
+
+def test_a_calibration_that_does_not_fit_the_pipeline_or_is_none_is_refused(store: ModelStore, tmp_path: Path) -> None:
+    backends = Backends(EMBEDDED, store, FakeClock())
+    assert backends.observer(unit(calibration_path(RULES))) is not None
+    with pytest.raises(ConfigError, match="flow_width_px: 384, the pipeline says 512"):
+        backends.observer(unit(calibration_path(RULES), flow_width_px=512))
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(ConfigError, match="not a calibration"):
+        backends.observer(unit(tmp_path / "x.json"))
+
+
+def test_the_calibration_lies_beside_the_rules() -> None:
+    assert calibration_path(Path("rules/gate.v2.yaml")) == Path("rules/gate.v2.normality.json")
