@@ -96,6 +96,9 @@ class Hub:
 
     def state(self, state: CameraState) -> None:
         """To metrics, the health topic and the camera's incidents."""
+        # The end of a recording resolves what goes on: not before its last window was decided about.
+        while state.phase == "ended" and not self.lanes.settle(state.camera_id, _WAIT_S):
+            pass
         with self._lock:
             # A camera that was lost is connecting before it streams again, and that is still its coming back.
             before = self._before.get(state.camera_id)

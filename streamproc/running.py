@@ -42,11 +42,11 @@ def run_site(path: Path) -> int:
     _tell_stand_ins(running)
     with on_signals(running.supervisor.stopping):
         server = None
-        if observed.port is not None:
-            health = _health(loaded, running)
-            server = ObservabilityServer(running.metrics.registry, health, observed.host, observed.port)
-            server.start()
         try:
+            if observed.port is not None:
+                health = _health(loaded, running)
+                server = ObservabilityServer(running.metrics.registry, health, observed.host, observed.port)
+                server.start()
             _watch(loaded, running)
         finally:
             try:

@@ -148,6 +148,11 @@ class Lanes(Generic[T]):
                     self._leased.discard(key)
                     self._changed.notify_all()
 
+    def settle(self, key: str, timeout_s: float | None = None) -> bool:
+        """Wait until nothing of a lane is left or being worked on; False if that took longer than ``timeout_s``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._lanes.get(key) and key not in self._leased, timeout_s)
+
     def _next(self) -> str | None:
         return next((k for k, lane in self._lanes.items() if lane and k not in self._leased), None)
 

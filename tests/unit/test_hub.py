@@ -92,6 +92,20 @@ def test_further_sessions_are_counted_as_reconnects_and_nothing_else_is() -> Non
     assert wired.value('reconnects_total{camera="gate"}') == 2
 
 
+def test_a_recording_has_ended_once_its_last_window_was_decided_about() -> None:
+    wired = Wired()
+    wired.hub.window(observed(1.0))
+    wired.phases("streaming")
+    thread = threading.Thread(target=wired.phases, args=("ended",), daemon=True)
+    thread.start()
+    with wired.hub.lanes.take(5) as item:
+        assert item is not None
+        thread.join(0.05)
+        assert wired.desk.states == ["streaming"]
+    thread.join(5)
+    assert wired.desk.states == ["streaming", "ended"]
+
+
 def test_a_disk_that_fails_does_not_end_the_camera() -> None:
     wired = Wired()
     wired.desk.fails = SinkError("the disk is full")

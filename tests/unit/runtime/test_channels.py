@@ -361,3 +361,18 @@ class TestLanes:
                     if other != key and waiting[other]:
                         assert key not in passed_over[other]
                         passed_over[other].append(key)
+
+
+def test_a_lane_has_settled_when_nothing_waits_in_it_or_is_worked_on() -> None:
+    lanes: Lanes[int] = Lanes()
+    assert lanes.settle("gate", 0)
+    lanes.put("gate", 1)
+    lanes.put("yard", 2)
+    assert not lanes.settle("gate", 0)
+    with lanes.take(0) as item:
+        assert item == 1
+        assert not lanes.settle("gate", 0)
+        waiting = aside(lambda: lanes.settle("gate", BOUND_S))
+        assert blocks(waiting)
+    assert waiting.result(BOUND_S)
+    assert not lanes.settle("yard", 0)
