@@ -1,0 +1,239 @@
+"""`streamproc induce`: what is written where, what people are told, and what is refused before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from streamproc import learn as module
+from streamproc.backends import calibration_path
+from streamproc.deduction.calibration import HIGHEST_THRESHOLD
+from streamproc.errors import ConfigError
+from streamproc.footage import EVERYTHING, Part
+from streamproc.learn import learn
+from streamproc.normality.calibration import Calibration, Clip
+from streamproc.rules.induction import Induction, StatisticalInducer
+from streamproc.rules.schema import parse_rules
+from streamproc.testing_deduction import observed
+from streamproc.testing_wiring import WALKS, ScriptedCaptioner, write_rules, write_site
+from streamproc.types import Caption, ObservedWindow
+
+MEASURED = Calibration.load(
+    Path(__file__).parent.parent / "integration" / "site" / "rules" / "two.normality.json"
+).model_copy(update={"camera_id": "gate"})
+
+
+class FakeLearning:
+    """Stands for the passes over the footage: forty windows in which people walk, and scores as told."""
+
+    def __init__(self) -> None:
+        self.seconds = [40.0]
+        self.count = 40
+        self.score = 0.3
+        self.least_windows = 0
+        """Of a part, below which it is too little to measure."""
+        self.lost = 0
+        self.calibrations: list[Part] = []
+        self.scored: list[Part] = []
+        self.closed = False
+
+    def __call__(self, *_: object) -> FakeLearning:
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+    def require_model_server(self) -> None:
+        pass
+
+    def durations(self) -> list[float]:
+        return self.seconds
+
+    def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
+        self.calibrations.append(part)
+        if part.end - part.first < self.least_windows:
+            raise ConfigError("normal footage: only 3 s in which something moves")
+        return MEASURED.model_copy(update={"clips": tuple(clips)})
+
+    def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
+        self.scored.append(part)
+        return (observed(1.0 + number) for number in range(self.count) if number in part)
+
+    def captions(self, windows: Iterator[ObservedWindow]) -> list[Caption | None]:
+        captioner = ScriptedCaptioner(lambda _: WALKS)
+        return [captioner.caption(one) for one in windows]
+
+    def induce(self, captions: Sequence[Caption | None]) -> Induction:
+        return StatisticalInducer().induce([caption for caption in captions if caption is not None])
+
+    def scores(self, induction: Induction, windows: Iterator[ObservedWindow]) -> list[float]:
+        return [self.score for _ in windows]
+
+
+@pytest.fixture
+def learner(monkeypatch: pytest.MonkeyPatch) -> FakeLearning:
+    fake = FakeLearning()
+    monkeypatch.setattr(module, "Learning", fake)
+    return fake
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "normal.mp4").write_bytes(b"a clip")
+    return write_site(tmp_path)
+
+
+@pytest.fixture
+def induce(site: Path, learner: FakeLearning) -> Callable[..., module.Learned]:
+    return lambda out=None: learn(site, "gate", [str(site.parent / "*.mp4")], out)
+
+
+Induce = Callable[..., module.Learned]
+
+
+def test_rules_and_calibration_lie_where_the_site_file_expects_them(induce: Induce, tmp_path: Path) -> None:
+    report = induce()
+    assert report.rules == tmp_path / "rules" / "gate.yaml"
+    assert Calibration.load(report.calibration).clips[0].duration_s == 40.0
+    rules, model, _ = parse_rules(report.rules.read_bytes(), "gate.yaml")
+    assert (rules.site, rules.camera, rules.version) == ("site", "gate", 1)
+    assert rules.get("normal-people-walk") is not None
+    provenance = model.provenance
+    assert provenance is not None
+    assert provenance.clips[0].name == "normal.mp4"
+    assert provenance.alarm_score == pytest.approx(0.5)
+    assert provenance.hours_observed == pytest.approx(40 / 3600, abs=1e-4)
+    assert provenance.calibration == calibration_path(report.rules).name
+    assert report.notes == ()
+    assert report.normal_rules == 1
+    assert report.anomaly_rules > 3
+
+
+def test_the_report_for_people_and_programs(induce: Induce) -> None:
+    report = induce()
+    said = str(report)
+    assert "learned from 40 s of normal footage" in said
+    assert f"rules        {report.rules}, version 1: 1 normal, {report.anomaly_rules} anomaly" in said
+    assert "from a score of 0.50 on" in said
+    assert report.as_dict()["rules"] == report.rules
+    assert report.as_dict()["footage_s"] == 40.0
+
+
+def test_each_half_is_judged_by_what_was_learned_from_the_other(induce: Induce, learner: FakeLearning) -> None:
+    induce()
+    assert learner.calibrations == [EVERYTHING, Part(0, 20), Part(20, 40)]
+    assert learner.scored == [EVERYTHING, Part(20, 40), Part(0, 20)]
+    assert learner.closed
+
+
+def test_footage_that_is_too_short_to_be_halved_is_judged_by_itself_and_that_is_said(
+    induce: Induce, learner: FakeLearning
+) -> None:
+    learner.least_windows = 30
+    report = induce()
+    assert learner.scored == [EVERYTHING, EVERYTHING]
+    assert any("too little footage to judge one half by the other" in note for note in report.notes)
+
+
+def test_the_alarm_lies_above_what_normal_footage_scores(induce: Induce, learner: FakeLearning) -> None:
+    learner.score = 0.62
+    assert induce().alarm_score == pytest.approx(0.67)
+
+
+def test_normal_footage_that_looks_like_an_alarm_is_said_and_the_rules_are_written_all_the_same(
+    induce: Induce, learner: FakeLearning
+) -> None:
+    learner.score = 0.95
+    report = induce()
+    assert report.alarm_score == HIGHEST_THRESHOLD
+    assert report.rules.exists()
+    assert any("normal footage scores up to 0.95" in note for note in report.notes)
+
+
+def test_a_rate_that_run_will_refuse_is_said_at_once(site: Path, induce: Induce, tmp_path: Path) -> None:
+    preset = "schema_version: 1\nname: own\ndeduction: {max_false_alarms_per_hour: 0.1}\n"
+    (tmp_path / "own.yaml").write_text(preset)
+    write_site(tmp_path, pipeline="./own.yaml")
+    notes = induce().notes
+    assert any("`streamproc run` will refuse this camera: max_false_alarms_per_hour 0.1" in note for note in notes)
+
+
+def test_what_people_wrote_is_kept_and_told(induce: Induce) -> None:
+    path = induce().rules
+    text = path.read_text().replace("People walk here, one at a time.", "People stroll here.")
+    path.write_text(text + "# mine\n")
+    report = induce()
+    assert report.version == 2
+    assert "People stroll here." in path.read_text()
+    assert "# mine" in path.read_text()
+    assert "kept as people wrote them: normal-people-walk" in report.notes
+
+
+def test_windows_that_were_lost_are_told(induce: Induce, learner: FakeLearning) -> None:
+    learner.lost = 2
+    assert "windows that could not be put into words, and were left out: 2" in induce().notes
+
+
+def test_a_rule_file_that_the_site_does_not_name_is_told_and_one_named_otherwise_is_not(
+    induce: Induce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (note,) = induce(tmp_path / "elsewhere" / "gate.yaml").notes
+    assert f"add `rules: {tmp_path / 'elsewhere' / 'gate.yaml'}` to camera gate" in note
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert induce(Path("../rules/gate.yaml")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("rules: 7", r"gate\.yaml"), (None, "holds the rules of site/yard; those of site/gate need another file")],
+)
+def test_a_rule_file_that_could_not_be_merged_with_is_refused_before_anything_is_learned(
+    induce: Induce, learner: FakeLearning, tmp_path: Path, text: str | None, said: str
+) -> None:
+    path = write_rules(tmp_path / "rules" / "gate.yaml", "yard")
+    path.write_text(text or path.read_text())
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=said):
+        induce()
+    assert path.read_bytes() == before
+    assert learner.calibrations == []
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(induce: Induce, tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text("a file where the folder should be")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        induce()
+
+
+def test_a_calibration_that_cannot_be_written_is_refused(induce: Induce, tmp_path: Path) -> None:
+    (tmp_path / "rules" / "gate.normality.json" / "x").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"gate\.normality\.json cannot be written: Is a directory"):
+        induce()
+
+
+def test_a_clip_of_one_picture_is_refused_by_name(induce: Induce, learner: FakeLearning) -> None:
+    learner.seconds = [0.0]
+    with pytest.raises(ConfigError, match=r"less than two pictures: normal\.mp4"):
+        induce()
+    assert learner.closed
+
+
+def test_too_little_footage_is_refused_and_nothing_is_written(
+    induce: Induce, learner: FakeLearning, tmp_path: Path
+) -> None:
+    learner.least_windows = 2**63
+    with pytest.raises(ConfigError, match="only 3 s in which something moves"):
+        induce()
+    assert not (tmp_path / "rules").exists()
+    assert learner.closed
+
+
+def test_the_steps_are_told_on_standard_error_alone(induce: Induce, capsys: pytest.CaptureFixture[str]) -> None:
+    induce()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert next(row.strip() for row in err.splitlines() if row.strip()) == "reading the clips"
+    assert "writing" in err
