@@ -25,7 +25,7 @@ camera: {camera}
 version: 3
 rules:
   - {{id: normal-walk, about: human, says: normal, text: People walk here., keywords: [walk], severity: info}}
-  - {{id: people-hurry, about: human, says: anomaly, text: Somebody hurries., keywords: [hurry], severity: warning}}
+  - {{id: people-hurry, about: human, says: anomaly, text: Somebody hurries here., keywords: [hurry]}}
 """
 
 

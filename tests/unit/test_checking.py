@@ -1,0 +1,117 @@
+"""`streamproc check`: everything wrong at once, and what is odd but would run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streamproc.backends import calibration_path
+from streamproc.checking import CheckReport, check_site
+from streamproc.errors import ConfigError
+from streamproc.testing_wiring import write_rules, write_site
+
+MEASURED = Path(__file__).parent.parent / "integration" / "site" / "rules" / "two.normality.json"
+SERVED = """\
+schema_version: 1
+name: own
+perception: {kind: vlm, base_url: "http://127.0.0.1:1/v1", model: vlm}
+normality: {flow_width_px: 512}
+"""
+
+
+def checked(folder: Path, *cameras: str, **site: str) -> CheckReport:
+    for camera in cameras:
+        write_rules(folder / "rules" / f"{camera}.yaml", camera)
+    return check_site(write_site(folder, *cameras, **site))
+
+
+def test_a_site_that_would_run_is_told_with_what_it_runs_on(tmp_path: Path) -> None:
+    write_rules(tmp_path / "rules" / "two.yaml", "two", {"alarm_score": 0.6})
+    calibration_path(tmp_path / "rules" / "two.yaml").write_bytes(MEASURED.read_bytes())
+    report = check_site(write_site(tmp_path, "two", main="rtsp://${CAM_USER}@10.0.0.5/1"))
+    (camera,) = report.cameras
+    assert (camera.id, camera.rules_version, camera.enabled_rules, camera.alarm_score) == ("two", 3, 2, 0.6)
+    assert camera.calibrated_on_s == pytest.approx(39.9)
+    said = str(report)
+    assert said.startswith("site site, pipeline embedded: ok\nstand-in: the scene captioner stands in for")
+    assert (
+        "camera two: rtsp://${CAM_USER}@10.0.0.5/1; 2 rules of version 3; calibrated on 40 s; alarm from 0.60" in said
+    )
+    assert json.loads(json.dumps(report.as_dict()))["cameras"][0]["calibrated_on_s"] == pytest.approx(39.9)
+
+
+def test_the_faults_of_all_cameras_are_told(tmp_path: Path) -> None:
+    for camera in ("good", "broken", "measured"):
+        write_rules(tmp_path / "rules" / f"{camera}.yaml", camera)
+    (tmp_path / "rules" / "broken.yaml").write_text("schema_version: 1\nsite: site\ncamera: broken\nrules: 7\n")
+    (tmp_path / "rules" / "measured.normality.json").write_text("{}")
+    path = write_site(tmp_path, "good", "absent", "broken", "measured")
+    with pytest.raises(ConfigError) as refused:
+        check_site(path)
+    faults = refused.value.faults
+    assert [(Path(fault.path).name, fault.field) for fault in faults] == [
+        ("site.yaml", "cameras.1.rules"),
+        ("broken.yaml", "version"),
+        ("broken.yaml", "rules"),
+        ("site.yaml", "camera measured"),
+    ]
+    assert faults[2].line == 4
+    assert "not a calibration" in faults[3].message
+    assert len(str(refused.value).splitlines()) == 4
+
+
+def test_a_calibration_of_another_flow_width_is_a_fault_as_it_is_for_run(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(SERVED)
+    calibration_path(write_rules(tmp_path / "rules" / "two.yaml", "two")).write_bytes(MEASURED.read_bytes())
+    with pytest.raises(ConfigError, match="flow_width_px: 384, the pipeline says 512"):
+        check_site(write_site(tmp_path, "two", pipeline="./own.yaml"))
+
+
+def test_a_rate_that_the_footage_cannot_speak_for_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "schema_version: 1\nname: own\ndeduction: {max_false_alarms_per_hour: 1}\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="max_false_alarms_per_hour 1 is not supported"):
+        checked(tmp_path, "gate", pipeline="./own.yaml")
+
+
+def test_with_model_servers_there_is_no_stand_in(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(SERVED)
+    assert checked(tmp_path, "gate", pipeline="./own.yaml").stand_ins == ()
+
+
+def test_what_is_odd_but_would_run_is_a_warning(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path / "rules" / "gate.yaml", "yard")
+    rules.write_text(rules.read_text().replace("keywords: [walk]", "keywords: [the]"))
+    calibration_path(rules).write_bytes(MEASURED.read_bytes())
+    report = check_site(write_site(tmp_path))
+    found = report.cameras[0].warnings
+    assert any("'the' is in almost every sentence" in text for text in found)
+    assert any("holds the rules of site/yard: is it the right file?" in text for text in found)
+    assert any("was measured on camera two: is it the right file?" in text for text in found)
+    assert len(found) == 3
+    assert str(report).count("  warning: ") == 3
+
+
+def test_a_camera_without_calibration_is_said_loudly(tmp_path: Path) -> None:
+    report = checked(tmp_path, "gate")
+    assert "NOT calibrated" in str(report)
+    assert ["no calibration" in text for text in report.cameras[0].warnings] == [True]
+
+
+def test_credentials_that_are_not_there_are_warnings_that_name_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAM_USER", "watcher")
+    monkeypatch.delenv("CAM_PASSWORD", raising=False)
+    address = "rtsp://${CAM_USER}:${CAM_PASSWORD}@10.0.0.5/1"
+    report = checked(tmp_path, "gate", main=address)
+    assert [text for text in report.cameras[0].warnings if "CAM_" in text] == [
+        "environment variable CAM_PASSWORD is not set; ${CAM_PASSWORD} needs it"
+    ]
+    monkeypatch.setenv("CAM_PASSWORD", "marked-Geheim77")
+    report = checked(tmp_path, "gate", main=address)
+    assert not any("CAM_" in text for text in report.cameras[0].warnings)
+    assert "marked-Geheim77" not in str(report) + json.dumps(report.as_dict())
