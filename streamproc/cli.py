@@ -67,7 +67,10 @@ for module in (setup, learning, watching, assets):
 
 
 def main() -> None:
-    """Run the command line; failures become one clear message and an exit code."""
+    """Run the command line; failures become one clear message and an exit code.
+
+    Typer itself sees to Ctrl-C and to a reader of the output that went away.
+    """
     try:
         _refuse_passwords(sys.argv[1:])
         app()
@@ -76,11 +79,6 @@ def main() -> None:
         sys.exit(MISTAKE)
     except StreamprocError as error:
         note(f"error: {error}")
-        sys.exit(FAILURE)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
         sys.exit(FAILURE)
 
 
