@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
-import sys
+import socket
 import threading
 import urllib.request
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import structlog
 from prometheus_client import generate_latest
 
 from streamproc import assembly, running
@@ -29,7 +26,7 @@ from streamproc.site import LoadedSite
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
 
-TO_THE_END = "alerts: {sinks: [{kind: jsonl, path: alerts.jsonl}]}\n"
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 class Server:
@@ -47,26 +44,11 @@ class Server:
         return ("model",)
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("streamproc")
-    before = root.handlers[:], root.level, ours.level, logging.raiseExceptions
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    shown = warnings.showwarning
-    yield
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    warnings.showwarning = shown
-    root.handlers[:], logging.raiseExceptions = before[0], before[3]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-
-
 @pytest.fixture
 def backends(monkeypatch: pytest.MonkeyPatch) -> FakeBackends:
     """What the site under test runs on."""
     fake = FakeBackends(lambda _: HURRIES)
+    monkeypatch.setattr(running, "_LOOK_S", 0.02)
     monkeypatch.setattr(assembly, "Backends", lambda *_: fake)
     return fake
 
@@ -217,8 +199,6 @@ def test_told_to_stop_while_a_server_let_it_wait_it_starts_no_camera(
 
 
 def test_a_port_that_is_taken_is_the_operators_mistake(tmp_path: Path, backends: FakeBackends) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

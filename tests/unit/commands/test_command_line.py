@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import typer
 
 from streamproc import cli
@@ -48,14 +44,12 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, logging_as_it_was: None
+) -> Run:
     """Runs ``streamproc`` with arguments, in ``tmp_path``."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    root, ours = logging.getLogger(), logging.getLogger("streamproc")
-    before = root.handlers[:], root.level, ours.level, logging.raiseExceptions
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    shown = warnings.showwarning
 
     def call(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["streamproc", *map(str, arguments)])
@@ -66,14 +60,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
         out, err = capfd.readouterr()
         return Ran(int(ended.value.code or 0), out, err)
 
-    yield call
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    warnings.showwarning = shown
-    root.handlers[:], logging.raiseExceptions = before[0], before[3]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    return call
 
 
 def commands(app: typer.Typer, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
