@@ -22,6 +22,7 @@ from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate, suppo
 from streamproc.errors import ConfigError
 from streamproc.footage import Part, find_clips, sha256_of
 from streamproc.normality.calibration import Calibration, Clip
+from streamproc.normality.fit import GOOD_BUSY_S
 from streamproc.passes import Learning
 from streamproc.rules.schema import load_rules
 from streamproc.rules.store import Clip as RecordedClip
@@ -109,6 +110,8 @@ def _learn(
     induction = learning.induce(captions)
     step("judging each half by the other")
     notes: list[str] = []
+    if calibration.busy_s < GOOD_BUSY_S - 1.0:
+        notes.append(f"{GOOD_BUSY_S:.0f} s or more with something moving would tell normal more surely")
     hours = sum(durations) / 3600
     scores = _judged(learning, calibration, captions, notes)
     score = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)

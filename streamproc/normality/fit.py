@@ -67,8 +67,6 @@ def fit(
     busy_s = sum(sample.elapsed_s for sample in samples if len(sample.cells))
     if last is None or busy_s < LEAST_BUSY_S:
         raise ConfigError(_too_little(busy_s, why_not))
-    if busy_s < GOOD_BUSY_S - 1.0:
-        log.warning("calibration_short", busy_s=round(busy_s, 1), better_s=GOOD_BUSY_S)
     folds = [samples[len(samples) * i // FOLDS : len(samples) * (i + 1) // FOLDS] for i in range(FOLDS)]
     held_out = [
         _raw(fold, _place([sample for other in folds if other is not fold for sample in other], busy_s, why_not))

@@ -30,6 +30,7 @@ class FakeLearning:
 
     def __init__(self) -> None:
         self.seconds = [40.0]
+        self.measured = MEASURED
         self.count = 40
         self.score = 0.3
         self.least_windows = 0
@@ -55,7 +56,7 @@ class FakeLearning:
         self.calibrations.append(part)
         if part.end - part.first < self.least_windows:
             raise ConfigError("normal footage: only 3 s in which something moves")
-        return MEASURED.model_copy(update={"clips": tuple(clips)})
+        return self.measured.model_copy(update={"clips": tuple(clips)})
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
         self.scored.append(part)
@@ -169,6 +170,11 @@ def test_what_people_wrote_is_kept_and_told(induce: Induce) -> None:
     assert "People stroll here." in path.read_text()
     assert "# mine" in path.read_text()
     assert "kept as people wrote them: normal-people-walk" in report.notes
+
+
+def test_footage_that_is_enough_but_not_much_is_said(induce: Induce, learner: FakeLearning) -> None:
+    learner.measured = MEASURED.model_copy(update={"busy_s": 15.0})
+    assert induce().notes == ("40 s or more with something moving would tell normal more surely",)
 
 
 def test_windows_that_were_lost_are_told(induce: Induce, learner: FakeLearning) -> None:
