@@ -118,11 +118,13 @@ def parse(text: str) -> Tree:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+            events: Iterator[Event] = YAML(typ="safe", pure=True, plug_ins=[]).parse(text)
             for event in events:
                 builder.take(event)
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            # What is never closed is best mended where it was opened.
+            unclosed = "stream end" in str(error.problem) or "end of stream" in str(error.problem)
+            mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
             raise YamlFault(_in_words(error), Place(mark.line + 1, mark.column + 1) if mark else None) from None
         except ReaderError:
             raise YamlFault("a character that YAML does not permit", None) from None
@@ -246,6 +248,8 @@ def _in_words(error: MarkedYAMLError) -> str:
         return "a field's name without its ':'"
     if "unexpected end of stream" in problem and "quoted" in str(error.context):
         return "a quote that is never closed"
+    if "stream end" in problem and "flow" in str(error.context):
+        return "a [ or { that is never closed"
     if "cannot start any token" in problem:
         return "text that starts with a sign that YAML reserves; put it in quotes"
     if "tag" in problem or "anchor" in problem or "alias" in problem:

@@ -141,6 +141,7 @@ def _provenance(memory: Memory, induction: Induction, footage: Footage) -> Comme
         "calibration_sha256": footage.calibration_sha256,
         "hours_observed": round(hours, 4),
         "false_alarms_per_hour_max": footage.false_alarms_per_hour_max,
+        "alarm_score": None if footage.alarm_score is None else round(footage.alarm_score, 3),
         "dropped_keywords": _rows(
             {"rule": d.rule_id, "keyword": d.keyword, "captions": d.captions} for d in induction.dropped
         ),
