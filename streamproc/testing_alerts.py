@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,6 +104,10 @@ class FakeKafka:
         self.topics: dict[str, list[tuple[bytes, bytes]]] = {}
         """(key, value) in order of arrival, by topic."""
         self.down = False
+        self.silent = False
+        """Takes records and never acknowledges one."""
+        self.waiting = threading.Event()
+        """Set while somebody waits for an acknowledgement of a silent cluster."""
         self.largest_bytes = 1_000_000
         self.fails: dict[bytes, list[Exception]] = {}
         """What the next sends of a key meet, in order."""
@@ -132,6 +137,8 @@ class _FakeProducer:
     def send(self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]]) -> _FakeFuture:
         if len(value) > self._cluster.largest_bytes:
             raise kafka_errors.MessageSizeTooLargeError(f"The message is {len(value)} bytes")
+        if self._cluster.silent:
+            return _SilentFuture(self._cluster.waiting)
         if self._cluster.down:
             return _FakeFuture(kafka_errors.KafkaTimeoutError("Expiring 1 record(s)"))
         if self._cluster.fails.get(key):
@@ -144,12 +151,27 @@ class _FakeProducer:
 
 
 class _FakeFuture:
+    is_done = True
+
     def __init__(self, error: Exception | None) -> None:
         self._error = error
 
     def get(self, timeout: float) -> None:
         if self._error is not None:
             raise self._error
+
+
+class _SilentFuture(_FakeFuture):
+    is_done = False
+
+    def __init__(self, waiting: threading.Event) -> None:
+        super().__init__(None)
+        self._waiting = waiting
+
+    def get(self, timeout: float) -> None:
+        self._waiting.set()
+        threading.Event().wait(min(timeout, 0.01))
+        raise kafka_errors.KafkaTimeoutError("Timeout waiting for future")
 
 
 class _FakeAdmin:

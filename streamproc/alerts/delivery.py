@@ -110,11 +110,17 @@ class Delivery:
         return left
 
     def stop(self, timeout_s: float = 5.0) -> bool:
-        """End the thread and close the sink; False if the thread did not end in time."""
+        """End the thread and close the sink; False if the thread did not end in time.
+
+        A thread that waits for an answer has half the time for it; then closing the sink ends the wait.
+        """
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(timeout_s)
+            self._thread.join(timeout_s / 2)
+            if self._thread.is_alive():
+                self._sink.close()
+                self._thread.join(timeout_s / 2)
             if self._thread.is_alive():
                 return False
         self._sink.close()

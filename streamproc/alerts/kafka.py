@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -20,6 +22,13 @@ from streamproc.secrets import redact, resolve
 
 log = structlog.get_logger(__name__)
 
+_CONNECT_S = 4.0
+"""Bound of one attempt to connect. Nothing can end it early, so it has to fit into the time a site has to stop."""
+_LATER_S = 5.0
+"""Beyond delivery_timeout_ms, so that the producer itself has given a record up before we do."""
+_CLOSE_S = 1.0
+_LOOK_S = 0.2
+"""How soon somebody who waits for an acknowledgement notices that the sink is closed."""
 _HEADERS = [("content-type", CONTENT_TYPE.encode())]
 _FOR_GOOD = (
     kafka_errors.MessageSizeTooLargeError,
@@ -73,13 +82,19 @@ class KafkaSink:
         self._clock = clock or SystemClock()
         self._producer: Any = None
         self._topics_made = False
+        self._turn, self._closing = threading.Lock(), threading.Event()
 
     def send(self, messages: Sequence[Outgoing]) -> Receipt:
         """Publish in order; see ``Sink.send``.
 
         Raises:
-            DeliveryError: no broker, no acknowledgement in time, or not allowed.
+            DeliveryError: no broker, no acknowledgement in time, not allowed, or closed meanwhile.
         """
+        with self._turn:
+            self._closing.clear()
+            return self._send(messages)
+
+    def _send(self, messages: Sequence[Outgoing]) -> Receipt:
         producer = self._connected()
         outcomes = self._publish(producer, [(self._topic(m), m.key, m.body) for m in messages])
         reasons = {m.id: str(o) for m, o in zip(messages, outcomes, strict=True) if isinstance(o, _FOR_GOOD)}
@@ -96,8 +111,13 @@ class KafkaSink:
         return Receipt(acknowledged, refused)
 
     def close(self) -> None:
-        """Close the producer."""
-        self._drop_producer()
+        """Close the producer; whoever waits for an acknowledgement is let go."""
+        self._closing.set()
+        if self._turn.acquire(timeout=_CLOSE_S):
+            try:
+                self._drop_producer()
+            finally:
+                self._turn.release()
 
     def _topic(self, message: Outgoing) -> str:
         return self._settings.health_topic if message.topic == "health" else self._settings.alerts_topic
@@ -116,8 +136,8 @@ class KafkaSink:
                 client_id="streamproc",
                 acks="all",
                 enable_idempotence=True,
-                bootstrap_timeout_ms=limit_ms,
-                max_block_ms=limit_ms,
+                bootstrap_timeout_ms=self._connect_ms(),
+                max_block_ms=self._connect_ms(),
                 request_timeout_ms=limit_ms,
                 delivery_timeout_ms=limit_ms,
                 reconnect_backoff_max_ms=2000,
@@ -130,13 +150,16 @@ class KafkaSink:
         self._make_topics(options)
         return self._producer
 
+    def _connect_ms(self) -> int:
+        return int(min(self._timeout_s, _CONNECT_S) * 1000)
+
     def _make_topics(self, options: dict[str, Any]) -> None:
         """Try to create missing topics; where that is not permitted, sending will tell."""
         if self._topics_made:
             return
         s = self._settings
         try:
-            admin = self._make_admin(**options, bootstrap_timeout_ms=int(self._timeout_s * 1000))
+            admin = self._make_admin(**options, bootstrap_timeout_ms=self._connect_ms())
             try:
                 there = set(admin.list_topics())
                 for topic in dict.fromkeys((s.alerts_topic, s.health_topic, s.dead_letter_topic)):
@@ -177,12 +200,16 @@ class KafkaSink:
         return [f if isinstance(f, Exception) else self._outcome(f) for f in futures]
 
     def _outcome(self, future: Any) -> Exception | None:
-        try:
-            # Longer than delivery_timeout_ms, so that the producer itself has given the record up by then.
-            future.get(timeout=self._timeout_s + 5.0)
-        except kafka_errors.KafkaError as error:
-            return cast("Exception", error)
-        return None
+        ends_s = time.monotonic() + self._timeout_s + _LATER_S
+        while True:
+            try:
+                future.get(timeout=_LOOK_S)
+            except kafka_errors.KafkaError as error:
+                waits = isinstance(error, kafka_errors.KafkaTimeoutError) and not future.is_done
+                if not waits or self._closing.is_set() or time.monotonic() > ends_s:
+                    return cast("Exception", error)
+            else:
+                return None
 
     def _bury(
         self, producer: Any, messages: Sequence[Outgoing], reasons: Mapping[str, str]
@@ -209,7 +236,13 @@ class KafkaSink:
         if producer is None:
             return
         try:
-            producer.close(timeout=0)
+            try:
+                producer.close(timeout=0)
+            except kafka_errors.KafkaTimeoutError:
+                # Something is under way, which kafka-python's close waits for before it would give it up.
+                producer._sender.force_close()
+                producer._sender.join(_CLOSE_S)
+                producer.close(timeout=0)
         except kafka_errors.KafkaError as error:
             log.warning("kafka_producer_not_closed", error=_in_words(error))
 

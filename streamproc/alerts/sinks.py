@@ -46,7 +46,10 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections and files, within a bound; a later ``send`` opens them again."""
+        """Let go of connections and files, within a bound; a later ``send`` opens them again.
+
+        From another thread it ends a ``send`` that waits for an answer, where it can.
+        """
         ...
 
 

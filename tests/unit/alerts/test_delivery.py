@@ -225,3 +225,29 @@ def test_draining_into_a_dead_sink_ends_in_time_and_the_outbox_keeps_the_rest(tm
     assert delivery.stop(10)
     assert len(box.pending("kafka")) == 2
     box.close()
+
+
+def test_a_send_that_waits_is_ended_by_closing_the_sink(tmp_path: Path) -> None:
+    class Waits(FakeSink):
+        def __init__(self) -> None:
+            super().__init__()
+            self.waiting, self.let_go = threading.Event(), threading.Event()
+
+        def send(self, messages):  # type: ignore[no-untyped-def]
+            self.waiting.set()
+            self.let_go.wait(20)
+            raise DeliveryError("closed meanwhile")
+
+        def close(self) -> None:
+            super().close()
+            self.let_go.set()
+
+    sink = Waits()
+    outbox = Outbox(tmp_path / "outbox.sqlite3", ["kafka"])
+    outbox.decide([Outgoing("a-1", "gate", b"{}")])
+    delivery = Delivery("kafka", sink, outbox, site="yard")
+    delivery.start()
+    assert sink.waiting.wait(5)
+    assert delivery.stop(0.2)
+    assert outbox.backlog("kafka")[0] == 1
+    outbox.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,8 @@ def test_the_producer_is_idempotent_and_waits_for_all_replicas() -> None:
     assert given["enable_idempotence"] is True
     assert given["bootstrap_servers"] == ["a:9092", "b:9092"]
     assert given["delivery_timeout_ms"] >= given["request_timeout_ms"]
+    # Nothing can end an attempt to connect early, and a site has nine seconds to stop.
+    assert given["bootstrap_timeout_ms"] == given["max_block_ms"] == 4000
     assert cluster.topics["streamproc.alerts"] == [(b"gate", b"xx")]
 
 
@@ -199,3 +202,35 @@ def test_the_factory_and_the_names_of_sinks() -> None:
     assert type(make_sink(SETTINGS)).__name__ == "KafkaSink"
     assert type(make_sink(lines)).__name__ == "JsonlSink"
     assert sink_names((SETTINGS, lines, SETTINGS)) == ("kafka", "jsonl", "kafka-2")
+
+
+def test_closing_lets_go_whoever_waits_for_an_acknowledgement() -> None:
+    cluster = FakeKafka()
+    cluster.silent = True
+    waits = sink(cluster)
+    failures: list[DeliveryError] = []
+
+    def send() -> None:
+        try:
+            waits.send([message(1)])
+        except DeliveryError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    assert cluster.waiting.wait(5)
+    waits.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(failures) == 1
+    cluster.silent = False
+    assert waits.send([message(1)]).acknowledged == ("gate-1",)  # it connects again
+
+
+def test_an_acknowledgement_that_never_comes_is_waited_for_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.alerts.kafka._LATER_S", 0.0)
+    cluster = FakeKafka()
+    cluster.silent = True
+    impatient = KafkaSink(SETTINGS, make_producer=cluster.producer, make_admin=cluster.admin, timeout_s=0.05)
+    with pytest.raises(DeliveryError, match="Timeout waiting"):
+        impatient.send([message(1)])
