@@ -97,8 +97,9 @@ def save_rules(path: Path, site: str, camera: str, induction: Induction, footage
     if before is None:
         _add_sections(data["rules"])
     data["version"] = result.version
+    if "provenance" not in data:
+        data.yaml_add_eol_comment("written by `streamproc induce`; not meant to be edited", "provenance")
     data["provenance"] = _provenance(memory, induction, footage)
-    data.yaml_add_eol_comment("written by `streamproc induce`; not meant to be edited", "provenance")
     text = io.StringIO()
     yaml.dump(data, text)
     after = _with_comments_of(before, text.getvalue()).encode()
