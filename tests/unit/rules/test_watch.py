@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from streamproc.errors import ConfigError, InferenceError
+from streamproc.rules.meaning import Floats
+from streamproc.rules.watch import LiveRules, RuleFile
+from streamproc.testing import FakeClock
+from streamproc.types import Caption, Frame, ModelRef, ObservedWindow, RuleSet, Window
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+RULES = """\
+schema_version: 1
+site: depot
+camera: gate
+version: VERSION
+rules:
+  - {id: run, about: human, says: anomaly, text: Someone runs., keywords: [KEYWORD]}
+"""
+
+
+class Site:
+    """A rule file on a disk whose times follow the fake clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock(START)
+        self.path = folder / "gate.yaml"
+        self.changes: list[RuleSet] = []
+        self.refusals: list[ConfigError] = []
+        self.write(1)
+
+    def text(self, version: int, keyword: str = "run") -> str:
+        return RULES.replace("VERSION", str(version)).replace("KEYWORD", keyword)
+
+    def write(self, version: int, keyword: str = "run", *, text: str | None = None) -> None:
+        self.path.write_text(self.text(version, keyword) if text is None else text)
+        self.touch(self.path)
+
+    def touch(self, path: Path) -> None:
+        now_ns = int(self.clock.now().timestamp() * 1e9)
+        os.utime(path, ns=(now_ns, now_ns))
+
+    def file(self) -> RuleFile:
+        return RuleFile(self.path, self.clock, on_change=self.changes.append, on_refusal=self.refusals.append)
+
+    def versions(self, file: RuleFile, seconds: float, step_s: float = 0.25) -> list[int]:
+        """The version in force at each of the polls in the next ``seconds``."""
+        found = []
+        for _ in range(round(seconds / step_s)):
+            self.clock.advance(step_s)
+            found.append(file.poll().version)
+        return found
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_a_file_that_is_not_valid_at_the_start_is_an_error(site: Site) -> None:
+    site.write(0)
+    with pytest.raises(ConfigError, match=r"gate.yaml:4:10: version"):
+        site.file()
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_a_valid_edit_takes_effect_within_two_seconds_of_polling_each_second(site: Site, phase_s: float) -> None:
+    file = site.file()
+    site.versions(file, 10.0)
+    site.clock.advance(phase_s)
+    site.write(2)
+    edited_s = site.clock.monotonic()
+    site.clock.advance(1.0 - phase_s)
+    while file.poll().version != 2:
+        site.clock.advance(1.0)
+        assert site.clock.monotonic() - edited_s <= 2.0
+    assert [rules.version for rules in site.changes] == [2]
+
+
+def test_an_edit_is_found_however_soon_after_the_start_it_comes(site: Site) -> None:
+    file = site.file()
+    site.write(2)  # the same size, and the same time as far as the file system can tell
+    assert site.versions(file, 2.0)[-1] == 2
+
+
+def test_a_file_that_is_being_written_is_left_alone(site: Site) -> None:
+    file = site.file()
+    site.versions(file, 10.0)
+    site.write(2, text=site.text(2)[:60])
+    site.clock.advance(0.2)
+    assert file.poll().version == 1
+    site.write(2)
+    assert site.versions(file, 1.0)[-1] == 2
+    assert site.refusals == []
+
+
+def test_editors_that_replace_the_file_are_followed(site: Site, tmp_path: Path) -> None:
+    file = site.file()
+    site.versions(file, 10.0)
+    for version in (2, 3):
+        draft = tmp_path / "draft"
+        draft.write_text(site.text(version))
+        site.touch(draft)
+        draft.replace(site.path)
+        assert site.versions(file, 2.0)[-1] == version
+
+
+def test_a_link_that_is_turned_is_followed(site: Site, tmp_path: Path) -> None:
+    targets = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for version, target in enumerate(targets, 1):
+        target.write_text(site.text(version))
+        site.touch(target)
+    site.path.unlink()
+    site.path.symlink_to(targets[0])
+    file = site.file()
+    site.versions(file, 10.0)
+    site.path.unlink()
+    site.path.symlink_to(targets[1])
+    assert site.versions(file, 2.0)[-1] == 2
+
+
+def test_an_invalid_edit_is_told_once_and_changes_nothing(site: Site) -> None:
+    file = site.file()
+    site.versions(file, 10.0)
+    site.write(2, text=site.text(2).replace("anomaly", "anomalous"))
+    with capture_logs() as logs:
+        assert set(site.versions(file, 10.0)) == {1}
+    assert [str(error).partition("gate.yaml")[2].partition(" ")[0] for error in site.refusals] == [":6:35:"]
+    (entry,) = logs
+    assert (entry["event"], entry["in_force"]) == ("rules_refused", 1)
+    assert "permitted: normal, anomaly" in entry["faults"]
+
+
+def test_each_further_invalid_edit_is_told_and_a_valid_one_ends_it(site: Site) -> None:
+    file = site.file()
+    for text in ("a: [", "a: [", "b: ]", None):
+        site.write(2, text=text)
+        site.versions(file, 3.0)
+    assert len(site.refusals) == 2
+    assert file.rules.version == 2
+    assert [rules.version for rules in site.changes] == [2]
+
+
+def test_an_edit_that_is_taken_back_is_no_change(site: Site) -> None:
+    file = site.file()
+    site.write(2, text="a: [")
+    site.versions(file, 3.0)
+    site.write(1)
+    site.versions(file, 3.0)
+    site.write(2, text="a: [")
+    site.versions(file, 3.0)
+    assert site.changes == []
+    assert len(site.refusals) == 2
+
+
+def test_a_file_that_is_gone_is_told_once_and_found_when_it_is_back(site: Site) -> None:
+    file = site.file()
+    site.path.unlink()
+    assert set(site.versions(file, 5.0)) == {1}
+    assert [str(error) for error in site.refusals] == [f"{site.path}: no such file"]
+    site.write(2)
+    assert site.versions(file, 2.0)[-1] == 2
+
+
+def test_another_cameras_rules_are_refused(site: Site) -> None:
+    file = site.file()
+    site.write(2, text=site.text(2).replace("camera: gate", "camera: yard"))
+    assert set(site.versions(file, 3.0)) == {1}
+    assert "rules of depot/yard, not of depot/gate" in str(site.refusals[0])
+
+
+def test_the_file_is_looked_at_twice_a_second_at_most(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = site.file()
+    site.versions(file, 10.0)
+    looks: list[Path] = []
+    real = Path.stat
+
+    def counted(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        looks.append(path)
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", counted)
+    site.versions(file, 10.0, step_s=0.05)
+    assert len(looks) <= 20
+
+
+def _caption(text: str) -> Caption:
+    return Caption("gate", 0, 1.0, text, (), ModelRef("perception", "fake", "1"))
+
+
+def _observed() -> ObservedWindow:
+    frame = Frame("gate", 0, 1.0, START, np.zeros((2, 2, 3), np.uint8))
+    return ObservedWindow(Window("gate", 0, 0, ((frame,),)), (), (), 0.1)
+
+
+def test_the_next_window_is_matched_with_the_edited_rules(site: Site) -> None:
+    file = site.file()
+    live = LiveRules(file, None, 0.6, "UTC")
+    rules, matches = live.match(_caption("A man runs."), _observed())
+    assert (rules.version, [match.rule_id for match in matches]) == (1, ["run"])
+    site.write(2, keyword="jump")
+    site.clock.advance(1.0)
+    rules, matches = live.match(_caption("A man runs."), _observed())
+    assert (rules.version, matches) == (2, [])
+    assert live.match(_caption("A man jumps."), _observed())[1][0].words == "jumps"
+
+
+class _Broken:
+    def embed(self, texts: object) -> Floats:
+        raise InferenceError("no session")
+
+
+def test_without_an_embedding_model_keywords_still_match(site: Site) -> None:
+    with capture_logs() as logs:
+        live = LiveRules(site.file(), _Broken(), 0.6, "UTC")
+    assert [entry["event"] for entry in logs] == ["semantic_matching_off"]
+    assert [match.how for match in live.match(_caption("A man runs."), _observed())[1]] == ["keyword"]
