@@ -165,6 +165,7 @@ class Site:
         self._outbox, self._evidence, self._clock = outbox, evidence, clock
         self._supervisor = supervisor
         self._workers = min(workers, len(cameras))
+        self._delivers = False
 
     def start(self) -> None:
         """Start deliveries, workers, cameras; returns at once.
@@ -173,6 +174,7 @@ class Site:
             ModelLoadError: a model cannot be had.
             ConfigError: a camera's calibration does not load.
         """
+        self._delivers = True
         for delivery in self._deliveries:
             delivery.start()
         for number in range(self._workers):
@@ -209,7 +211,7 @@ class Site:
             self._supervisor.stop(left_s() / 2)
         except StageError as error:
             problems.append(str(error))
-        for delivery in self._deliveries:
+        for delivery in self._deliveries if self._delivers else ():
             self._drain(delivery, min(_DRAIN_S, left_s() / 2))
         late += [f"delivery {one.name}" for one in self._deliveries if not one.stop(left_s())]
         if late:

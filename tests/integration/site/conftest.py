@@ -1,10 +1,11 @@
-"""The demo's footage, and a site that watches it live."""
+"""The demo's footage and parts of it, and a site that watches it live."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from streamproc.demo.broker import DevBroker, free_port
@@ -28,6 +29,29 @@ def footage() -> dict[str, Path]:
     except ModelLoadError as error:
         pytest.skip(f"models and footage cannot be had: {error}")
     return {"normal": clips.normal, "one": clips.one, "two": clips.two}
+
+
+def cut(source: Path, target: Path, start_s: float, end_s: float) -> Path:
+    """The packets from ``start_s``, a keyframe's time, to ``end_s``; nothing is encoded anew."""
+    with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
+        video = reading.streams.video[0]
+        base = video.time_base
+        assert base is not None
+        copied = writing.add_stream_from_template(video)
+        for packet in reading.demux(video):
+            if packet.pts is None or packet.dts is None or not start_s <= packet.pts * base < end_s:
+                continue
+            packet.pts -= int(start_s / base)
+            packet.dts -= int(start_s / base)
+            packet.stream = copied
+            writing.mux(packet)
+    return target
+
+
+@pytest.fixture
+def part(footage: dict[str, Path], tmp_path: Path) -> Callable[[str, float, float], Path]:
+    """Cuts a part of a clip: its name, from which second (even: a keyframe is there) to which."""
+    return lambda name, start_s, end_s: cut(footage[name], tmp_path / f"{name}-{start_s:g}.mp4", start_s, end_s)
 
 
 @pytest.fixture
