@@ -5,7 +5,9 @@ BGE-small the cosine of unrelated ones is .46 to .74, and that of paraphrases .6
 scenes have in common, their mean and the two directions in which they differ most, is taken out of every vector
 (Mu and Viswanath 2018, "All-but-the-Top"). Measured on 12 rules and 73 sentences: unrelated pairs then have a median of
 .05 and a 99th percentile of .33, the best rule of an unrelated sentence at most .37, paraphrases a median of .52.
-So a cosine of .05 becomes 0 and one of .65 becomes 1; the default threshold of .6 is a cosine of .41.
+So a cosine of .05 becomes 0 and one of .65 becomes 1; the default threshold of .6 is a cosine of .41. On 37 sentences
+that had no part in this it finds 9 of 17 paraphrases, puts 1 to a wrong rule, and takes 1 of 20 ordinary ones for an
+anomaly: likeness of meaning adds to keywords, and does not replace them.
 """
 
 from __future__ import annotations

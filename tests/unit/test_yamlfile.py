@@ -207,6 +207,16 @@ def test_a_bad_file_is_told_in_one_line(model: type[BaseModel], good: str, bad: 
     assert len(caught.value.faults) == len(told.splitlines()) <= 3
 
 
+@pytest.mark.parametrize("field", ["sasl_password", "sasl_username"])
+@pytest.mark.parametrize("value", ["90210777", "9.0210777", "true"])
+def test_a_credential_that_is_no_text_is_not_repeated(field: str, value: str) -> None:
+    placeholder = {"sasl_password": "${KAFKA_PASSWORD}", "sasl_username": "${KAFKA_USER}"}[field]
+    with pytest.raises(ConfigError) as caught:
+        check_model(SITE.replace(placeholder, value).encode(), SiteSettings, "x.yaml")
+    (fault,) = caught.value.faults
+    assert fault.message == "the value is not text; put it in quotes"
+
+
 def test_all_faults_of_a_file_come_at_once_in_its_order() -> None:
     text = SITE.replace("id: depot", "id: D").replace("timeout_s: 5", "timeout_s: 0").replace("9464", "x")
     with pytest.raises(ConfigError) as caught:

@@ -92,6 +92,7 @@ def test_an_edit_is_found_however_soon_after_the_start_it_comes(site: Site) -> N
 def test_a_file_that_is_being_written_is_left_alone(site: Site) -> None:
     file = site.file()
     site.versions(file, 10.0)
+    site.clock.advance(0.4)
     site.write(2, text=site.text(2)[:60])
     site.clock.advance(0.2)
     assert file.poll().version == 1
