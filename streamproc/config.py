@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from streamproc.secrets import check_address, check_placeholders
+from streamproc.secrets import check_address, check_placeholders, check_secret
 
 SCHEMA_VERSION = 1
 
@@ -36,6 +36,7 @@ def _known_timezone(name: str) -> str:
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Address = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_address)]
 Placeholder = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_placeholders)]
+Secret = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_secret)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[Unit, Unit]
@@ -149,7 +150,7 @@ class ServerSettings(Settings):
     """Model name as the server lists it."""
     revision: str = "unpinned"
     """Revision of the model's weights that the server runs, for the alert's record."""
-    api_key: Placeholder | None = None
+    api_key: Secret | None = None
     """As ${NAME} or ${file:/run/secrets/name}; none if the server wants none."""
     deadline_s: Annotated[float, Field(gt=0, le=300)] = 10.0
     """Seconds after which a request is given up, retries included."""
@@ -241,7 +242,7 @@ class KafkaSecurity(Settings):
     """How the client proves who it is."""
     sasl_username: Placeholder | None = None
     """As ${NAME} or ${file:…}."""
-    sasl_password: Placeholder | None = None
+    sasl_password: Secret | None = None
     """As ${NAME} or ${file:…}."""
     ssl_cafile: Path | None = None
     """Certificate authorities, PEM."""

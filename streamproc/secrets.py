@@ -45,6 +45,21 @@ def check_placeholders(text: str) -> str:
     return text
 
 
+def check_secret(text: str) -> str:
+    """Return ``text`` if it is one placeholder and nothing else.
+
+    Raises:
+        ValueError: with the remedy, and without the text.
+    """
+    check_placeholders(text)
+    if not _PLACEHOLDER.fullmatch(text):
+        raise ValueError(
+            "a password or key must not stand in a file; put it in the environment and write ${NAME}, "
+            "or use ${file:/run/secrets/name}"
+        )
+    return text
+
+
 def check_address(text: str) -> str:
     """Return ``text`` if it holds no literal password.
 

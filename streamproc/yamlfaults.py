@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from streamproc.errors import Fault
-from streamproc.secrets import check_address, check_placeholders, redact
+from streamproc.secrets import check_address, check_placeholders, check_secret, redact
 from streamproc.yamltree import Node, Place, shown_key
 
 _SECRET_NAME = re.compile(r"pass|secret|token|credential|api_?key|auth|user|login|pwd|private", re.IGNORECASE)
@@ -201,7 +201,8 @@ def _first_sentence(text: str) -> str:
 
 
 def _guarded(metadata: Sequence[Any]) -> bool:
-    return any(isinstance(m, AfterValidator) and m.func in (check_address, check_placeholders) for m in metadata)
+    checks = (check_address, check_placeholders, check_secret)
+    return any(isinstance(m, AfterValidator) and m.func in checks for m in metadata)
 
 
 def _plain(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
