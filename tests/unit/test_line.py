@@ -121,6 +121,7 @@ def test_a_window_that_the_model_fails_on_is_lost_counted_and_told_with_the_next
         InferenceError("http://u:pw@gpu is down, key s3cret-key"),
         ReplyError("not JSON", "I am s3cret-key"),
         WALKS,
+        WALKS,
     ]
     says = iter(said_of)
     walk = Walk(lambda _: next(says))
@@ -132,6 +133,9 @@ def test_a_window_that_the_model_fails_on_is_lost_counted_and_told_with_the_next
     third = walk.line.watch(observed(3.0))
     assert third is not None
     assert third.dropped_windows == 2 + 2
+    fourth = walk.line.watch(observed(4.0))
+    assert fourth is not None
+    assert fourth.dropped_windows == 0
     assert [(row["event"], row["in_a_row"], row.get("reply")) for row in said] == [
         ("window_lost", 1, None),
         ("window_lost", 2, "I am ***"),
