@@ -85,8 +85,8 @@ def check_address(text: str) -> str:
     return text
 
 
-def resolve(template: str, environ: Mapping[str, str] | None = None) -> str:
-    """``template`` with its placeholders filled in.
+def resolve(template: str, environ: Mapping[str, str] | None = None, *, secret: bool = True) -> str:
+    """``template`` with its placeholders filled in; without ``secret``, for a user's name, ``redact`` leaves them.
 
     The values are given as they are, never percent-encoded: in front of an address's ``@`` they are encoded here.
 
@@ -108,7 +108,7 @@ def resolve(template: str, environ: Mapping[str, str] | None = None) -> str:
             value = env[inner]
         else:
             raise ConfigError(f"environment variable {inner} is not set; ${{{inner}}} needs it")
-        if match.end() > user_end:  # a user's name, "camera" or "admin", would blank ordinary words
+        if secret and match.end() > user_end:  # a user's name, "camera" or "admin", would blank ordinary words
             remember(value)
         return _quote(value) if match.end() <= userinfo_end else value
 

@@ -58,7 +58,7 @@ def client_settings(settings: KafkaSinkSettings, environ: Mapping[str, str] | No
             options[name] = str(path)
     if security.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = security.sasl_mechanism
-        options["sasl_plain_username"] = resolve(security.sasl_username or "", environ)
+        options["sasl_plain_username"] = resolve(security.sasl_username or "", environ, secret=False)
         options["sasl_plain_password"] = resolve(security.sasl_password or "", environ)
     return options
 

@@ -11,6 +11,14 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from streamproc import secrets
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test resolved is no secret in another's output."""
+    monkeypatch.setattr(secrets, "_known", set())
+
 
 @pytest.fixture
 def logging_as_it_was() -> Iterator[None]:

@@ -13,6 +13,7 @@ from streamproc.alerts.kafka import KafkaSink, client_settings
 from streamproc.alerts.sinks import Outgoing, make_sink, sink_names
 from streamproc.config import JsonlSinkSettings, KafkaSecurity, KafkaSinkSettings
 from streamproc.errors import ConfigError, DeliveryError
+from streamproc.secrets import redact
 from streamproc.testing_alerts import FakeKafka
 
 SETTINGS = KafkaSinkSettings(kind="kafka", bootstrap_servers=("a:9092", "b:9092"))
@@ -72,6 +73,7 @@ def test_sasl_and_tls_reach_the_client_with_secrets_resolved_only_then() -> None
     assert given["sasl_mechanism"] == "SCRAM-SHA-512"
     assert given["sasl_plain_username"] == "streamproc"
     assert given["sasl_plain_password"] == "correct-horse-battery"
+    assert redact("streamproc: correct-horse-battery") == "streamproc: ***"  # a user's name is an ordinary word
     assert given["ssl_cafile"] == "/etc/ca.pem"
     assert given["ssl_certfile"] == "/etc/client.pem"
     assert given["ssl_keyfile"] == "/etc/client.key"
