@@ -1,12 +1,10 @@
-"""What commands print: JSON for programs, sentences for people; and the one place where failures become exit codes."""
+"""What commands print, JSON for programs and sentences for people, and the exit codes."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,17 +40,9 @@ def emit_json(value: object, *, indent: int | None = 2) -> None:
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    match value:
-        case datetime():
-            return value.isoformat()
-        case Path():
-            return str(value)
-        case Fraction():
-            return float(value)
-        case set() | frozenset():
-            return sorted(value)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no JSON form")
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def faults_as_dicts(error: ConfigError) -> list[dict[str, object]]:

@@ -18,6 +18,7 @@ from streamproc import cli
 from streamproc.alerts import tail as tail_module
 from streamproc.config import KafkaSinkSettings
 from streamproc.errors import DeliveryError, ModelLoadError, StageError
+from streamproc.learn import Learned
 from streamproc.site import load_site
 from streamproc.testing_sources import write_clip, write_pictures
 from streamproc.testing_wiring import FakeBackends, write_rules, write_site
@@ -278,7 +279,28 @@ def test_check_tells_faults_to_people_and_programs(run: Run, tmp_path: Path) -> 
     assert ran.json["faults"][0]["path"] == str(site)
 
 
-# ---- rules lint, models
+# ---- induce, rules lint, models
+
+
+def test_induce_tells_people_and_programs_what_was_learned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, str, list[str], Path | None]] = []
+
+    def learn(site: Path, camera: str, clips: list[str], out: Path | None) -> Learned:
+        asked.append((site, camera, clips, out))
+        return Learned(Path("r.yaml"), Path("r.normality.json"), 2, 3, 14, 40.0, 39.0, 0.5, "none", ("look",))
+
+    monkeypatch.setattr("streamproc.learn.learn", learn)
+    flags = ["induce", "site.yaml", "--camera", "gate", "--clips", "a*.mp4", "--clips", "b.mp4"]
+    ran = run(*flags)
+    assert ran.code == 0
+    assert "r.yaml, version 2: 3 normal, 14 anomaly" in ran.out
+    assert ran.out.endswith("note: look\n")
+    page = run(*flags, "--out", "x.yaml", "--json").json
+    assert (page["rules"], page["version"], page["notes"]) == ("r.yaml", 2, ["look"])
+    assert asked == [
+        (Path("site.yaml"), "gate", ["a*.mp4", "b.mp4"], None),
+        (Path("site.yaml"), "gate", ["a*.mp4", "b.mp4"], Path("x.yaml")),
+    ]
 
 
 def test_lint_tells_findings_with_lines_and_exits_2_for_what_would_not_load(run: Run, tmp_path: Path) -> None:
