@@ -147,6 +147,7 @@ def _decoded(batch: PacketBatch) -> Iterator[VideoFrame]:
     for packet in batch.packets:
         encoded = av.Packet(packet.data)
         encoded.time_base = Fraction(1, _TICKS)
+        encoded.is_keyframe = packet.is_keyframe  # without it FFmpeg adds each PNG picture to the one before
         encoded.pts, encoded.dts = round(packet.pts_s * _TICKS), round(packet.dts_s * _TICKS)
         try:
             yield from context.decode(encoded)

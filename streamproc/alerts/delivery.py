@@ -158,7 +158,7 @@ class Delivery:
             self._outbox.delivered(self.name, receipt.acknowledged)
             if self._metrics is not None:
                 self._count(self._metrics, messages, receipt)
-        self._send_health()
+        told = self._try_health()
         backlog = self._report()
         if self._failing:
             self._failing = False
@@ -166,7 +166,16 @@ class Delivery:
             self._say(available=True, detail="", pending=backlog)
         with self._round:
             self._round.notify_all()
-        return backlog > 0 or bool(self._health)
+        return backlog > 0 or (told and bool(self._health))
+
+    def _try_health(self) -> bool:
+        """Whether health messages could be sent; they are best effort, and never hold alerts back."""
+        try:
+            self._send_health()
+        except DeliveryError as error:
+            log.warning("health_not_sent", sink=self.name, waiting=len(self._health), error=redact(str(error)))
+            return False
+        return True
 
     def _count(self, metrics: DeliveryMetrics, messages: Sequence[Outgoing], receipt: Receipt) -> None:
         metrics.alert_delivered(self.name, len(receipt.acknowledged))

@@ -72,7 +72,8 @@ class Deducer:
         smoothed = self._smoothing.update(window.run, window.end_s, score, window.end_s - window.start_s)
         alarm = smoothed >= self._threshold
         judgement = self._judge(score, votes)
-        cited = _cited(judgement, votes, by_id)
+        # While an alarm only lingers, what is normal again is no reason for it.
+        cited = () if alarm and judgement == "normal" else _cited(judgement, votes, by_id)
         category, severity = self._named(window.run, alarm, judgement, cited, evidence)
         pointed_at = objects(observed, evidence)
         return Verdict(

@@ -132,8 +132,10 @@ def _in(place: str, zones: Collection[str]) -> bool:
 def _answer_to_match(anomaly: Met, normals: Sequence[Met], facts: Sequence[Fact]) -> Rule | None:
     """The normal rule that answers every sentence which the anomaly rule met; the last one's, where they differ."""
     rule = None
+    # What was counted in footage does not overrule what a person wrote: induced rules have support, theirs none.
+    peers = [n for n in normals if anomaly.rule.support is not None or n.rule.support is None]
     for i in anomaly.facts:
-        rule = next((n.rule for n in normals if i in n.facts and _same_thing(anomaly, n, facts[i])), None)
+        rule = next((n.rule for n in peers if i in n.facts and _same_thing(anomaly, n, facts[i])), None)
         if rule is None:
             return None
     return rule

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+_LONGEST_STEP_S = 1.0
+"""The most a window counts for where its own length does not tell, as with single pictures."""
+
 
 class CausalMean:
     """An exponential mean whose past fades with a time constant, whatever the intervals between windows.
@@ -29,7 +32,8 @@ class CausalMean:
             self._run, self._value, elapsed_s = run, 0.0, span_s
             self._pts_s = pts_s
         else:
-            elapsed_s = max(0.0, pts_s - self._pts_s)
+            # Time that nobody looked at, skipped by the gate or dropped, is no evidence: it counts as one window.
+            elapsed_s = min(max(0.0, pts_s - self._pts_s), max(1.25 * span_s, _LONGEST_STEP_S))
             self._pts_s = max(self._pts_s, pts_s)
         share = -math.expm1(-elapsed_s / self._time_constant_s) if self._time_constant_s else 1.0
         self._value = (1 - share) * self._value + share * score

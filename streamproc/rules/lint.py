@@ -79,6 +79,11 @@ def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tu
         texts.setdefault(said, rule.id)
         if len(said.split()) < 3:
             yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
+        if rule.says == "anomaly" and rule.enabled and not rule.keywords:
+            yield (
+                ("rules", index),
+                "no keywords: likeness of meaning alone raises no alert; list words to know it by",
+            )
         if rule.when is None:
             continue
         for position, zone in enumerate(rule.when.zones if zones is not None else ()):
@@ -103,7 +108,13 @@ def _of_keywords(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
                 yield loc, f"{text!r} is met wherever {seen[keyword.parts]!r} is; inflections need not be listed"
             seen.setdefault(keyword.parts, text)
             if rule.says == "anomaly" and rule.enabled and (other := _normal_with(model, rule, text)):
-                yield loc, f"{text!r} is also in the normal rule {other}; footage that is normal here will meet it"
+                yield loc, f"{text!r} is also in the normal rule {other}: {_outcome(rule)}"
+
+
+def _outcome(anomaly: RuleModel) -> str:
+    if anomaly.support is None:
+        return "footage that was normal when rules were learned will raise alerts; is that meant?"
+    return "the normal rule answers it, so it raises no alert"
 
 
 def _normal_with(model: RuleSetModel, anomaly: RuleModel, keyword: str) -> str | None:

@@ -165,5 +165,10 @@ class CameraSource:
         if self._told == (phase, run, detail):
             return
         self._told = (phase, run, detail)
-        log.info("camera_state", camera=self.camera_id, phase=phase, run=run, detail=detail)
+        say = log.info
+        if phase in ("lost", "frozen"):
+            say = log.warning
+        elif phase == "refused":
+            say = log.error  # it needs a person
+        say("camera_state", camera=self.camera_id, phase=phase, run=run, detail=detail)
         self._on_state(CameraState(self.camera_id, run, phase, self._clock.now(), detail))

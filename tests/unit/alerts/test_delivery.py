@@ -192,8 +192,8 @@ def test_health_waits_while_the_sink_is_down(outbox: Outbox, clock: FakeClock) -
     sink.down = True
     delivery = Delivery("kafka", sink, outbox, site="yard", clock=clock)
     delivery.health(health(1))
-    with pytest.raises(DeliveryError):
-        delivery.run_once()
+    assert delivery.run_once() is False  # best effort: it neither fails the round nor has it repeated at once
+    assert sink.taken == []
     sink.down = False
     delivery.run_once()
     assert len(sink.taken) == 1

@@ -18,7 +18,7 @@ def smooth(constant_s: float, windows: list[tuple[float, float]], run: int = 1) 
     mean, pts_s, values = CausalMean(constant_s), 0.0, []
     for step_s, score in windows:
         pts_s += step_s
-        values.append(mean.update(run, pts_s, score, 1.0))
+        values.append(mean.update(run, pts_s, score, step_s))
     return values
 
 
@@ -58,7 +58,7 @@ def test_a_new_run_knows_nothing_of_the_old_one(
     pts_s, values = 0.0, []
     for step_s, score in after:
         pts_s += step_s
-        values.append(mean.update(2, pts_s, score, 1.0))
+        values.append(mean.update(2, pts_s, score, step_s))
     assert values == smooth(2.0, after)
 
 
@@ -79,3 +79,14 @@ def test_no_constant_no_smoothing_and_time_that_goes_back_adds_nothing() -> None
     assert mean.update(1, 10.0, 0.0, 1.0) == value
     assert mean.update(1, 4.0, 0.0, 1.0) == value
     assert mean.update(1, 10.0, 0.0, 1.0) == value
+
+
+def test_time_nobody_looked_at_is_no_evidence() -> None:
+    looked = CausalMean(1.0)
+    skipped = CausalMean(1.0)
+    for mean in (looked, skipped):
+        mean.update(1, 1.0, 0.0, 1.0)
+    at_once = looked.update(1, 2.0, 0.75, 1.0)
+    after_a_still_spell = skipped.update(1, 31.0, 0.75, 1.0)
+    assert at_once < 0.5  # one odd window raises no alarm at the shipped threshold …
+    assert after_a_still_spell < 0.75 * (1 - math.exp(-1.3))  # … and hardly weighs more after half a minute unseen

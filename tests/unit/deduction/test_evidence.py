@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from streamproc.deduction.evidence import gather
 from streamproc.testing_deduction import caption, fact, keyword, observed, rule, semantic, speed
-from streamproc.types import Caption, Match, Measurement, Rule
+from streamproc.types import Caption, Match, Measurement, Rule, Support
 
 RUN_BAD = rule("a-run", "anomaly", "Nobody runs here.")
 CART_BAD = rule("a-cart", "anomaly", "No carts.", about="environment")
@@ -124,3 +126,12 @@ def test_every_sentence_that_rests_on_a_measurement_must_be_answered() -> None:
 def test_a_measurement_that_no_sentence_tells_of_cannot_be_answered() -> None:
     said = caption(fact("A person hurries by.", "hurries"))
     assert stands(said, speed(1.5), keyword("n-jog", "hurries"))
+
+
+def test_what_was_counted_does_not_overrule_what_a_person_wrote() -> None:
+    counted = replace(JOG_OK, support=Support(10, 10))
+    induced = replace(RUN_BAD, support=Support(10, 10))
+    matches = (keyword("a-run", "runs"), keyword("n-jog", "runs"))
+    assert answers(RUNS, *matches, rules=(RUN_BAD, counted)) == {"a-run": ""}
+    assert answers(RUNS, *matches, rules=(induced, counted)) == {"a-run": "n-jog"}
+    assert answers(RUNS, *matches, rules=(induced, JOG_OK)) == {"a-run": "n-jog"}

@@ -28,6 +28,7 @@ rules:
     about: human
     says: anomaly
     text: Something else goes on that is not known here.
+    keywords: [unknown]
 """
 
 
@@ -60,6 +61,7 @@ def test_a_good_file_has_no_findings(tmp_path: Path) -> None:
             "rules.1.keywords.0",
             "rule walk",
         ),
+        ("    keywords: [unknown]\n", "", 17, "rules.2", "no keywords"),
         ("says: anomaly", "says: anomalous", 13, "rules.1.says", "permitted: normal, anomaly"),
     ],
 )
