@@ -161,6 +161,8 @@ class AlertDesk:
             decision.at,
             picture=picture,
             packets=packets,
+            # The opening's clip shows how it began, the resolution's how it went; updates would fill the disk between.
+            with_clip=decision.action != "update",
         )
         if made.degraded and self._metrics is not None:
             self._metrics.evidence_failed(self._origin.camera.id)

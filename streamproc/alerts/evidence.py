@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from streamproc.types import PacketBatch, Picture, Severity, Verdict, on_host
 log = structlog.get_logger(__name__)
 
 _PART = ".part"
+MOST_ENCODED_S = 10.0
+"""Of a clip that has to be encoded again: that work keeps a worker from other cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class EvidenceWriter:
         *,
         picture: Picture | None = None,
         packets: PacketBatch | None = None,
+        with_clip: bool = True,
     ) -> Evidence:
         """Make the evidence of one message.
 
@@ -76,7 +79,8 @@ class EvidenceWriter:
             snapshot = self._attempt(
                 "snapshot", lambda: self._snapshot(stem, verdict, severity, picture, packets), degraded
             )
-        clip = self._attempt("clip", lambda: self._clip(stem, packets), degraded)
+        if with_clip:
+            clip = self._attempt("clip", lambda: self._clip(stem, packets), degraded)
         hashes = EvidenceHashes(snapshot=snapshot and snapshot[1], clip=clip and clip[1])
         ref = EvidenceRef(snapshot_uri=snapshot and snapshot[0], clip_uri=clip and clip[0], sha256=hashes)
         return Evidence(ref, tuple(degraded))
@@ -133,7 +137,13 @@ class EvidenceWriter:
         if self._mask is None and packets.stream.codec in COPYABLE:
             return _store(stem.with_suffix(".mp4"), lambda path: copy_mp4(packets, path))
         # Packets cannot be masked, so a masked camera's clip is made of masked pictures.
-        return _store(stem.with_suffix(".mp4"), lambda path: encode_mp4(packets, path, self._mask))
+        beginning = _first_seconds(packets, MOST_ENCODED_S)
+        return _store(stem.with_suffix(".mp4"), lambda path: encode_mp4(beginning, path, self._mask))
+
+
+def _first_seconds(batch: PacketBatch, seconds: float) -> PacketBatch:
+    end_s = batch.packets[0].pts_s + seconds
+    return replace(batch, packets=tuple(packet for packet in batch.packets if packet.pts_s < end_s))
 
 
 def _store(path: Path, make: Callable[[Path], None]) -> tuple[str, str]:

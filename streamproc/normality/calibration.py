@@ -67,8 +67,9 @@ class FalseAlarms(_Part):
 
     def __str__(self) -> str:
         text = (
-            f"{self.count} false alarms in {self.hours * 3600:.0f} s of held-out normal footage "
-            f"(95 % upper bound {self.upper_per_hour:.3g} an hour)"
+            f"{self.count or 'no'} alarm{'' if self.count == 1 else 's'} in the {self.hours * 3600:.0f} s of normal "
+            f"footage that the threshold was set from; later footage like it: at most {self.upper_per_hour:.3g} false "
+            "alarms an hour (95 % upper bound)"
         )
         return text + ("; the threshold for one an hour is extrapolated, not observed" if self.extrapolated else "")
 

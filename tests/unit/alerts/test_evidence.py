@@ -257,3 +257,19 @@ def test_retention_deletes_the_old_and_only_evidence(settings: EvidenceSettings)
     assert not day("2026-10-01").exists()
     assert day("2026-11-21").exists()
     assert delete_old(settings, START) == 0
+
+
+def test_an_update_needs_no_clip(settings: EvidenceSettings) -> None:
+    writer = EvidenceWriter(settings, CAMERA)
+    made = writer.write("abc", 2, verdict_at(1.2), "warning", START, packets=footage(), with_clip=False)
+    assert made.ref.snapshot_uri is not None
+    assert made.ref.clip_uri is None
+    assert made.degraded == ()
+    assert not list(settings.directory.rglob("*.mp4"))
+
+
+def test_only_the_beginning_is_encoded_again(settings: EvidenceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.alerts.evidence.MOST_ENCODED_S", 1.0)
+    made = EvidenceWriter(settings, MASKED, blank_left).write("abc", 1, None, "warning", START, packets=footage())
+    whole = len(footage().packets)
+    assert 0 < len(brightness(local(made.ref.clip_uri))) <= whole // 2 + 1

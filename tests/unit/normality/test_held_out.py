@@ -67,7 +67,8 @@ def test_forty_seconds_support_little_and_say_so() -> None:
     assert rate.upper_per_hour == pytest.approx(270.0)
     assert rate.extrapolated
     assert str(rate) == (
-        "0 false alarms in 40 s of held-out normal footage (95 % upper bound 270 an hour); "
+        "no alarms in the 40 s of normal footage that the threshold was set from; later footage like it: at most 270 "
+        "false alarms an hour (95 % upper bound); "
         "the threshold for one an hour is extrapolated, not observed"
     )
 
