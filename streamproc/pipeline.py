@@ -113,6 +113,9 @@ class Hub:
             self._desks[state.camera_id].camera_changed(state)
         except SinkError as error:
             log.error("alert_not_decided", camera=state.camera_id, error=redact(str(error)))
+        except Exception:
+            # The camera's own thread is here: it must go on to reconnect, whatever became of the news.
+            log.exception("camera_state_not_followed", camera=state.camera_id)
 
     def health(self, message: Health) -> None:
         """To every sink, best effort."""

@@ -21,7 +21,11 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<user>[^/\s@'\"]*)@")
 # Some cameras take the password as a part of the path or query: /user=admin_password=…_channel=1
-_PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pwd|api_?key|token)=)(?P<value>[^&_;/\s'\"]+)", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r"(?P<name>(?<![a-z])(?:password|passwd|passw|pass|pswd|pwd|pw|auth|api_?key|key|token|secret|sig)=)"
+    r"(?P<value>[^&_;/\s'\"]+)",
+    re.IGNORECASE,
+)
 _REMEDY = (
     "an address must not hold a password; put it in the environment and write "
     "rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path, or use ${file:/run/secrets/name}"

@@ -66,6 +66,10 @@ def test_addresses_without_a_literal_password_pass(text: str) -> None:
         "rtsp://admin:hun#ter2@10.0.0.2/stream",
         "rtsp://10.0.0.2:554/user=admin_password=hunter2_channel=1",
         "http://10.0.0.2/video?user=admin&pwd=hunter2",
+        "rtsp://10.0.0.2/x?user=admin&pass=hunter22",
+        "rtsp://10.0.0.2/x?user=admin&pswd=hunter22",
+        "http://10.0.0.2/x?auth=hunter22",
+        "http://10.0.0.2/x?key=sk-hunter22",
         "rtsp://admin:hunter2@[10.0.0.2/stream",
     ],
 )
