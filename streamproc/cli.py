@@ -73,7 +73,7 @@ def main() -> None:
     """
     try:
         _refuse_passwords(sys.argv[1:])
-        app()
+        app(prog_name="streamproc")
     except ConfigError as error:
         note(str(error))
         sys.exit(MISTAKE)

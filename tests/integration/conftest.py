@@ -20,7 +20,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _collect_what_kafka_left() -> Iterator[None]:
     # Its log records hold exceptions, whose tracebacks hold the sockets; pytest would keep them to the end.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
     yield
+    logger.setLevel(before)
     if "kafka" in sys.modules:
         gc.collect()
