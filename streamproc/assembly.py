@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from streamproc.alerts.compose import Origin
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
@@ -40,6 +42,8 @@ from streamproc.sampling.gate import MotionGate
 from streamproc.site import LoadedSite
 from streamproc.sources.ring import PacketRing
 from streamproc.yamlfile import read_bytes
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +239,14 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         line = camera_line(
             loaded, camera, backends, desk, metrics, clock, take_dropped=partial(hub.take_dropped, camera.id)
         )
-        unit = CameraUnit(unit_settings(loaded, camera), hub, clock, backends.observer)
+        wanted = unit_settings(loaded, camera)
+        if wanted.calibration is None:
+            log.warning(
+                "not_calibrated",
+                camera=camera.id,
+                hint="no calibration beside the rule file: nothing is measured; `streamproc induce` makes one",
+            )
+        unit = CameraUnit(wanted, hub, clock, backends.observer)
         cameras[camera.id] = CameraParts(unit, ring, desk, line)
     hub.connect(
         {name: parts.ring for name, parts in cameras.items()},
