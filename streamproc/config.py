@@ -18,8 +18,6 @@ from pydantic_core import PydanticCustomError
 
 from streamproc.secrets import check_address, check_placeholders, check_secret
 
-SCHEMA_VERSION = 1
-
 
 class Settings(BaseModel):
     """Frozen; unknown fields are refused; docstrings under fields are their descriptions."""

@@ -14,6 +14,7 @@ import structlog
 
 from streamproc.errors import ModelError, ReplyError, SinkError
 from streamproc.observability.metrics import Metrics
+from streamproc.perception.captioner import Captioner
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict
@@ -26,14 +27,6 @@ LOST_IN_A_ROW = 5
 """So many windows lost one after the other are said as an error, not a warning."""
 _KEPT_CHARACTERS = 1000
 """Of a reply that cannot be used, in the log."""
-
-
-class Captioner(Protocol):
-    """Puts a window into words."""
-
-    def caption(self, observed: ObservedWindow) -> Caption:
-        """Raises InferenceError or ReplyError where the model fails on the window."""
-        ...
 
 
 class RulesInForce(Protocol):

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from streamproc.types import Box, Judgement, Kind, Says, Severity
 
-SCHEMA_VERSION = 1
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 ALERT_TYPE: Literal["streamproc.alert.v1"] = "streamproc.alert.v1"
 ALERT_SCHEMA = "urn:streamproc:schema:alert:v1"

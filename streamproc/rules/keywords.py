@@ -9,7 +9,6 @@ from functools import lru_cache
 from streamproc.rules.negation import Word, is_negator, words_of
 
 _VERBS_AND_NOUNS = ("VB", "NN")
-_UNINFLECTED = "a an the of in on at by to up off out over down with without from and or no not is are be"
 _AS_THEY_ARE = frozenset(
     [
         "a",
