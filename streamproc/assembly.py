@@ -136,7 +136,13 @@ def camera_line(
         camera.id,
         MotionGate(loaded.pipeline.sampling),
         backends.captioner(camera),
-        LiveRules(file, backends.embedder, settings.semantic_threshold, camera.timezone),
+        LiveRules(
+            file,
+            backends.embedder,
+            settings.semantic_threshold,
+            camera.timezone,
+            [zone.name for zone in camera.zones],
+        ),
         Deducer(
             settings,
             backends.llm(),

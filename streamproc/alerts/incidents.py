@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from streamproc.alerts.message import Action, Alert, UtcTime, alert_id
 from streamproc.alerts.schedule import is_watched
 from streamproc.config import IncidentSettings, Schedule
+from streamproc.severity import RANK
 from streamproc.types import CameraState, Kind, Severity, Verdict
 
-_RANK = {severity: rank for rank, severity in enumerate(reversed(get_args(Severity)))}
 _TROUBLE = ("connecting", "lost", "refused", "frozen")
 
 
@@ -194,7 +193,7 @@ class Incidents:
 
     def _go_on(self, incident: Incident, verdict: Verdict) -> list[Decision]:
         rules = tuple(dict.fromkeys((*incident.rule_ids, *(rule.id for rule in verdict.cited_rules))))
-        severity = max(incident.severity, verdict.severity, key=_RANK.__getitem__)
+        severity = max(incident.severity, verdict.severity, key=RANK.__getitem__)
         since_told_s = (verdict.captured_at - incident.last_told_at).total_seconds()
         tell = not incident.suppressed and (
             rules != incident.rule_ids or severity != incident.severity or since_told_s >= self._settings.update_every_s

@@ -16,11 +16,11 @@ from streamproc.deduction.smoothing import CausalMean
 from streamproc.deduction.validity import Grounds, checked, grounds
 from streamproc.deduction.voters import UNKNOWN, keyword_vote, novelty_vote, semantic_vote
 from streamproc.errors import InferenceError
+from streamproc.severity import RANK
 from streamproc.types import Caption, Judgement, Match, ModelRef, ObservedWindow, Rule, RuleSet, Severity, Verdict, Vote
 
 log = structlog.get_logger(__name__)
 
-_RANK: Mapping[Severity, int] = {"critical": 3, "error": 2, "warning": 1, "info": 0}
 NOTHING = "normal"
 """Category of a verdict that finds nothing."""
 
@@ -150,6 +150,6 @@ def _cited(judgement: Judgement, votes: Sequence[Vote], rules: Mapping[str, Rule
         if vote.void is None and vote.verdict == judgement:
             for cite in vote.cites:
                 said_for[cite] = said_for.get(cite, 0.0) + vote.weight * max(vote.score, 1 - vote.score)
-    rank = _RANK if judgement == "anomaly" else dict.fromkeys(_RANK, 0)
+    rank = RANK if judgement == "anomaly" else dict.fromkeys(RANK, 0)
     ids = sorted(said_for, key=lambda cite: (-rank[rules[cite].severity], -said_for[cite], cite))
     return tuple(rules[cite] for cite in ids)

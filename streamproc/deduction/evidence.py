@@ -19,9 +19,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from streamproc.areas import named
+from streamproc.facts import facts_of
 from streamproc.types import Caption, Fact, Match, Measurement, ObservedWindow, Rule
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"\w+")
 _TELLS_NOTHING = frozenset(
     ("be", "come", "drive", "go", "move", "pass", "rest", "ride", "see", "stand", "travel", "walk")
@@ -93,7 +94,7 @@ def gather(
 
     Matches of rules that do not exist or are disabled are left out.
     """
-    facts = caption.facts or _sentences(caption.text)
+    facts = facts_of(caption)
     met = [
         Met(match, rule, _where(match, rule, facts, zones))
         for match in matches
@@ -108,25 +109,15 @@ def gather(
     return Evidence(facts, anomalies, normals, _measured(observed, facts, normals), observed.not_judged)
 
 
-def _sentences(text: str) -> tuple[Fact, ...]:
-    parts = (part.strip() for part in _SENTENCE_END.split(text))
-    return tuple(Fact("environment", "", 1, "", "", part) for part in parts if part)
-
-
 def _where(match: Match, rule: Rule, facts: Sequence[Fact], zones: Collection[str]) -> tuple[int, ...]:
     """Sentences with the match's words; those in the rule's zones where it names zones and they are told apart."""
     words = _whole(match.words.strip())
     found = [i for i, fact in enumerate(facts) if words.search(fact.text)] or list(range(len(facts)))
     if rule.when is not None and rule.when.zones:
-        own, others = rule.when.zones, set(zones) - set(rule.when.zones)
-        found = [i for i in found if _in(facts[i].place, own) or not _in(facts[i].place, others)] or found
+        own = set(rule.when.zones)
+        places = {i: set(named(facts[i].place, own.union(zones))) for i in found}
+        found = [i for i in found if places[i] & own or not places[i]] or found
     return tuple(found)
-
-
-def _in(place: str, zones: Collection[str]) -> bool:
-    """Whether the words of ``place`` name one of the zones."""
-    words = " ".join(_WORD.findall(place.casefold()))
-    return any(re.search(rf"\b{' '.join(_WORD.findall(zone.replace('_', ' ')))}\b", words) for zone in zones)
 
 
 def _answer_to_match(anomaly: Met, normals: Sequence[Met], facts: Sequence[Fact]) -> Rule | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamproc.areas import area_of, named
 from streamproc.config import Area
 from streamproc.deduction.evidence import Evidence
 from streamproc.deduction.voters import measured_words
@@ -40,21 +41,12 @@ def objects(observed: ObservedWindow, evidence: Evidence) -> tuple[DetectedObjec
 
 
 def zone(pointed_at: Sequence[DetectedObject], evidence: Evidence, zones: Sequence[Area]) -> str | None:
-    """Name of the zone in which the first object stands, or which the evidence's sentences name; None outside all."""
+    """Name of the zone in which the first object stands; where there is none to point at, of the zone that the first
+    sentence to name one names. None outside all."""
     if pointed_at:
-        x0, _, x1, y1 = pointed_at[0].box_norm
-        standing_at = ((x0 + x1) / 2, y1)
-        return next((area.name for area in zones if _inside(standing_at, area.polygon)), None)
-    names = {area.name for area in zones}
+        area = area_of(pointed_at[0].box_norm, zones)
+        return None if area is None else area.name
+    names = [area.name for area in zones]
     leading = [i for one in evidence.novel() for i in one.facts] + [i for met in evidence.standing() for i in met.facts]
-    return next((evidence.facts[i].place for i in leading if evidence.facts[i].place in names), None)
-
-
-def _inside(point: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:
-    """Even-odd rule: a ray to the right crosses the outline an odd number of times."""
-    x, y = point
-    crossings = 0
-    for (ax, ay), (bx, by) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
-        if (ay > y) != (by > y) and x < ax + (y - ay) / (by - ay) * (bx - ax):
-            crossings += 1
-    return crossings % 2 == 1
+    told = (named(evidence.facts[i].place, names) or named(evidence.facts[i].text, names) for i in leading)
+    return next((found[0] for found in told if found), None)

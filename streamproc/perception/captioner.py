@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from streamproc.types import Caption, ObservedWindow
+from streamproc.types import Caption, Fact, ModelRef, ObservedWindow
+
+NOTHING_SEEN = "Nobody and nothing of note is seen."
 
 
 class Captioner(Protocol):
@@ -20,3 +23,10 @@ class Captioner(Protocol):
             ReplyError: the model's reply is unusable; keeps its text.
         """
         ...
+
+
+def composed(observed: ObservedWindow, facts: Sequence[Fact], model: ModelRef, degraded: Sequence[str] = ()) -> Caption:
+    """The caption that ``facts`` are, as of the window's end."""
+    window = observed.window
+    text = " ".join(fact.text for fact in facts) or NOTHING_SEEN
+    return Caption(window.camera_id, window.run, window.end_s, text, tuple(facts), model, tuple(degraded))

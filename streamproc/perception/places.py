@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamproc.areas import area_of, in_words
 from streamproc.config import Area
 from streamproc.types import Box
 
@@ -14,21 +15,10 @@ near to it."""
 
 def place_of(box: Box, zones: Sequence[Area]) -> str:
     """``in the yard`` for the first zone that holds the box's foot point, else ``on the left, far from the camera``."""
+    if (zone := area_of(box, zones)) is not None:
+        return f"in the {in_words(zone.name)}"
     x, y = (box[0] + box[2]) / 2, box[3]
-    for zone in zones:
-        if _holds(zone, x, y):
-            return f"in the {zone.name.replace('_', ' ').replace('-', ' ')}"
     side = "on the left" if x < 1 / 3 else "on the right" if x > 2 / 3 else "in the centre"
     if y < _FAR:
         return f"{side}, far from the camera"
     return f"{side}, near the camera" if y > _NEAR else side
-
-
-def _holds(zone: Area, x: float, y: float) -> bool:
-    """Whether a ray from the point to the right crosses the polygon's border an odd number of times."""
-    inside = False
-    corners = zone.polygon
-    for (x0, y0), (x1, y1) in zip(corners, (*corners[1:], corners[0]), strict=True):
-        if (y0 > y) != (y1 > y) and x < x0 + (y - y0) / (y1 - y0) * (x1 - x0):
-            inside = not inside
-    return inside

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streamproc.config import Area
+from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
 from streamproc.perception.places import place_of
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
 
-NOTHING_SEEN = "Nobody and nothing of note is seen."
 _STILL = 0.08
 """Times the normal speed (its 99th percentile) below which someone stands: people who walk slowly measure .12 and more,
 people who stand, shifting their weight, up to .07."""
@@ -55,17 +55,7 @@ class SceneCaptioner:
         loose = [self._something(m) for m in fast if m.track_id not in carried]
         if not seen and not loose and observed.motion >= _STIRS:
             loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
-        facts = (*people, *loose, *things)
-        window = observed.window
-        return Caption(
-            camera_id=window.camera_id,
-            run=window.run,
-            pts_s=window.end_s,
-            text=" ".join(fact.text for fact in facts) or NOTHING_SEEN,
-            facts=facts,
-            model=self.model,
-            degraded=observed.not_judged,
-        )
+        return composed(observed, (*people, *loose, *things), self.model, observed.not_judged)
 
     def _facts(self, seen: Iterable[_Seen]) -> list[Fact]:
         """One fact for all that do the same in the same place; the fast first, then the larger groups."""

@@ -14,11 +14,11 @@ from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMess
 
 from streamproc.config import VlmPerception
 from streamproc.modelserver import ModelServer
+from streamproc.perception.captioner import composed
 from streamproc.perception.prompts import SHA256, SYSTEM, USER, Scene
 from streamproc.types import About, Caption, Fact, Frame, ModelRef, ObservedWindow, Window, on_host
 
 JPEG_QUALITY = 85
-NOTHING_SEEN = "Nobody and nothing of note is seen."
 
 
 class VlmCaptioner:
@@ -36,17 +36,8 @@ class VlmCaptioner:
             InferenceError: the server does not answer; the window is lost.
             ReplyError: the reply is truncated or not in the form asked for; keeps its text.
         """
-        window = observed.window
-        scene = self._server.ask_one(self._messages(window), Scene)
-        facts = _facts(scene)
-        return Caption(
-            camera_id=window.camera_id,
-            run=window.run,
-            pts_s=window.end_s,
-            text=" ".join(fact.text for fact in facts) or NOTHING_SEEN,
-            facts=facts,
-            model=self.model,
-        )
+        scene = self._server.ask_one(self._messages(observed.window), Scene)
+        return composed(observed, _facts(scene), self.model)
 
     def _messages(self, window: Window) -> list[ChatCompletionMessageParam]:
         frames = spread(window, self._settings.frames_per_window)

@@ -6,14 +6,15 @@ sentence meets at most the one rule it is most like: next to the rules it might 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
+from streamproc.areas import named
 from streamproc.errors import InferenceError
+from streamproc.facts import facts_of
 from streamproc.rules.keywords import compile_keyword, find
 from streamproc.rules.meaning import Embedder, Meanings
 from streamproc.rules.negation import Word, affirmed, words_of
@@ -22,24 +23,25 @@ from streamproc.types import Caption, Match, Rule, RuleSet
 
 log = structlog.get_logger(__name__)
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     text: str
     words: tuple[Word, ...]
-    place: str
-    """Words that say where, between spaces."""
+    zones: frozenset[str]
+    """Names of the zones that it places itself in."""
 
 
 class Matcher:
     """Holds captions against one rule set."""
 
-    def __init__(self, rules: RuleSet, embedder: Embedder | None, semantic_threshold: float) -> None:
+    def __init__(
+        self, rules: RuleSet, embedder: Embedder | None, semantic_threshold: float, zones: Collection[str] = ()
+    ) -> None:
         """Embed the rules' texts; without an ``embedder`` only keywords are looked for.
 
         ``semantic_threshold`` is the least likeness, 0..1 as ``meaning`` scales it, at which a sentence meets a rule.
+        ``zones`` are the names of the camera's zones, so that its "back gate" is told from its "gate".
 
         Raises:
             InferenceError: the embedding model failed.
@@ -50,6 +52,7 @@ class Matcher:
         self._denying = [affirmed(rule.text) is not None for rule in self._active]
         self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
         self._threshold = semantic_threshold
+        self._zones = frozenset(zones).union(*(rule.when.zones for rule in self._active if rule.when))
 
     def match(self, caption: Caption, at: datetime, timezone: str) -> list[Match]:
         """The rules in force at ``at`` (timezone-aware) that the caption meets, each at most once by keyword and once
@@ -57,7 +60,10 @@ class Matcher:
 
         A model that fails costs the matches by meaning of this caption, and is logged.
         """
-        sentences = _sentences(caption)
+        sentences = [
+            _Sentence(fact.text, words_of(fact.text), frozenset(named(fact.place, self._zones)))
+            for fact in facts_of(caption)
+        ]
         in_force = [_in_force(rule, at, timezone) for rule in self._active]
         found: dict[tuple[int, str], Match] = {}
         for sentence in sentences:
@@ -105,23 +111,10 @@ class Matcher:
         return matches
 
 
-def _sentences(caption: Caption) -> list[_Sentence]:
-    if caption.facts:
-        pairs = [(fact.text, fact.place) for fact in caption.facts]
-    else:
-        # Free text says where in the sentence itself.
-        pairs = [(text, text) for text in _SENTENCE_END.split(caption.text) if text.strip()]
-    return [_Sentence(text, words_of(text), _spaced(place)) for text, place in pairs]
-
-
 def _in_force(rule: Rule, at: datetime, timezone: str) -> bool:
     return rule.when is None or holds(rule.when.hours, rule.when.days, timezone, at)
 
 
 def _in_zone(rule: Rule, sentence: _Sentence) -> bool:
     zones = rule.when.zones if rule.when else ()
-    return not zones or any(_spaced(zone) in sentence.place for zone in zones)
-
-
-def _spaced(text: str) -> str:
-    return f" {' '.join(re.findall(r'[a-z0-9]+', text.lower()))} "
+    return not zones or not sentence.zones.isdisjoint(zones)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import structlog
@@ -117,12 +117,20 @@ class RuleFile:
 class LiveRules:
     """Holds captions against whatever a rule file says at the moment."""
 
-    def __init__(self, file: RuleFile, embedder: Embedder | None, semantic_threshold: float, timezone: str) -> None:
-        """``timezone`` is the camera's, for rules that hold at certain hours."""
+    def __init__(
+        self,
+        file: RuleFile,
+        embedder: Embedder | None,
+        semantic_threshold: float,
+        timezone: str,
+        zones: Collection[str] = (),
+    ) -> None:
+        """``timezone`` is the camera's, for rules that hold at certain hours; ``zones`` are the names of its zones."""
         self._file = file
         self._embedder = embedder
         self._threshold = semantic_threshold
         self._timezone = timezone
+        self._zones = tuple(zones)
         self._matcher = self._matcher_of(file.rules)
 
     def refresh(self) -> None:
@@ -138,7 +146,7 @@ class LiveRules:
 
     def _matcher_of(self, rules: RuleSet) -> Matcher:
         try:
-            return Matcher(rules, self._embedder, self._threshold)
+            return Matcher(rules, self._embedder, self._threshold, self._zones)
         except InferenceError as error:
             log.error("semantic_matching_off", camera=rules.camera, version=rules.version, error=str(error))
-            return Matcher(rules, None, self._threshold)
+            return Matcher(rules, None, self._threshold, self._zones)

@@ -18,8 +18,9 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from streamproc.config import VlmPerception
 from streamproc.errors import InferenceError, ReplyError
 from streamproc.modelserver import ModelServer
+from streamproc.perception.captioner import NOTHING_SEEN
 from streamproc.perception.prompts import SHA256
-from streamproc.perception.vlm import NOTHING_SEEN, VlmCaptioner
+from streamproc.perception.vlm import VlmCaptioner
 from streamproc.testing import FakeClock
 from streamproc.testing_modelserver import Fail, FakeModelServer, Hang, Reset, Say
 from streamproc.types import Frame, ObservedWindow, Window

@@ -15,7 +15,7 @@ from streamproc.testing_deduction import (
     speed,
     track,
 )
-from streamproc.types import Caption, Match, Measurement, ModelRef, RuleSet, Verdict
+from streamproc.types import Caption, Fact, Match, Measurement, ModelRef, RuleSet, Verdict
 
 HURRY_BAD = rule("a-hurry", "anomaly", "Someone runs or hurries.")
 FALL_BAD = rule("a-fall", "anomaly", "Someone falls.", severity="critical")
@@ -172,6 +172,22 @@ def test_the_zone_is_where_the_first_object_stands() -> None:
     assert verdict.zone == "left"
     assert [m.role for m in verdict.models] == ["detector", "perception"]
     assert decide(WALKS, deducer=deducer).zone is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        fact("A man falls near the truck.", "falls", place="by the ramp of the loading dock"),
+        fact("A man falls in the loading dock.", "falls", place="in the centre"),
+    ],
+)
+def test_where_nothing_can_be_pointed_at_the_zone_is_the_one_that_is_told_of(told: Fact) -> None:
+    everywhere = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    zones = tuple(Area(name=name, polygon=everywhere) for name in ("dock", "loading-dock"))
+    elsewhere = fact("A man walks in the dock.", "walks", place="in the dock")
+    said = caption(elsewhere, told)
+    verdict = decide(said, keyword("a-fall", "falls"), deducer=Deducer(ONCE, zones=zones))
+    assert (verdict.objects, verdict.zone) == ((), "loading-dock")
 
 
 def test_a_measurement_without_a_track_points_at_its_box() -> None:

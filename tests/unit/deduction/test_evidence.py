@@ -83,6 +83,13 @@ def test_free_text_is_taken_by_sentences() -> None:
     assert answers(said, *matches) == {"a-run": "n-jog", "a-cart": ""}
 
 
+def test_free_text_says_itself_in_which_zone_it_is() -> None:
+    said = caption(text="A person runs in the hall.\nA person runs on the back track.")
+    only_in_hall = rule("n-hall", "normal", zones=("hall",))
+    matches = (keyword("a-run", "runs"), keyword("n-hall", "runs"))
+    assert answers(said, *matches, rules=(RUN_BAD, only_in_hall), zones=("hall", "back-track")) == {"a-run": ""}
+
+
 def test_rules_that_are_gone_or_disabled_are_left_out() -> None:
     off = rule("off", "anomaly", enabled=False)
     assert answers(RUNS, keyword("off", "runs"), keyword("gone", "runs"), rules=(off,)) == {}

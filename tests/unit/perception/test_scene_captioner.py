@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from streamproc.config import Area
 from streamproc.normality.observer import SPEED_UNIT
+from streamproc.perception.captioner import NOTHING_SEEN
 from streamproc.perception.grammar import conjugated, counted, plural
 from streamproc.perception.places import place_of
-from streamproc.perception.scene import NOTHING_SEEN, SceneCaptioner
+from streamproc.perception.scene import SceneCaptioner
 from streamproc.testing_footage import drawn, windows_of
 from streamproc.types import Box, Measurement, ObservedWindow, Track
 

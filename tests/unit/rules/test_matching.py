@@ -138,6 +138,13 @@ def test_a_rule_for_a_zone_is_met_only_there() -> None:
     assert matches([rule], free)
 
 
+def test_a_zone_whose_name_holds_anothers_is_told_from_it() -> None:
+    rule = Rule("run", "human", "anomaly", "Someone runs.", ("run",), when=When(zones=("gate",)))
+    matcher = Matcher(rule_set(rule), None, 0.6, zones=("gate", "back-gate"))
+    assert not matcher.match(caption("Someone runs.", place="in the back gate"), NOON, "UTC")
+    assert matcher.match(caption("Someone runs.", place="in the gate"), NOON, "UTC")
+
+
 def test_hours_follow_the_cameras_clock() -> None:
     rule = Rule("run", "human", "anomaly", "Someone runs.", ("run",), when=When(hours="12:30-14:00", days=("mon",)))
     matcher = Matcher(rule_set(rule), None, 0.6)
