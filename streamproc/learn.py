@@ -194,7 +194,7 @@ def _alarm_score(scores: Sequence[float], hours: float, settings: DeductionSetti
         except ConfigError as error:
             notes.append(f"`streamproc run` will refuse this camera: {error}")
     try:
-        return calibrate(scores, hours, settings.model_copy(update={"max_false_alarms_per_hour": None})).threshold
+        return calibrate(scores, settings.alarm_score)
     except ConfigError as error:
         notes.append(str(error))
         return HIGHEST_THRESHOLD

@@ -15,7 +15,6 @@ from streamproc.types import Box, Judgement, Kind, Says, Severity
 
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 ALERT_TYPE: Literal["streamproc.alert.v1"] = "streamproc.alert.v1"
-ALERT_SCHEMA = "urn:streamproc:schema:alert:v1"
 
 Action = Literal["open", "update", "resolve", "suppress"]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from streamproc.config import DeductionSettings
 from streamproc.errors import ConfigError
 
 MARGIN = 0.05
@@ -16,41 +14,24 @@ HIGHEST_THRESHOLD = 0.9
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """A threshold and what it rests on."""
-
-    threshold: float
-    """Smoothed score, 0..1, at which an alarm is raised."""
-    highest: float
-    """Highest smoothed score of the held-out normal footage."""
-    hours: float
-    """Hours of that footage."""
-    false_alarms_per_hour: float
-    """95 % upper bound of the rate, from those hours without an alarm."""
-
-
-def calibrate(smoothed: Sequence[float], hours: float, settings: DeductionSettings) -> Calibrated:
+def calibrate(smoothed: Sequence[float], alarm_score: float) -> float:
     """The threshold: ``alarm_score``, or more where held-out normal footage comes near it.
 
-    ``smoothed`` are verdicts' smoothed scores on ``hours`` hours of normal footage that nothing was learned from.
+    ``smoothed`` are verdicts' smoothed scores, 0..1, on normal footage that nothing was learned from.
 
     Raises:
-        ConfigError: there is no footage; the rules or weights fire on it; or it is too short for
-            ``max_false_alarms_per_hour``.
+        ConfigError: there is no footage, or the rules or weights fire on it.
     """
-    if not smoothed or hours <= 0:
+    if not smoothed:
         raise ConfigError("the alarm threshold needs normal footage that nothing was learned from; there is none")
     highest = max(smoothed)
-    threshold = max(settings.alarm_score, highest + MARGIN)
+    threshold = max(alarm_score, highest + MARGIN)
     if threshold > HIGHEST_THRESHOLD:
         raise ConfigError(
             f"normal footage scores up to {highest:.2f}, so no threshold up to {HIGHEST_THRESHOLD} tells it from an "
             "anomaly; see which rules it meets and correct or disable them, or lower their voter's weight"
         )
-    if settings.max_false_alarms_per_hour is not None:
-        support(settings.max_false_alarms_per_hour, hours)
-    return Calibrated(threshold, highest, hours, upper_bound(0) / hours)
+    return threshold
 
 
 def support(max_false_alarms_per_hour: float, hours: float, alarms: int = 0) -> None:

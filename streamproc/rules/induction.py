@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 from streamproc.errors import ConfigError
 from streamproc.rules.keywords import compile_keyword, find, plural_of, verb_of
@@ -44,19 +43,6 @@ class Induction:
     """Captions that were counted."""
     models: tuple[ModelRef, ...]
     """Models that had a part."""
-
-
-class Inducer(Protocol):
-    """Learns a camera's rules."""
-
-    def induce(self, captions: Sequence[Caption]) -> Induction:
-        """Rules from captions of normal footage, in order of time.
-
-        Raises:
-            ConfigError: the footage is too little to learn from.
-            ModelError: a model that has a part in it failed.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

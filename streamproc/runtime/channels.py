@@ -72,11 +72,10 @@ class Channel(Generic[T]):
 
 
 class Freshest(Channel[T]):
-    """A channel whose put never blocks: when it is full, the oldest item makes room and is counted."""
+    """A channel whose put never blocks: when it is full, the oldest item makes room, and the producer counts it."""
 
     def __init__(self, size: int = 1) -> None:
         super().__init__(size)
-        self._dropped = 0
 
     def put(self, item: T, timeout_s: float | None = None) -> bool:  # noqa: ARG002 - it never waits
         """Add ``item``; False if the oldest item had to make room."""
@@ -86,16 +85,9 @@ class Freshest(Channel[T]):
             full = len(self._items) >= self._size
             if full:
                 self._items.popleft()
-                self._dropped += 1
             self._items.append(item)
             self._changed.notify_all()
             return not full
-
-    def take_dropped(self) -> int:
-        """How many items were dropped since the last call."""
-        with self._changed:
-            count, self._dropped = self._dropped, 0
-            return count
 
 
 class Lanes(Generic[T]):

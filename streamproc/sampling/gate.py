@@ -13,8 +13,6 @@ class MotionGate:
         self._motion = settings.gate_motion
         self._refresh_s = settings.gate_refresh_s
         self._passed: tuple[int, float] | None = None
-        self.skipped = 0
-        """Windows that were not worth it."""
 
     def worth(self, observed: ObservedWindow, busy: bool = False) -> bool:
         """Whether to put the window into words; always while an incident is open (``busy``) or a run begins."""
@@ -23,5 +21,4 @@ class MotionGate:
         if busy or due or observed.motion >= self._motion:
             self._passed = (window.run, window.end_s)
             return True
-        self.skipped += 1
         return False

@@ -4,44 +4,36 @@ import math
 
 import pytest
 
-from streamproc.config import DeductionSettings
 from streamproc.deduction.calibration import MARGIN, calibrate, support, upper_bound
 from streamproc.errors import ConfigError
 
-SETTINGS = DeductionSettings()
-
 
 def test_quiet_footage_leaves_the_threshold_where_it_is_set() -> None:
-    result = calibrate([0.0, 0.1, 0.2], 0.5, SETTINGS)
-    assert result.threshold == SETTINGS.alarm_score
-    assert result.highest == 0.2
-    assert result.false_alarms_per_hour == pytest.approx(2 * upper_bound(0))
+    assert calibrate([0.0, 0.1, 0.2], 0.5) == 0.5
 
 
 def test_restless_footage_raises_it_above_its_highest_score() -> None:
-    assert calibrate([0.1, 0.62, 0.3], 0.5, SETTINGS).threshold == pytest.approx(0.62 + MARGIN)
+    assert calibrate([0.1, 0.62, 0.3], 0.5) == pytest.approx(0.62 + MARGIN)
 
 
 def test_footage_on_which_the_rules_fire_is_refused_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match=r"scores up to 0\.88.*correct or disable"):
-        calibrate([0.1, 0.88], 0.5, SETTINGS)
+        calibrate([0.1, 0.88], 0.5)
 
 
 def test_no_footage_no_threshold() -> None:
-    for smoothed, hours in (([], 1.0), ([0.1], 0.0)):
-        with pytest.raises(ConfigError, match="there is none"):
-            calibrate(smoothed, hours, SETTINGS)
+    with pytest.raises(ConfigError, match="there is none"):
+        calibrate([], 0.5)
 
 
 def test_a_rate_that_the_footage_cannot_speak_for_is_refused_in_numbers() -> None:
-    strict = SETTINGS.model_copy(update={"max_false_alarms_per_hour": 0.1})
     with pytest.raises(ConfigError) as caught:
-        calibrate([0.1], 40 / 3600, strict)
+        support(0.1, 40 / 3600)
     assert str(caught.value) == (
         "max_false_alarms_per_hour 0.1 is not supported: 0.667 min of normal footage with no alarms can support at "
         "best 270 an hour (95 % upper bound); 30 h with as few would be needed"
     )
-    assert calibrate([0.1], 30.0, strict).false_alarms_per_hour < 0.1
+    support(0.1, 30.0)
     with pytest.raises(ConfigError, match=r"with 1 alarm can support at best 0\.158 an hour"):
         support(0.1, 30.0, alarms=1)
     support(0.1, 48.0, alarms=1)
