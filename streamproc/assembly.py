@@ -40,7 +40,7 @@ from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
 from streamproc.site import LoadedSite
-from streamproc.sources.ring import PacketRing
+from streamproc.sources.evidence import EvidenceRing
 from streamproc.yamlfile import read_bytes
 
 log = structlog.get_logger(__name__)
@@ -162,7 +162,7 @@ def camera_desk(
     loaded: LoadedSite,
     camera: CameraSettings,
     outbox: Outbox,
-    ring: PacketRing | None,
+    ring: EvidenceRing | None,
     metrics: Metrics,
     clock: Clock,
     *,
@@ -238,7 +238,8 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
 
     cameras: dict[str, CameraParts] = {}
     for camera in settings.cameras:
-        ring = PacketRing(settings.alerts.evidence.ring_s, settings.alerts.evidence.ring_mb)
+        kept, has_sub = settings.alerts.evidence, camera.sub is not None
+        ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=has_sub, masked=bool(camera.privacy_masks))
         desk = camera_desk(
             loaded, camera, outbox, ring, metrics, clock, on_decided=wake, evidence=settings.alerts.evidence.directory
         )

@@ -5,6 +5,7 @@ Built from settings that can be pickled and speaking only through ``Emit``, so t
     reader thread      session -> packets            one a session; may hang inside FFmpeg and is then left behind
     unit thread        packets -> runs -> channel    a camera drops to the next keyframe where decoding falls behind
     decode thread      packets -> frames -> windows  into a slot of one: a camera's newest window replaces its oldest
+    main thread        main stream -> Emit           where a sub-stream is analysed: for evidence, never decoded
     observe thread     window -> observed window     waits in ``Emit.window`` while the stages after it are busy
 
 A recording that is not played in real time loses nothing: every put blocks. An exception that nobody expected ends the
@@ -14,6 +15,7 @@ camera's threads, is told as a lost camera, and the camera is started afresh; ot
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +30,7 @@ from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.sources.address import is_live
 from streamproc.sources.backoff import Backoff
+from streamproc.sources.mainstream import MainStream
 from streamproc.sources.runs import CameraSource
 from streamproc.sources.session import Session, analysed_address, open_session
 from streamproc.sources.timeline import Timeline
@@ -65,9 +68,11 @@ class CameraUnit:
         observer_factory: Callable[[UnitSettings], Observer],
         *,
         opener: Callable[[], Session] | None = None,
+        main_opener: Callable[[], Session] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
-        """``opener`` opens a session with the camera, by its address if left out; ``backoff`` makes the waits."""
+        """``opener`` opens a session with the stream that is analysed, ``main_opener`` with the main stream where that
+        is another, by their addresses if left out; ``backoff`` makes the waits."""
         camera = settings.camera
         self.camera_id = camera.id
         self.restarts = 0
@@ -81,6 +86,12 @@ class CameraUnit:
         self._opener = opener or partial(open_session, analysed_address(camera), camera)
         self._make_backoff = backoff
         self._live = is_live(analysed_address(camera))
+        self._main: MainStream | None = None
+        if camera.sub is not None and (self._live or camera.realtime):
+            # A recording that is not played in real time is ahead of any session beside it.
+            self._main = MainStream(
+                camera, emit.main_packets, emit.main_state, clock, opener=main_opener, backoff=backoff
+            )
         self._stop = threading.Event()
         self._over = threading.Event()
         self._next_run = 1
@@ -97,19 +108,28 @@ class CameraUnit:
         observer = self._make_observer(self._settings)
         self._thread = threading.Thread(target=self._run, args=(observer,), name=f"unit-{self.camera_id}", daemon=True)
         self._thread.start()
+        if self._main is not None:
+            self._main.start()
 
     def ask_to_stop(self) -> None:
         """Begin to end; returns at once. ``stop`` waits for it."""
         self._stop.set()
         self._over.set()
+        if self._main is not None:
+            self._main.ask_to_stop()
 
     def stop(self, timeout_s: float) -> bool:
         """End within ``timeout_s``; False, with the threads named in the log, if it did not."""
         self.ask_to_stop()
-        if self.join(timeout_s):
+        ends_s = time.monotonic() + timeout_s
+        ended = self.join(timeout_s)
+        if self._main is not None and self._main.thread.ident is not None:
+            self._main.thread.join(max(0.0, ends_s - time.monotonic()))
+            ended = ended and not self._main.thread.is_alive()
+        if ended:
             return True
-        watch = self._watch
-        late = [thread.name for thread in watch.threads if thread.is_alive()] if watch else []
+        threads = (*(self._watch.threads if self._watch else ()), *((self._main.thread,) if self._main else ()))
+        late = [thread.name for thread in threads if thread.is_alive()]
         log.error("camera_late", camera=self.camera_id, threads=late or [f"unit-{self.camera_id}"])
         return False
 
@@ -144,6 +164,13 @@ class CameraUnit:
             yield from observe_all(observer, viewing.end(), self._emit)
 
     def _run(self, observer: Observer | None) -> None:
+        try:
+            self._watch_on(observer)
+        finally:
+            if self._main is not None:
+                self._main.ask_to_stop()
+
+    def _watch_on(self, observer: Observer | None) -> None:
         backoff = self._make_backoff()
         while not self._stop.is_set():
             began = self._clock.monotonic()

@@ -72,7 +72,8 @@ class CameraSettings(Settings):
     """Address of the main stream: rtsp://, rtsps://, a file, a folder of pictures, or device:/dev/video0. Put
     credentials in as ${NAME} (environment) or ${file:/run/secrets/name}."""
     sub: Address | None = None
-    """Address of the sub-stream to analyse, where the camera has one; the main stream if left out."""
+    """Address of the sub-stream to analyse, where the camera has one; the main stream if left out. Evidence is then
+    cut from the main stream, which is opened beside it and not decoded; both should show the same view."""
     transport: Literal["tcp", "udp"] = "tcp"
     """How RTSP carries the video."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
@@ -296,7 +297,7 @@ class EvidenceSettings(Settings):
     ring_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     """Seconds of packets kept a camera."""
     ring_mb: Annotated[float, Field(gt=0, le=2048)] = 64.0
-    """Most megabytes of packets kept a camera."""
+    """Most megabytes of packets kept a camera; with a sub-stream, three quarters of it for the main stream."""
     retention_days: Annotated[float, Field(gt=0)] = 30.0
     """Days after which evidence is deleted."""
 

@@ -3,7 +3,7 @@
 ::
 
     CameraUnit (threads of its own a camera)
-        packets  -> ring                             evidence is cut from it
+        packets  -> ring                             evidence is cut from it; of the main stream beside a sub-stream
         state    -> metrics, health topic, incidents
         window   -> Lanes (one a camera; a full one has its unit wait)
     workers      Lanes -> CameraLine: caption, match, decide, incident, evidence, outbox
@@ -36,7 +36,7 @@ from streamproc.runtime.channels import Lanes
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.secrets import redact
-from streamproc.sources.ring import PacketRing
+from streamproc.sources.evidence import EvidenceRing
 from streamproc.types import CameraPhase, CameraState, DropCause, ObservedWindow, PacketBatch
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class CameraParts:
     """What one camera is made of."""
 
     unit: CameraUnit
-    ring: PacketRing
+    ring: EvidenceRing
     desk: AlertDesk
     line: CameraLine
 
@@ -76,14 +76,14 @@ class Hub:
         """Each camera's condition as last told."""
         self._before: dict[str, CameraState] = {}
         self._site_id, self._metrics, self._clock = site_id, metrics, clock
-        self._rings: dict[str, PacketRing] = {}
+        self._rings: dict[str, EvidenceRing] = {}
         self._desks: dict[str, AlertDesk] = {}
         self._deliveries: Sequence[Delivery] = ()
         self._dropped: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def connect(
-        self, rings: Mapping[str, PacketRing], desks: Mapping[str, AlertDesk], deliveries: Sequence[Delivery]
+        self, rings: Mapping[str, EvidenceRing], desks: Mapping[str, AlertDesk], deliveries: Sequence[Delivery]
     ) -> None:
         """Say where packets, states and health messages go; before the first unit starts."""
         self._rings, self._desks, self._deliveries = dict(rings), dict(desks), deliveries
@@ -93,6 +93,14 @@ class Hub:
         for packet in batch.packets:
             self._metrics.packet(packet.camera_id, len(packet.data), packet.received_at.timestamp())
         self._rings[batch.packets[0].camera_id].append(batch)
+
+    def main_packets(self, batch: PacketBatch) -> None:
+        """To the ring."""
+        self._rings[batch.packets[0].camera_id].append_main(batch)
+
+    def main_state(self, state: CameraState) -> None:
+        """To metrics; alerts whose evidence is without the main stream say so themselves."""
+        self._metrics.main_stream(state.camera_id, up=state.phase == "streaming")
 
     def state(self, state: CameraState) -> None:
         """To metrics, the health topic and the camera's incidents."""

@@ -20,7 +20,7 @@ from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock
 from streamproc.site import load_site
-from streamproc.sources.ring import PacketRing
+from streamproc.sources.evidence import EvidenceRing
 from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch
 
 
@@ -52,7 +52,7 @@ class RecordingClock:
 class _Recorded:
     """Takes the unit's packets to the ring and counts what was lost."""
 
-    def __init__(self, ring: PacketRing | None) -> None:
+    def __init__(self, ring: EvidenceRing | None) -> None:
         self._ring = ring
         self.lost = 0
 
@@ -64,6 +64,12 @@ class _Recorded:
         pass
 
     def window(self, observed: ObservedWindow) -> None:
+        pass
+
+    def main_packets(self, batch: PacketBatch) -> None:
+        pass
+
+    def main_state(self, state: CameraState) -> None:
         pass
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:  # noqa: ARG002
@@ -101,7 +107,7 @@ def replay(
         tell(alert.model_dump(mode="json"))
 
     kept = loaded.settings.alerts.evidence
-    ring = PacketRing(kept.ring_s, kept.ring_mb) if evidence is not None else None
+    ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=False) if evidence is not None else None
     recorded = _Recorded(ring)
     with (
         closing(Backends(loaded.pipeline, ModelStore(), SystemClock())) as backends,

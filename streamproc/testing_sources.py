@@ -109,6 +109,8 @@ class RecordingEmit:
     def __init__(self) -> None:
         self.batches: list[PacketBatch] = []
         self.states: list[CameraState] = []
+        self.main_batches: list[PacketBatch] = []
+        self.main_states: list[CameraState] = []
         self.windows: list[ObservedWindow] = []
         self.drops: dict[DropCause, int] = {}
         self.closed = False
@@ -132,6 +134,18 @@ class RecordingEmit:
             raise ChannelClosed
         with self._changed:
             self.windows.append(observed)
+            self._changed.notify_all()
+
+    def main_packets(self, batch: PacketBatch) -> None:
+        """Keep a batch of the main stream."""
+        with self._changed:
+            self.main_batches.append(batch)
+            self._changed.notify_all()
+
+    def main_state(self, state: CameraState) -> None:
+        """Keep a state of the main stream."""
+        with self._changed:
+            self.main_states.append(state)
             self._changed.notify_all()
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:

@@ -85,6 +85,8 @@ class PacketBatch:
 
     stream: StreamInfo
     packets: tuple[Packet, ...]
+    degraded: tuple[str, ...] = ()
+    """In what they are less than was wanted, in words."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

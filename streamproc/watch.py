@@ -39,6 +39,14 @@ class Emit(Protocol):
         """A window was observed. May block while later stages are busy; raises ``ChannelClosed`` to end the unit."""
         ...
 
+    def main_packets(self, batch: PacketBatch) -> None:
+        """Packets of the main stream were received, for evidence alone; only where a sub-stream is analysed."""
+        ...
+
+    def main_state(self, state: CameraState) -> None:
+        """The condition of the session with that main stream changed."""
+        ...
+
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
         """Packets or windows were lost."""
         ...

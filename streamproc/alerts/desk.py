@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Ring(Protocol):
-    """Where clips are cut from; ``sources.ring.PacketRing`` is one."""
+    """Where clips are cut from; ``sources.evidence.EvidenceRing`` is one."""
 
     def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None: ...
 
@@ -168,7 +168,7 @@ class AlertDesk:
             self._metrics.evidence_failed(self._origin.camera.id)
         if decision.action == "resolve":
             self._run_starts.pop(key, None)
-        return Evidence(_merged(kept, made.ref), made.degraded)
+        return Evidence(_merged(kept, made.ref), (*made.degraded, *(packets.degraded if packets else ())))
 
     def _cut(self, key: str, decision: Decision, seen: Verdict | None) -> PacketBatch | None:
         """The run's packets from before the incident until now; from the run's start if it began in the midst."""

@@ -73,6 +73,7 @@ class Metrics:
             states=list(get_args(CameraPhase)),
         )
         self._reconnects = counter("reconnects", "Sessions with a camera after its first.", "camera")
+        self._main_up = gauge("main_stream_up", "Whether the main stream beside a sub-stream streams: 1 or 0.", "camera")
         self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
         self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
@@ -121,6 +122,10 @@ class Metrics:
     def camera_phase(self, camera_id: str, phase: CameraPhase) -> None:
         """The camera's condition changed."""
         self._phase.labels(self._camera(camera_id)).state(phase)
+
+    def main_stream(self, camera_id: str, up: bool) -> None:
+        """The main stream beside a sub-stream, for evidence, streams or does not."""
+        self._main_up.labels(self._camera(camera_id)).set(up)
 
     def reconnect(self, camera_id: str) -> None:
         """A further session with the camera began."""

@@ -67,6 +67,20 @@ class PacketRing:
     def _drop_oldest(self) -> None:
         self._size_bytes -= self._gops.popleft().size_bytes
 
+    def runs(self) -> tuple[int, ...]:
+        """The runs of which packets are held, the newest first."""
+        with self._lock:
+            return tuple(dict.fromkeys(gop.packets[0].run for gop in reversed(self._gops)))
+
+    def zero_s(self, run: int) -> float | None:
+        """Wall-clock time, in seconds since 1970, of the run's media time 0; None if nothing of the run is held.
+
+        By the packet that came with the least delay of those held.
+        """
+        with self._lock:
+            packets = [packet for gop in self._gops if gop.packets[0].run == run for packet in gop.packets]
+        return min((packet.received_at.timestamp() - packet.pts_s for packet in packets), default=None)
+
     def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None:
         """Packets of ``run`` from the keyframe at or before ``start_s`` to ``end_s``, both media time.
 

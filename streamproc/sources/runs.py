@@ -45,14 +45,16 @@ class CameraSource:
         start: datetime | None = None,
         backoff: Backoff | None = None,
         first_run: int = 1,
+        stream: str = "",
     ) -> None:
         """``on_packet`` gets one packet at a time and may block, which a recording waits for.
 
         ``paced`` plays a recording at its own speed. Packets of a recording are stamped with ``start`` plus their media
-        time; if left out, with the time of receipt.
+        time; if left out, with the time of receipt. ``stream`` tells in the log which of the camera's streams it is.
         """
         self.camera_id = camera_id
         self.next_run = first_run
+        self._who = {"camera": camera_id} | ({"stream": stream} if stream else {})
         self.abandoned = 0
         """Readers that hung inside FFmpeg and were left behind."""
         self._opener = opener
@@ -77,7 +79,7 @@ class CameraSource:
                 reason = redact(error.reason)
                 self._tell(self._phase_after(error), reason)
                 wait_s = self._backoff.next_s(error)
-                log.info("camera_retry", camera=self.camera_id, reason=reason, wait_s=round(wait_s, 1))
+                log.info("camera_retry", **self._who, reason=reason, wait_s=round(wait_s, 1))
                 self._clock.wait(stop, wait_s)
             else:
                 return
@@ -157,7 +159,7 @@ class CameraSource:
             self._tell("frozen", f"no packet for {self._timeout_s:g} s")
         if silent_s >= hard_limit_s(self._timeout_s):
             self.abandoned += 1
-            log.warning("reader_abandoned", camera=self.camera_id, silent_s=round(silent_s, 1))
+            log.warning("reader_abandoned", **self._who, silent_s=round(silent_s, 1))
             raise SourceTimeout(self.camera_id, f"the reader hung for {silent_s:.0f} s and was left behind")
 
     def _tell(self, phase: CameraPhase, detail: str, run: int | None = None) -> None:
@@ -170,5 +172,5 @@ class CameraSource:
             say = log.warning
         elif phase == "refused":
             say = log.error  # it needs a person
-        say("camera_state", camera=self.camera_id, phase=phase, run=run, detail=detail)
+        say("camera_state", **self._who, phase=phase, run=run, detail=detail)
         self._on_state(CameraState(self.camera_id, run, phase, self._clock.now(), detail))

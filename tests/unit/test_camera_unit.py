@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from streamproc.secrets import remember
 from streamproc.sources.session import RawPacket, open_session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeObserver, FakeOpener, FakeSession, RecordingEmit, write_clip
-from streamproc.types import DropCause, ObservedWindow, StreamInfo, Window
+from streamproc.types import DropCause, ObservedWindow, PacketBatch, StreamInfo, Window
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
@@ -294,3 +296,61 @@ def test_one_hung_camera_does_not_stall_another(
     assert two.join(10)
     assert ends(well.windows) == FIVE
     assert one.stop(5)
+
+
+def with_sub(**more: object) -> UnitSettings:
+    whole = settings()
+    camera = whole.camera.model_copy(update={"sub": "rtsp://gate/2", **more})
+    return replace(whole, camera=camera)
+
+
+def test_the_main_stream_beside_a_sub_stream_is_read_for_evidence_alone_and_reconnects(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+) -> None:
+    stream, raw = content
+    emit = RecordingEmit()
+    hold = partial(release.wait, 20)
+    sub = FakeOpener([FakeSession(raw[:30], stream=stream, then=hold)])
+    main = FakeOpener([SourceError("gate", "gone"), FakeSession(raw[:5]), FakeSession(raw[:7], then=hold)], spent=hold)
+    unit = CameraUnit(with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main)
+    start(unit)
+    assert emit.arrived(lambda e: len(e.main_batches) == 12 and len(e.windows) >= 2)
+    assert [state.phase for state in emit.main_states][:5] == ["connecting", "lost", "streaming", "lost", "streaming"]
+    assert [batch.packets[0].run for batch in emit.main_batches] == [1] * 5 + [2] * 7
+    assert emit.phases == ["connecting", "streaming"]
+    assert len(emit.batches) == 30
+    release.set()
+    assert unit.stop(5)
+    assert not any(thread.name == "main-gate" for thread in threading.enumerate())
+
+
+def test_a_fault_of_the_main_stream_costs_the_camera_nothing(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+) -> None:
+    class Breaks(RecordingEmit):
+        def main_packets(self, batch: PacketBatch) -> None:
+            super().main_packets(batch)
+            if len(self.main_batches) == 1:
+                raise RuntimeError("fell over")
+
+    stream, raw = content
+    emit = Breaks()
+    hold = partial(release.wait, 20)
+    sub = FakeOpener([FakeSession(raw[:30], stream=stream, then=hold)])
+    main = FakeOpener([FakeSession(raw[:5]), FakeSession(raw[:5], then=hold)], spent=hold)
+    unit = CameraUnit(with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main)
+    start(unit)
+    assert emit.arrived(lambda e: len(e.main_batches) == 6 and len(e.windows) >= 2)
+    assert emit.phases == ["connecting", "streaming"]
+
+
+def test_without_a_sub_stream_or_in_a_replay_the_main_stream_is_opened_once(clip: Path, start: Start) -> None:
+    never = FakeOpener([])
+    emit = RecordingEmit()
+    fast = with_sub(main=str(clip), sub=str(clip), realtime=False)
+    for one in (settings(str(clip), realtime=False), fast):
+        unit = CameraUnit(one, emit, FakeClock(), lambda _: FakeObserver(), main_opener=never)
+        start(unit)
+        assert unit.join(10)
+    assert (emit.main_states, emit.main_batches) == ([], [])
+    assert len(emit.windows) == 10

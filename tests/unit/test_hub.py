@@ -14,7 +14,7 @@ from streamproc.alerts.desk import AlertDesk
 from streamproc.errors import ChannelClosed, SinkError
 from streamproc.observability.metrics import Metrics
 from streamproc.pipeline import Hub
-from streamproc.sources.ring import PacketRing
+from streamproc.sources.evidence import EvidenceRing
 from streamproc.testing import FakeClock
 from streamproc.testing_deduction import observed
 from streamproc.testing_sources import STREAM, packet
@@ -43,7 +43,7 @@ class Wired:
         self.metrics = Metrics(["gate"])
         self.clock = FakeClock(AT)
         self.hub = Hub("site", self.metrics, self.clock)
-        self.ring = PacketRing(30.0, 8.0)
+        self.ring = EvidenceRing(30.0, 8.0, with_main=True)
         self.desk = Desk()
         self.delivery = FakeDelivery([])
         self.hub.connect({"gate": self.ring}, {"gate": cast(AlertDesk, self.desk)}, [cast(Delivery, self.delivery)])
@@ -68,6 +68,18 @@ def test_packets_go_to_the_ring_and_are_counted() -> None:
     assert len(clip.packets) == 3
     assert wired.value('packets_total{camera="gate"}') == 3
     assert wired.value('packet_bytes_total{camera="gate"}') == 15
+
+
+def test_packets_of_the_main_stream_go_to_the_ring_and_its_state_is_a_metric() -> None:
+    wired = Wired()
+    wired.hub.main_state(CameraState("gate", 0, "connecting", AT))
+    assert wired.value('main_stream_up{camera="gate"}') == 0
+    wired.hub.main_packets(PacketBatch(STREAM, (packet(0.0, data=b"12345"),)))
+    wired.hub.main_state(CameraState("gate", 1, "streaming", AT))
+    assert wired.ring.size_bytes == 5
+    assert wired.value('main_stream_up{camera="gate"}') == 1
+    assert wired.value('packets_total{camera="gate"}') == 0
+    assert wired.hub.phases == {}  # the camera's condition is that of the stream that is analysed
 
 
 @pytest.mark.parametrize("trouble", ["lost", "refused", "frozen"])
