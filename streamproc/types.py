@@ -331,6 +331,8 @@ class DetectedObject:
     text: str = ""
     crop_uri: str | None = None
     heatmap_uri: str | None = None
+    measurement: Measurement | None = None
+    """What was measured of it, where something was."""
 
 
 @dataclass(frozen=True, slots=True)

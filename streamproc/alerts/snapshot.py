@@ -30,6 +30,9 @@ _ACCENT: dict[Severity, tuple[int, int, int]] = {
     "info": (77, 154, 255),
 }
 _DARK_TEXT = (20, 20, 20)
+_LONGEST_LABEL = 40
+_GAUGE_LIMITS = 5.0
+"""How many times its threshold a score may be before its bar is full."""
 _TYPOGRAPHY = str.maketrans({"–": "-", "—": "-", "×": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "..."})  # noqa: RUF001
 _Font = Callable[[float], ImageFont.FreeTypeFont]
 
@@ -70,19 +73,39 @@ def _boxes(image: Image.Image, note: Annotation, unit_px: float) -> None:
     canvas = ImageDraw.Draw(image)
     accent, line_px = _ACCENT[note.severity], max(2, round(2.5 * unit_px))
     font = _fonts(note)(15 * unit_px)
-    marked: list[tuple[Box, str]] = [(o.box_norm, o.text if 0 < len(o.text) <= 40 else o.label) for o in note.objects]
+    marked: list[tuple[Box, str]] = [(o.box_norm, _label(o)) for o in note.objects]
     if not marked:
-        marked = [(m.box_norm, _value(m)) for m in note.measurements if m.box_norm is not None]
+        marked = [(m.box_norm, f"{m.name} {_times(m)}") for m in note.measurements if m.box_norm is not None]
+    placed: list[tuple[float, float, float, float]] = []
     for box, text in marked:
         x0, y0, x1, y1 = _pixels(box, image)
         canvas.rounded_rectangle((x0, y0, x1, y1), radius=5 * unit_px, outline=accent, width=line_px)
         wide_px, high_px = canvas.textlength(text, font) + 12 * unit_px, 22 * unit_px
         left = max(0.0, min(x0, image.width - wide_px))
-        top = (
-            y0 - high_px - 2 * unit_px if y0 > high_px + 2 * unit_px else min(y1 + 2 * unit_px, image.height - high_px)
-        )
-        canvas.rounded_rectangle((left, top, left + wide_px, top + high_px), radius=4 * unit_px, fill=accent)
+        above, below = y0 - high_px - 2 * unit_px, min(y1 + 2 * unit_px, image.height - high_px)
+        tops = [above, below] if above > 0 else [below]
+        chips = [(left, top, left + wide_px, top + high_px) for top in tops]
+        chip = next((one for one in chips if not any(_overlap(one, other) for other in placed)), chips[0])
+        placed.append(chip)
+        top = chip[1]
+        canvas.rounded_rectangle(chip, radius=4 * unit_px, fill=accent)
         canvas.text((left + 6 * unit_px, top + high_px / 2), text, _DARK_TEXT, font, anchor="lm")
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _label(pointed_at: DetectedObject) -> str:
+    """``person 2.9x``; without a measurement what is said of it, if that is short."""
+    if pointed_at.measurement is not None:
+        return f"{pointed_at.label} {_times(pointed_at.measurement)}"
+    return pointed_at.text if 0 < len(pointed_at.text) <= _LONGEST_LABEL else pointed_at.label
+
+
+def _times(measured: Measurement) -> str:
+    """The value in times of what is normal."""
+    return f"{measured.value / measured.normal:.1f}x" if measured.normal > 0 else _value(measured)
 
 
 def _pixels(box: Box, image: Image.Image) -> tuple[float, float, float, float]:
@@ -138,23 +161,23 @@ def _gauge(
     unit_px: float,
     accent: tuple[int, ...],
 ) -> None:
-    """A bar as long as the value, with a tick where normal ends."""
+    """The score as a bar, with a tick at its threshold: always at the same place, so that pictures can be compared."""
     pad_px = 20 * unit_px
-    unit = f" {measured.unit}" if len(measured.unit) <= 3 else ""  # a longer one stands beside the value
-    text, normal = f"{measured.name}: {_value(measured)}", f"normal up to {measured.normal:.2g}{unit}"
+    text = f"{measured.name}: {_value(measured)}"
+    score = f"score {measured.score:.1f}, limit {measured.threshold:.1f}"
     middle = y + 10 * unit_px
     canvas.text((pad_px, middle), text, _INK, font, anchor="lm")
-    canvas.text((width_px - pad_px, middle), normal, _QUIET, font, anchor="rm")
-    left = pad_px + max(260 * unit_px, canvas.textlength(text, font) + 16 * unit_px)
-    right = width_px - pad_px - max(170 * unit_px, canvas.textlength(normal, font) + 16 * unit_px)
+    canvas.text((width_px - pad_px, middle), score, _QUIET, font, anchor="rm")
+    left = pad_px + max(320 * unit_px, canvas.textlength(text, font) + 16 * unit_px)
+    right = width_px - pad_px - max(190 * unit_px, canvas.textlength(score, font) + 16 * unit_px)
     if right - left < 80 * unit_px:
         return
-    full = 1.15 * max(measured.value, measured.normal, 1e-9)
-    reach, tick = (left + (right - left) * max(0.0, v) / full for v in (measured.value, measured.normal))
+    share = measured.score / max(measured.threshold, 1e-9) / _GAUGE_LIMITS
+    reach, tick = left + (right - left) * min(1.0, max(0.0, share)), left + (right - left) / _GAUGE_LIMITS
     top, bottom, radius = middle - 5 * unit_px, middle + 5 * unit_px, 5 * unit_px
     canvas.rounded_rectangle((left, top, right, bottom), radius=radius, fill=_TRACK)
     if reach - left > 2 * radius:
-        fill = accent if measured.value > measured.normal else _QUIET
+        fill = accent if measured.score >= measured.threshold else _QUIET
         canvas.rounded_rectangle((left, top, reach, bottom), radius=radius, fill=fill)
     canvas.line((tick, top - 4 * unit_px, tick, bottom + 4 * unit_px), fill=_INK, width=max(2, round(2 * unit_px)))
 

@@ -8,7 +8,7 @@ from streamproc.areas import area_of, named
 from streamproc.config import Area
 from streamproc.deduction.evidence import Evidence
 from streamproc.deduction.voters import measured_words
-from streamproc.types import Box, DetectedObject, ObservedWindow
+from streamproc.types import Box, DetectedObject, Measurement, ObservedWindow
 
 MOST_OBJECTS = 16
 
@@ -19,17 +19,21 @@ def objects(observed: ObservedWindow, evidence: Evidence) -> tuple[DetectedObjec
     tracks = {track.track_id: track for track in observed.tracks}
     found: dict[int | Box, DetectedObject] = {}
 
-    def add_track(track_id: int, text: str) -> None:
+    def add_track(track_id: int, text: str, measured: Measurement | None = None) -> None:
         if track_id in tracks and track_id not in found:
             track = tracks[track_id]
-            found[track_id] = DetectedObject(track.label, track.box_norm, track.pred_score, text)
+            found[track_id] = DetectedObject(
+                track.label, track.box_norm, track.pred_score, text, measurement=measured or track.speed
+            )
 
     for one in evidence.novel():
         m = one.measurement
         if m.track_id is not None and m.track_id in tracks:
-            add_track(m.track_id, measured_words(one))
+            add_track(m.track_id, measured_words(one), m)
         elif m.box_norm is not None:
-            found.setdefault(m.box_norm, DetectedObject("something", m.box_norm, 1.0, measured_words(one)))
+            found.setdefault(
+                m.box_norm, DetectedObject("something", m.box_norm, 1.0, measured_words(one), measurement=m)
+            )
         for i in one.facts:
             for track_id in evidence.facts[i].track_ids:
                 add_track(track_id, evidence.facts[i].text)

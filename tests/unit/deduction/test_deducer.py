@@ -190,6 +190,14 @@ def test_where_nothing_can_be_pointed_at_the_zone_is_the_one_that_is_told_of(tol
     assert (verdict.objects, verdict.zone) == ((), "loading-dock")
 
 
+def test_an_object_carries_what_was_measured_of_it() -> None:
+    own = speed(0.9)
+    window = observed(measurements=(QUICK,), tracks=[track(1), track(2, own=own), track(3)])
+    two = caption(fact("Three people hurry.", "hurries", tracks=[1, 2, 3], measurement=QUICK))
+    verdict = Deducer(ONCE).decide(window, two, (), RULES)
+    assert [o.measurement for o in verdict.objects] == [QUICK, own, None]
+
+
 def test_a_measurement_without_a_track_points_at_its_box() -> None:
     measured = speed(1.5, track_id=None, box_norm=(0.4, 0.4, 0.6, 0.6))
     verdict = decide(caption(fact("Something moves.", "moves", measurement=measured)), measurements=(measured,))
