@@ -70,7 +70,7 @@ class CameraSettings(Settings):
     """Name for people; the id if left out."""
     main: Address
     """Address of the main stream: rtsp://, rtsps://, a file, a folder of pictures, or device:/dev/video0. Put
-    credentials in as ${NAME} (environment) or ${file:/run/secrets/name}."""
+    credentials in as ${NAME} (environment) or ${file:/run/secrets/name}; one of them may be the whole address."""
     sub: Address | None = None
     """Address of the sub-stream to analyse, where the camera has one; the main stream if left out. Evidence is then
     cut from the main stream, which is opened beside it and not decoded; both should show the same view."""

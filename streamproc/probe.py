@@ -86,7 +86,7 @@ def probe(
     resolve(address)  # A credential that is not set is the operator's mistake here, not a camera's refusal.
     kind = parse_address(address)
     if isinstance(kind, FileAddress) and not kind.path.exists():
-        raise ConfigError(f"{kind.path}: no such file or folder")
+        raise ConfigError(f"{redact(str(kind.path))}: no such file or folder")
     got = _collect(camera, seconds, clock or SystemClock())
     if not got:
         raise SourceError(camera.id, "the source ended before its first packet")

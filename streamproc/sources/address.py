@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from streamproc.errors import ConfigError
+from streamproc.secrets import redact, resolve
 
 
 @dataclass(frozen=True, slots=True)
 class RtspAddress:
-    """``rtsp://`` or ``rtsps://``, still with its placeholders."""
+    """``rtsp://`` or ``rtsps://``, still with its placeholders; one of them may stand for the whole of it."""
 
     template: str
 
@@ -44,27 +45,47 @@ Address = RtspAddress | DeviceAddress | FileAddress | FolderAddress
 def parse_address(template: str) -> Address:
     """What ``template`` stands for; a folder takes ``?fps=``, one picture a second if left out.
 
+    Placeholders are filled in to tell what it is, except in an address that says so itself.
+
     Raises:
-        ConfigError: the scheme is none of those that are read, or ``?fps=`` is no positive number.
+        ConfigError: the scheme is none of those that are read, ``?fps=`` is no positive number, or a placeholder that
+            must be filled in stands for nothing.
     """
-    scheme, separator, rest = template.partition("://")
-    if separator and scheme.lower() in {"rtsp", "rtsps"}:
+    if _is_rtsp(template):
         return RtspAddress(template)
-    if template.startswith("device:"):
-        return DeviceAddress(Path(template.removeprefix("device:")))
+    text = resolve(template)
+    if _is_rtsp(text):
+        return RtspAddress(template)
+    if text.startswith("device:"):
+        return DeviceAddress(Path(text.removeprefix("device:")))
+    scheme, separator, rest = text.partition("://")
     if separator and scheme.lower() != "file":
         raise ConfigError(
-            f"addresses of {scheme}:// are not read; write rtsp://, rtsps://, device:/dev/video0, a file or a folder"
+            f"addresses of {redact(scheme)}:// are not read; write rtsp://, rtsps://, device:/dev/video0, a file or a "
+            "folder"
         )
-    name, _, query = (rest if separator else template).partition("?")
+    name, _, query = (rest if separator else text).partition("?")
     if Path(name).is_dir():
         return FolderAddress(Path(name), _fps(query))
-    return FileAddress(Path(rest if separator else template))
+    return FileAddress(Path(rest if separator else text))
 
 
 def is_live(template: str) -> bool:
-    """Whether the address is of something that goes on for ever, so that its end is a disconnect."""
+    """Whether the address is of something that goes on for ever, so that its end is a disconnect.
+
+    One whose placeholders stand for nothing yet is taken for a camera's: it is tried again until they do.
+    """
+    if "${" in template:
+        try:
+            resolve(template)
+        except ConfigError:
+            return True
     return isinstance(parse_address(template), RtspAddress | DeviceAddress)
+
+
+def _is_rtsp(text: str) -> bool:
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.lower() in {"rtsp", "rtsps"}
 
 
 def _fps(query: str) -> float:

@@ -2,7 +2,8 @@
 
 The two streams of a camera are two sessions, and each has a media time of its own. What they share is our clock: media
 time 0 of a run lies at the least of (time of receipt - media time) over the packets held. So a network's jitter does
-not count; what is left is how much longer the camera takes for one stream than for the other, some tenths of a second. Packets of the main stream are handed out in the media time of the sub-stream, in which everything was decided.
+not count; what is left is how much longer the camera takes for one stream than for the other, some tenths of a second.
+Packets of the main stream are handed out in the media time of the sub-stream, in which everything was decided.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Protocol, Self, assert_never
 
 from streamproc.config import CameraSettings
 from streamproc.errors import SourceError
-from streamproc.secrets import resolve
+from streamproc.secrets import redact, resolve
 from streamproc.sources.address import DeviceAddress, FileAddress, FolderAddress, RtspAddress, parse_address
 from streamproc.types import StreamInfo
 
@@ -58,7 +58,7 @@ def analysed_address(camera: CameraSettings) -> str:
 
 
 def open_session(template: str, camera: CameraSettings) -> Session:
-    """Open ``template``, an address with its placeholders; they are filled in here and nowhere else.
+    """Open ``template``, an address with its placeholders; what FFmpeg is given has them filled in.
 
     Raises:
         ConfigError: the address is of no kind that is read, or a credential is not set.
@@ -76,7 +76,7 @@ def open_session(template: str, camera: CameraSettings) -> Session:
             return open_device(path, camera.id, camera.timeout_s)
         case FileAddress(path=path):
             if not path.exists():
-                raise SourceError(camera.id, f"{path}: no such file or folder")
+                raise SourceError(camera.id, f"{redact(str(path))}: no such file or folder")
             return open_file(path, camera.id, camera.timeout_s)
         case FolderAddress(path=path, fps=fps):
             return FolderSession(path, fps, camera.id)

@@ -151,6 +151,23 @@ def test_wrong_password_and_path_are_told_apart_and_nothing_leaks(
         assert secret not in said.lower().replace("gate_password", "").replace("wrong_password", "")
 
 
+def test_an_address_may_come_whole_from_the_environment_and_nothing_of_it_leaks(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with RtspServer({"gate": clip}, user="admin", password=PASSWORD) as server:
+        monkeypatch.setenv("GATE_ADDRESS", server.url("gate", "admin", PASSWORD))
+        with watching("${GATE_ADDRESS}") as well:
+            assert well.arrived(phase("streaming"))
+            server.kill()
+            assert well.arrived(phase("lost"))
+        server.start()
+        report = probe("${GATE_ADDRESS}", seconds=0.5)
+    assert report.transport == "tcp"
+    said = "".join(capfd.readouterr()) + repr((well.states, report))
+    for secret in ("marked", "p%40ss"):
+        assert secret not in said
+
+
 def test_refused_credentials_are_not_hammered(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WRONG_PASSWORD", "wrong-one")
     waits: list[float] = []

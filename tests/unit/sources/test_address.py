@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.errors import ConfigError
+from streamproc.config import CameraSettings
+from streamproc.errors import ConfigError, SourceError
+from streamproc.probe import probe
 from streamproc.sources.address import (
+    Address,
     DeviceAddress,
     FileAddress,
     FolderAddress,
@@ -15,6 +18,7 @@ from streamproc.sources.address import (
     is_live,
     parse_address,
 )
+from streamproc.sources.session import open_session
 
 
 def test_kinds(tmp_path: Path) -> None:
@@ -44,3 +48,43 @@ def test_what_goes_on_for_ever(tmp_path: Path) -> None:
     assert is_live("device:/dev/video0")
     assert not is_live("a.mp4")
     assert not is_live(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "live"),
+    [
+        ("rtsp://admin:marked-pass@gate/1", RtspAddress("${WHOLE}"), True),
+        ("device:/dev/video1", DeviceAddress(Path("/dev/video1")), True),
+        ("/clips/a.mp4", FileAddress(Path("/clips/a.mp4")), False),
+        ("file:///clips/a.mp4", FileAddress(Path("/clips/a.mp4")), False),
+    ],
+)
+def test_a_placeholder_may_be_the_whole_address(
+    monkeypatch: pytest.MonkeyPatch, value: str, kind: Address, live: bool
+) -> None:
+    monkeypatch.setenv("WHOLE", value)
+    assert parse_address("${WHOLE}") == kind
+    assert is_live("${WHOLE}") is live
+
+
+def test_a_placeholder_may_be_a_part_of_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPS", "/clips")
+    assert parse_address("${CLIPS}/a.mp4") == FileAddress(Path("/clips/a.mp4"))
+
+
+def test_an_address_that_is_not_known_yet_is_taken_for_a_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHOLE", raising=False)
+    assert is_live("${WHOLE}")
+    with pytest.raises(ConfigError, match="WHOLE is not set"):
+        parse_address("${WHOLE}")
+    assert parse_address("rtsp://admin:${WHOLE}@gate/1") == RtspAddress("rtsp://admin:${WHOLE}@gate/1")
+
+
+@pytest.mark.parametrize("value", ["rtps://admin:marked-pass@gate/1", "admin:marked-pass@gate/1"])
+def test_a_whole_address_that_is_wrong_is_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("WHOLE", value)
+    with pytest.raises((ConfigError, SourceError)) as caught:
+        open_session("${WHOLE}", CameraSettings(id="gate", main="${WHOLE}"))
+    with pytest.raises(ConfigError) as probed:
+        probe("${WHOLE}")
+    assert "marked" not in str(caught.value) + str(probed.value)
