@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
+from streamproc.observability.ration import Ration, add_held_back
 from streamproc.secrets import redact
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -37,7 +38,7 @@ def configure(
     """Set up logging for the whole process; called again, the last call holds.
 
     ``stream`` is standard error if left out: standard output belongs to what a command prints for programs. Other
-    libraries are heard from ``warning`` on, whatever level they set themselves.
+    libraries are heard from ``warning`` on, whatever level they set themselves, and kafka-python once a minute.
     """
     stream = sys.stderr if stream is None else stream
     shared: list[Processor] = [
@@ -70,7 +71,7 @@ def configure(
     sink = logging.StreamHandler(stream)
     sink.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, add_held_back],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _redact_values,
@@ -79,6 +80,7 @@ def configure(
         )
     )
     sink.addFilter(_ours_or_serious)
+    sink.addFilter(Ration("kafka"))
     level = LEVELS[log_level]
     logging.basicConfig(handlers=[sink], level=max(level, logging.WARNING), force=True)
     logging.getLogger("streamproc").setLevel(level)

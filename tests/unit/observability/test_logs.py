@@ -9,13 +9,16 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 import pytest
 import structlog
 
 from streamproc.observability import logs
+from streamproc.observability.ration import Ration
 from streamproc.secrets import remember
+from streamproc.testing import FakeClock
 
 MARK = 'm4rk"ed\\päss wörd'
 
@@ -122,6 +125,20 @@ def test_a_credential_stands_nowhere(log_format: Literal["console", "json"]) -> 
         assert word not in text
     for word in ("failed", "RuntimeError", "broker said", "deprecated", "Told(", "10.0.0.2/stream"):
         assert word in text
+
+
+def test_kafkas_client_is_heard_once_a_minute_and_tells_how_often_it_spoke(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(logs, "Ration", partial(Ration, monotonic=clock.monotonic))
+    lines = configured()
+    library = logging.getLogger("kafka.net.manager")
+    for number in range(5):
+        library.error("Connection %d failed", number)
+    clock.advance(61)
+    library.error("Bootstrap failed")
+    first, second = lines.json()
+    assert (first["event"], first.get("held_back")) == ("Connection 0 failed", None)
+    assert (second["event"], second["held_back"]) == ("Bootstrap failed", 4)
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
