@@ -147,7 +147,7 @@ def _first_picture(camera: CameraSettings, got: list[PacketBatch]) -> npt.NDArra
     try:
         decoder = make_decoder(stream, PyavDecoder(), _Everything(), camera.privacy_masks, max(2, stream.width_px))
     except ValueError:
-        raise SourceError(camera.id, f"no decoder for codec {stream.codec}") from None
+        raise SourceError(camera.id, f"no decoder for codec {stream.codec}; set the camera to H.264 or H.265") from None
     for batch in got:
         for frame in decoder.decode(batch.packets[0]):
             return on_host(frame.picture)

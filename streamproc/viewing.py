@@ -63,7 +63,9 @@ class Viewing:
         try:
             return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px)
         except ValueError:
-            raise SourceError(self._camera_id, f"no decoder for codec {batch.stream.codec}") from None
+            raise SourceError(
+                self._camera_id, f"no decoder for codec {batch.stream.codec}; set the camera to H.264 or H.265"
+            ) from None
 
     def _group(self, frames: list[Frame]) -> list[Window]:
         return [window for frame in frames for window in self._windows.add(frame)]

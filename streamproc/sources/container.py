@@ -127,7 +127,9 @@ def _open(
             raise SourceError(camera_id, f"{what}: holds no video")
         video = container.streams.video[0]
         if video.codec_context is None:
-            raise SourceError(camera_id, f"{what}: its codec is not one that this FFmpeg decodes")
+            raise SourceError(
+                camera_id, f"{what}: its codec is not one that this FFmpeg decodes; set the camera to H.264 or H.265"
+            )
         if not (video.width and video.height):
             raise _SizeUnknownError(camera_id, f"{what}: the size of the video cannot be told")
         return ContainerSession(container, video, camera_id, what, live, timeout_s)

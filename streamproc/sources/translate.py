@@ -11,6 +11,12 @@ import av.error
 from streamproc.errors import SourceError, SourceRefused, SourceTimeout
 from streamproc.secrets import redact
 
+# What an operator can do about it.
+_LOGIN = "check user and password; many cameras want a user of their own for RTSP or ONVIF"
+_PATH = "take the stream's path from the camera's manual or web page"
+_PORT = "check the port, 554 on most cameras, and that RTSP is switched on"
+_REACH = "check that the camera can be reached from here (ping, firewall), try the other transport, or raise timeout_s"
+
 
 @contextmanager
 def translated(camera_id: str, what: str, timeout_s: float) -> Iterator[None]:
@@ -33,15 +39,15 @@ def _ours(error: Exception, camera_id: str, what: str, timeout_s: float, late: b
     match error:
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
             status = 403 if isinstance(error, av.error.HTTPForbiddenError) else 401
-            return SourceRefused(camera_id, f"{what}: the camera refuses the credentials ({status})")
+            return SourceRefused(camera_id, f"{what}: the camera refuses the credentials ({status}); {_LOGIN}")
         case av.error.HTTPNotFoundError():
-            return SourceError(camera_id, f"{what}: the camera has no stream at that path (404)")
+            return SourceError(camera_id, f"{what}: the camera has no stream at that path (404); {_PATH}")
         case av.error.TimeoutError() | av.error.ExitError():
-            return SourceTimeout(camera_id, f"{what}: no answer within {timeout_s:g} s")
+            return SourceTimeout(camera_id, f"{what}: no answer within {timeout_s:g} s; {_REACH}")
         case av.error.InvalidDataError() if late:
-            return SourceTimeout(camera_id, f"{what}: no usable answer within {timeout_s:g} s")
+            return SourceTimeout(camera_id, f"{what}: no usable answer within {timeout_s:g} s; {_REACH}")
         case av.error.ConnectionRefusedError():
-            return SourceError(camera_id, f"{what}: connection refused, nothing listens there")
+            return SourceError(camera_id, f"{what}: connection refused, nothing listens there; {_PORT}")
         case av.error.FileNotFoundError():
             return SourceError(camera_id, f"{what}: not found")
         case av.error.InvalidDataError():

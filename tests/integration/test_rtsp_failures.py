@@ -149,6 +149,17 @@ def test_an_answer_that_describes_no_video(serve: Serve) -> None:
     assert type(error) is SourceError or isinstance(error, SourceTimeout)
 
 
+def test_a_codec_that_is_not_known_says_which_to_set(serve: Serve) -> None:
+    video = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 SMOKE/90000"
+    answers = {
+        "DESCRIBE": f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(video) + 4}\r\n\r\n{video}",
+        "SETUP": "200 OK\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1",
+    }
+    server = serve(lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY"))
+    error = failing(f"rtsp://{server.address}/1", timeout_s=0.5)
+    assert "set the camera to H.264 or H.265" in error.reason
+
+
 @pytest.mark.parametrize("noise", ["nonsense", "HTTP/1.1 200 OK"])
 def test_something_that_speaks_no_rtsp(serve: Serve, noise: str) -> None:
     server = serve(lambda _: noise)
