@@ -17,6 +17,8 @@ from streamproc.alerts.compose import Origin
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.evidence import EvidenceWriter
+from streamproc.alerts.evidence_desk import EvidenceDesk
+from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.health import part_health
 from streamproc.alerts.incidents import Incidents
 from streamproc.alerts.message import Alert, ClockNote
@@ -166,16 +168,21 @@ def camera_desk(
     metrics: Metrics,
     clock: Clock,
     *,
-    on_decided: Callable[[Alert], None] | None = None,
+    on_ready: Callable[[Alert], None] | None = None,
     evidence: Path | None = None,
+    threads: EvidenceThreads | None = None,
     replayed: bool = False,
 ) -> AlertDesk:
-    """Where the camera's verdicts become alerts; pictures and clips go to ``evidence``, none are made without it."""
+    """Where the camera's verdicts become alerts; pictures and clips go to ``evidence``, none are made without it.
+
+    They are made on ``threads``, or by the caller before the alert is told where there are none.
+    """
     alerts = loaded.settings.alerts
-    writer = None
+    exhibits = None
     if evidence is not None:
         kept = alerts.evidence.model_copy(update={"directory": evidence})
         writer = EvidenceWriter(kept, camera, partial(mask_picture, masks=camera.privacy_masks))
+        exhibits = EvidenceDesk(writer, outbox, ring, threads=threads, metrics=metrics)
     origin = Origin(loaded.settings.site, camera, ClockNote(source="replay" if replayed else "receipt"))
     incidents = Incidents(
         loaded.settings.site.id,
@@ -189,9 +196,8 @@ def camera_desk(
         origin,
         incidents,
         outbox,
-        evidence=writer,
-        ring=ring,
-        on_decided=on_decided,
+        evidence=exhibits,
+        on_ready=on_ready,
         metrics=metrics,
         clock=clock,
     )
@@ -236,12 +242,21 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         for delivery in deliveries:
             delivery.wake()
 
+    threads = EvidenceThreads()
     cameras: dict[str, CameraParts] = {}
     for camera in settings.cameras:
         kept, has_sub = settings.alerts.evidence, camera.sub is not None
         ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=has_sub, masked=bool(camera.privacy_masks))
         desk = camera_desk(
-            loaded, camera, outbox, ring, metrics, clock, on_decided=wake, evidence=settings.alerts.evidence.directory
+            loaded,
+            camera,
+            outbox,
+            ring,
+            metrics,
+            clock,
+            on_ready=wake,
+            evidence=settings.alerts.evidence.directory,
+            threads=threads,
         )
         line = camera_line(
             loaded, camera, backends, desk, metrics, clock, take_dropped=partial(hub.take_dropped, camera.id)
@@ -263,7 +278,8 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     metrics.disk("outbox", settings.alerts.outbox)
     metrics.disk("evidence", settings.alerts.evidence.directory)
     metrics.queue("lanes", hub.lanes.__len__)
+    metrics.queue("evidence", threads.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
     workers = loaded.pipeline.workers
-    site = Site(hub, cameras, deliveries, outbox, settings.alerts.evidence, clock, supervisor, workers)
+    site = Site(hub, cameras, deliveries, outbox, threads, settings.alerts.evidence, clock, supervisor, workers)
     return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries)

@@ -6,11 +6,12 @@
         packets  -> ring                             evidence is cut from it; of the main stream beside a sub-stream
         state    -> metrics, health topic, incidents
         window   -> Lanes (one a camera; a full one has its unit wait)
-    workers      Lanes -> CameraLine: caption, match, decide, incident, evidence, outbox
+    workers      Lanes -> CameraLine: caption, match, decide, incident, outbox
+    evidence     pictures and clips of what was decided, then the message is let go
     deliveries   outbox -> sink                      one thread a sink
     caretaker    now and then: silent cameras, retention, gauges
 
-Shutting down goes the same way: cameras first, then what is in the lanes, then the outbox.
+Shutting down goes the same way: cameras first, then what is in the lanes, then evidence, then the outbox.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import structlog
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.evidence import delete_old
+from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.health import Health, camera_health
 from streamproc.alerts.outbox import Outbox
 from streamproc.camera import CameraUnit
@@ -45,6 +47,7 @@ _WAIT_S = 0.5
 _CARE_S = 1.0
 _RETENTION_S = 3600.0
 _DRAIN_S = 3.0
+_EVIDENCE_S = 3.0
 _TROUBLE = ("lost", "refused", "frozen")
 
 
@@ -167,13 +170,14 @@ class Site:
         cameras: Mapping[str, CameraParts],
         deliveries: Sequence[Delivery],
         outbox: Outbox,
+        threads: EvidenceThreads,
         evidence: EvidenceSettings,
         clock: Clock,
         supervisor: Supervisor,
         workers: int,
     ) -> None:
         self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
-        self._outbox, self._evidence, self._clock = outbox, evidence, clock
+        self._outbox, self._threads, self._evidence, self._clock = outbox, threads, evidence, clock
         self._supervisor = supervisor
         self._workers = min(workers, len(cameras))
         self._delivers = False
@@ -188,6 +192,7 @@ class Site:
         self._delivers = True
         for delivery in self._deliveries:
             delivery.start()
+        self._threads.start()
         for number in range(self._workers):
             self._supervisor.start(
                 f"worker-{number}", self._work, on_failure="restart", ask_to_end=self._hub.lanes.close
@@ -201,9 +206,9 @@ class Site:
         return all(parts.unit.join(0.0) for parts in self._cameras.values())
 
     def stop(self, deadline_s: float) -> None:
-        """End everything in order: cameras, windows under way, the outbox.
+        """End everything in order: cameras, windows under way, evidence, the outbox.
 
-        Alerts that could not be delivered stay in the outbox.
+        Alerts that could not be delivered stay in the outbox; evidence that takes too long is left out of its alert.
 
         Raises:
             StageError: what did not end in time, by name, or the failure that ended the site.
@@ -222,6 +227,9 @@ class Site:
             self._supervisor.stop(left_s() / 2)
         except StageError as error:
             problems.append(str(error))
+        if not self._threads.stop(min(_EVIDENCE_S, left_s() / 2)):
+            log.warning("evidence_unfinished", waiting=len(self._threads))
+        self._outbox.let_go()
         for delivery in self._deliveries if self._delivers else ():
             self._drain(delivery, min(_DRAIN_S, left_s() / 2))
         late += [f"delivery {one.name}" for one in self._deliveries if not one.stop(left_s())]

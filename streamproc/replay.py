@@ -115,7 +115,7 @@ def replay(
         closing(Outbox(Path(scratch) / "outbox.sqlite3", (), clock)) as outbox,
     ):
         desk = camera_desk(
-            loaded, camera, outbox, ring, metrics, clock, on_decided=decided, evidence=evidence, replayed=True
+            loaded, camera, outbox, ring, metrics, clock, on_ready=decided, evidence=evidence, replayed=True
         )
         line = camera_line(loaded, camera, backends, desk, metrics, clock, live=False)
         unit = CameraUnit(unit_settings(loaded, camera), recorded, clock, backends.observer)

@@ -30,6 +30,9 @@ from streamproc.types import Measurement, Verdict
 
 _RECEIPT = ClockNote(source="receipt")
 
+NOT_READY = "no evidence yet: it was not made in time, or lost with the process"
+"""Said by a message as it is stored while its evidence is still to be made; ``attach`` takes it back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -72,6 +75,16 @@ def build_alert(
         subject=origin.camera.id,
         time=decision.at,
         data=data,
+    )
+
+
+def attach(alert: Alert, evidence: EvidenceRef, degraded: Sequence[str]) -> Alert:
+    """The alert with its evidence, and ``degraded`` saying what of it is missing in place of ``NOT_READY``."""
+    note = alert.data.pipeline
+    said = (*(text for text in note.degraded if text != NOT_READY), *(redact(text) for text in degraded))
+    note = note.model_copy(update={"degraded": tuple(dict.fromkeys(said))})
+    return alert.model_copy(
+        update={"data": alert.data.model_copy(update={"evidence": evidence, "pipeline": note})},
     )
 
 

@@ -166,7 +166,8 @@ class Delivery:
             self._say(available=True, detail="", pending=backlog)
         with self._round:
             self._round.notify_all()
-        return backlog > 0 or (told and bool(self._health))
+        # What still waits after an empty batch is held for its evidence; the end of that wakes us.
+        return (bool(messages) and backlog > 0) or (told and bool(self._health))
 
     def _try_health(self) -> bool:
         """Whether health messages could be sent; they are best effort, and never hold alerts back."""

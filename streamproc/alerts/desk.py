@@ -1,4 +1,4 @@
-"""One camera's verdicts to decided alerts: incident, evidence, message, outbox, in that order."""
+"""One camera's verdicts to decided alerts: incident, message, outbox, and then evidence, in that order."""
 
 from __future__ import annotations
 
@@ -9,22 +9,16 @@ from typing import Literal, Protocol
 
 import structlog
 
-from streamproc.alerts.compose import Origin, build_alert
-from streamproc.alerts.evidence import Evidence, EvidenceWriter
-from streamproc.alerts.incidents import Decision, Incidents
-from streamproc.alerts.message import Action, Alert, EvidenceHashes, EvidenceRef
+from streamproc.alerts.compose import NOT_READY, Origin, build_alert
+from streamproc.alerts.evidence_desk import EvidenceDesk, Gathered
+from streamproc.alerts.incidents import Decision, Incident, Incidents
+from streamproc.alerts.message import Action, Alert, EvidenceRef
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import Outgoing
 from streamproc.runtime.clock import Clock, SystemClock
-from streamproc.types import CameraState, PacketBatch, Picture, Verdict
+from streamproc.types import CameraState, Picture, Verdict
 
 log = structlog.get_logger(__name__)
-
-
-class Ring(Protocol):
-    """Where clips are cut from; ``sources.evidence.EvidenceRing`` is one."""
-
-    def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None: ...
 
 
 class DeskMetrics(Protocol):
@@ -33,8 +27,6 @@ class DeskMetrics(Protocol):
     def alert_decided(self, camera_id: str, action: Action) -> None: ...
 
     def incidents_open(self, camera_id: str, count: int) -> None: ...
-
-    def evidence_failed(self, camera_id: str) -> None: ...
 
     def latency(self, stage: Literal["publish"], seconds: float) -> None: ...
 
@@ -48,19 +40,18 @@ class AlertDesk:
         incidents: Incidents,
         outbox: Outbox,
         *,
-        evidence: EvidenceWriter | None = None,
-        ring: Ring | None = None,
-        on_decided: Callable[[Alert], None] | None = None,
+        evidence: EvidenceDesk | None = None,
+        on_ready: Callable[[Alert], None] | None = None,
         metrics: DeskMetrics | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """``on_decided`` is called after the transaction, to wake the deliveries. Without ``evidence`` none is made."""
+        """``on_ready`` is given each alert, as it goes out, once it may; any thread calls it. Without ``evidence``
+        none is made."""
         self._origin, self._incidents, self._outbox = origin, incidents, outbox
-        self._evidence, self._ring = evidence, ring
-        self._on_decided, self._metrics = on_decided, metrics
+        self._evidence = evidence
+        self._on_ready, self._metrics = on_ready, metrics
         self._clock = clock or SystemClock()
         self._turn = threading.Lock()
-        self._run_starts: dict[str, tuple[int, float]] = {}
 
     @property
     def busy(self) -> bool:
@@ -68,7 +59,7 @@ class AlertDesk:
         return any(not incident.suppressed for incident in self._incidents.open.values())
 
     def feed(self, verdict: Verdict, picture: Picture | None = None) -> list[Alert]:
-        """What is decided on a verdict; ``picture`` is its window's last frame.
+        """What is decided on a verdict, as it is stored: without its evidence. ``picture`` is its window's last frame.
 
         Raises:
             SinkError: the outbox could not store it. Nothing is decided, and the next verdict is judged as if this
@@ -98,89 +89,60 @@ class AlertDesk:
         with self._turn:
             before = self._incidents.open
             try:
-                alerts = self._store(ask(), picture, verdict, started_s)
+                decided = self._store(ask(), picture, verdict, started_s)
             except BaseException:
                 self._incidents.restore(before)
                 raise
             still_open = sum(not incident.suppressed for incident in self._incidents.open.values())
-        for alert in alerts:
-            self._tell(alert)
-        if self._metrics is not None:
-            self._metrics.incidents_open(self._origin.camera.id, still_open)
-            if alerts:
-                self._metrics.latency("publish", self._clock.monotonic() - started_s)
-        return alerts
+            if self._metrics is not None:
+                self._metrics.incidents_open(self._origin.camera.id, still_open)
+                if decided:
+                    self._metrics.latency("publish", self._clock.monotonic() - started_s)
+            for alert, gathered in decided:
+                self._tell(alert)
+                if gathered is None or self._evidence is None:
+                    self._ready(alert)
+                else:
+                    self._evidence.make(alert, gathered, self._ready)
+        return [alert for alert, _ in decided]
 
     def _store(
         self, decisions: Sequence[Decision], picture: Picture | None, verdict: Verdict | None, started_s: float
-    ) -> list[Alert]:
-        alerts: list[Alert] = []
+    ) -> list[tuple[Alert, Gathered | None]]:
+        decided: list[tuple[Alert, Gathered | None]] = []
         states: dict[tuple[str, str], str | None] = {}
         for decision in decisions:
             place = (decision.incident.camera_id, decision.incident.kind)
             states[place] = None
             if decision.action is None:
                 continue
-            made = self._make_evidence(decision, picture, verdict)
+            gathered = self._evidence.gather(decision, picture, verdict) if self._evidence is not None else None
             alert = build_alert(
                 decision,
                 self._origin,
                 published_at=self._clock.now(),
-                evidence=made.ref,
+                evidence=self._kept(decision.incident),
                 publish_ms=1000 * (self._clock.monotonic() - started_s),
-                degraded=made.degraded,
+                degraded=() if gathered is None else (NOT_READY,),
             )
             incident = self._incidents.told(alert, decision.incident)
             if decision.action != "resolve":
                 states[place] = incident.model_dump_json()
-            alerts.append(alert)
-        if states:
-            out = [Outgoing(alert.id, alert.subject, alert.body()) for alert in alerts]
-            new = set(self._outbox.decide(out, states))
-            alerts = [alert for alert in alerts if alert.id in new]
-        return alerts
+            decided.append((alert, gathered))
+        if not states:
+            return []
+        out = [Outgoing(alert.id, alert.subject, alert.body()) for alert, _ in decided]
+        held = {alert.id: gathered.hold_s for alert, gathered in decided if gathered is not None}
+        new = set(self._outbox.decide(out, states, held))
+        return [one for one in decided if one[0].id in new]
 
-    def _make_evidence(self, decision: Decision, picture: Picture | None, seen: Verdict | None) -> Evidence:
-        last = decision.incident.last_alert
-        kept = last.data.evidence if last is not None else EvidenceRef()
-        if self._evidence is None or decision.action == "suppress":
-            return Evidence(kept, ())
-        incident = decision.incident
-        key = incident.alert_id
-        if decision.action == "open" and decision.verdict is not None:
-            self._run_starts[key] = (decision.verdict.run, decision.verdict.pts_s)
-        packets = self._cut(key, decision, seen)
-        if packets is None and decision.action == "resolve":
-            self._run_starts.pop(key, None)
-            return Evidence(kept, ())  # the last clip is all there is: the camera is gone, or it was long ago
-        made = self._evidence.write(
-            key,
-            incident.revision,
-            decision.verdict,
-            incident.severity,
-            decision.at,
-            picture=picture,
-            packets=packets,
-            # The opening's clip shows how it began, the resolution's how it went; updates would fill the disk between.
-            with_clip=decision.action != "update",
-        )
-        if made.degraded and self._metrics is not None:
-            self._metrics.evidence_failed(self._origin.camera.id)
-        if decision.action == "resolve":
-            self._run_starts.pop(key, None)
-        return Evidence(_merged(kept, made.ref), (*made.degraded, *(packets.degraded if packets else ())))
-
-    def _cut(self, key: str, decision: Decision, seen: Verdict | None) -> PacketBatch | None:
-        """The run's packets from before the incident until now; from the run's start if it began in the midst."""
-        until = decision.verdict or seen
-        if self._ring is None or self._evidence is None or until is None:
-            return None
-        run, first_s = self._run_starts.get(key, (until.run, until.pts_s))
-        if run != until.run:
-            if decision.action == "resolve":
-                return None  # this run has not seen the incident
-            first_s = 0.0
-        return self._ring.clip(until.run, max(0.0, first_s - self._evidence.before_s), until.pts_s)
+    def _kept(self, incident: Incident) -> EvidenceRef:
+        """What the incident's last message named, in the end: its evidence came after the incident was stored."""
+        if incident.last_alert is None:
+            return EvidenceRef()
+        body = self._outbox.body(incident.last_alert.id)
+        last = incident.last_alert if body is None else Alert.model_validate_json(body)
+        return last.data.evidence
 
     def _tell(self, alert: Alert) -> None:
         data = alert.data
@@ -194,16 +156,7 @@ class AlertDesk:
         )
         if self._metrics is not None:
             self._metrics.alert_decided(data.camera.id, data.action)
-        if self._on_decided is not None:
-            self._on_decided(alert)
 
-
-def _merged(kept: EvidenceRef, new: EvidenceRef) -> EvidenceRef:
-    """The new evidence, and the last message's where there is no new one."""
-    return EvidenceRef(
-        snapshot_uri=new.snapshot_uri or kept.snapshot_uri,
-        clip_uri=new.clip_uri or kept.clip_uri,
-        sha256=EvidenceHashes(
-            snapshot=new.sha256.snapshot or kept.sha256.snapshot, clip=new.sha256.clip or kept.sha256.clip
-        ),
-    )
+    def _ready(self, alert: Alert) -> None:
+        if self._on_ready is not None:
+            self._on_ready(alert)

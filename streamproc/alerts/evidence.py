@@ -18,13 +18,13 @@ from streamproc.alerts.clip import COPYABLE, ClipError, Mask, Pixels, copy_mp4, 
 from streamproc.alerts.message import EvidenceHashes, EvidenceRef
 from streamproc.alerts.snapshot import Annotation, draw
 from streamproc.config import CameraSettings, EvidenceSettings
-from streamproc.types import PacketBatch, Picture, Severity, Verdict, on_host
+from streamproc.types import PacketBatch, Picture, Severity, StreamInfo, Verdict, on_host
 
 log = structlog.get_logger(__name__)
 
 _PART = ".part"
-MOST_ENCODED_S = 10.0
-"""Of a clip that has to be encoded again: that work keeps a worker from other cameras."""
+MOST_ENCODED_S = 30.0
+"""Of a clip that has to be encoded again: a longer one would be ready too late for its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class EvidenceWriter:
     def before_s(self) -> float:
         """Seconds of video wanted before an incident's first window."""
         return self._settings.before_s
+
+    def encodes(self, stream: StreamInfo) -> bool:
+        """Whether a clip of this stream has to be encoded again, which takes seconds."""
+        return self._mask is not None or stream.codec not in COPYABLE
 
     def write(
         self,
@@ -134,7 +138,7 @@ class EvidenceWriter:
     def _clip(self, stem: Path, packets: PacketBatch | None) -> tuple[str, str]:
         if packets is None or not packets.packets:
             raise ClipError("no packets of that time are held")
-        if self._mask is None and packets.stream.codec in COPYABLE:
+        if not self.encodes(packets.stream):
             return _store(stem.with_suffix(".mp4"), lambda path: copy_mp4(packets, path))
         # Packets cannot be masked, so a masked camera's clip is made of masked pictures.
         beginning = _first_seconds(packets, MOST_ENCODED_S)

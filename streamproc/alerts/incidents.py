@@ -45,6 +45,9 @@ class Incident(BaseModel):
     run: int | None
     """Run of the last alarm; None where it was another process's run."""
     last_alarm_pts_s: float
+    first_run: int | None = None
+    """Run of the first window; None where it was another process's run."""
+    first_pts_s: float = 0.0
     last_alert: Alert | None = None
     """The last message; its resolution repeats it."""
 
@@ -83,7 +86,7 @@ class Incidents:
         self._site, self._camera, self._settings = site, camera, settings
         self._schedules, self._timezone, self._silence_s = schedules, timezone, silence_s
         read = [Incident.model_validate_json(text) for text in stored]
-        self._open: dict[Kind, Incident] = {i.kind: i.model_copy(update={"run": None}) for i in read}
+        self._open: dict[Kind, Incident] = {i.kind: i.model_copy(update={"run": None, "first_run": None}) for i in read}
         self._trouble: CameraState | None = None
 
     @property
@@ -184,6 +187,8 @@ class Incidents:
             last_told_at=verdict.captured_at,
             run=verdict.run,
             last_alarm_pts_s=verdict.pts_s,
+            first_run=verdict.run,
+            first_pts_s=verdict.pts_s,
         )
         self._open[verdict.kind] = incident
         if watched:

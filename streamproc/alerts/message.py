@@ -141,7 +141,7 @@ class PipelineNote(Part):
     """How the message came about."""
 
     latency_ms: dict[str, float]
-    """By stage: decode, queue, perception, deduction, publish (from the verdict to the outbox, evidence included)."""
+    """By stage: decode, queue, perception, deduction, publish (from the verdict to the outbox)."""
     dropped_windows: int
     """Windows of this camera that were dropped since its previous verdict."""
     degraded: tuple[str, ...]

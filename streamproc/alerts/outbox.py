@@ -2,6 +2,9 @@
 
 An alert is decided when ``decide`` has returned: its message, its place in every sink's queue and the state of its
 incident are one transaction in SQLite (WAL, ``synchronous=FULL``). Messages stay as a journal until ``purge``.
+
+A message may be held for a few seconds until ``complete`` replaces its body by one that names its evidence. What it was
+stored with is true without: whatever happens to the process or the evidence, that body goes out.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from streamproc.alerts.holds import Holds
 from streamproc.alerts.sinks import Outgoing
 from streamproc.errors import SinkError
 from streamproc.runtime.clock import Clock, SystemClock
@@ -67,6 +71,7 @@ class Outbox:
         """
         self._path, self._sinks = path, tuple(sinks)
         self._clock = clock or SystemClock()
+        self._holds = Holds(self._clock)
         self._lock = threading.Lock()
         with self._translated():
             try:
@@ -104,15 +109,19 @@ class Outbox:
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def decide(
-        self, messages: Iterable[Outgoing], incidents: Mapping[tuple[str, str], str | None] | None = None
+        self,
+        messages: Iterable[Outgoing],
+        incidents: Mapping[tuple[str, str], str | None] | None = None,
+        hold_s: Mapping[str, float] | None = None,
     ) -> tuple[str, ...]:
         """Store messages and the state of their incidents, all or nothing; when it returns they are decided.
 
         ``incidents`` maps (camera, kind) to the incident's state, or to None where it is over. A message whose id is
-        in the journal already is left as it was. Returns the ids that are new.
+        in the journal already is left as it was. Returns the ids that are new. ``hold_s`` says which of them wait for
+        ``complete`` before they are delivered, and at most how many seconds; later messages of their key wait behind.
         """
         now = _text(self._clock.now())
-        new: list[str] = []
+        new: dict[str, tuple[str, int]] = {}
         with self._transaction() as db:
             for message in messages:
                 row = db.execute(
@@ -122,7 +131,7 @@ class Outbox:
                 ).fetchone()
                 if row is None:
                     continue
-                new.append(message.id)
+                new[message.id] = (message.key, row[0])
                 db.executemany(
                     "INSERT INTO deliveries (sink, seq, state, changed_at) VALUES (?, ?, 'pending', ?)",
                     [(sink, row[0], now) for sink in self._sinks],
@@ -131,7 +140,36 @@ class Outbox:
                 db.execute("DELETE FROM incidents WHERE key = ?", (f"{camera}/{kind}",))
                 if state is not None:
                     db.execute("INSERT INTO incidents VALUES (?, ?, ?)", (f"{camera}/{kind}", camera, state))
+            # Before the commit, so that no delivery takes it in between; one that outlives a failed commit only ends.
+            for message_id, seconds in (hold_s or {}).items():
+                if message_id in new:
+                    self._holds.add(message_id, *new[message_id], seconds)
         return tuple(new)
+
+    def complete(self, message_id: str, body: bytes) -> bool:
+        """Replace a held message's body and let it go; False, and nothing is changed, if it is held no longer."""
+        with self._transaction() as db:
+            if message_id not in self._holds:
+                return False
+            db.execute("UPDATE messages SET body = ? WHERE id = ?", (body, message_id))
+        with self._lock:
+            self._holds.end(message_id)
+        return True
+
+    def holds(self, message_id: str) -> bool:
+        """Whether a message still waits for ``complete``."""
+        with self._lock:
+            return message_id in self._holds
+
+    def let_go(self) -> None:
+        """Hold nothing any longer; what was held goes out as it was stored."""
+        with self._lock:
+            self._holds.clear()
+
+    def body(self, message_id: str) -> bytes | None:
+        """A message's body as it stands in the journal; None if it is not there."""
+        rows = self._rows("SELECT body FROM messages WHERE id = ?", (message_id,))
+        return rows[0][0] if rows else None
 
     def incidents(self, camera: str) -> tuple[str, ...]:
         """The states of the camera's incidents that are not over, as they were stored."""
@@ -139,12 +177,15 @@ class Outbox:
         return tuple(row[0] for row in rows)
 
     def pending(self, sink: str, limit: int = 100) -> tuple[Outgoing, ...]:
-        """What waits for ``sink``, in the order in which it was decided."""
-        rows = self._rows(
-            "SELECT id, key, body FROM deliveries JOIN messages USING (seq) "
-            "WHERE sink = ? AND state = 'pending' ORDER BY seq LIMIT ?",
-            (sink, limit),
-        )
+        """What waits for ``sink`` and is not held, in the order in which it was decided."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT id, key, body FROM deliveries JOIN messages USING (seq) "
+                "WHERE sink = ? AND state = 'pending' AND NOT EXISTS ("
+                "SELECT 1 FROM json_each(?) AS held WHERE held.key = messages.key AND held.value <= seq) "
+                "ORDER BY seq LIMIT ?",
+                (sink, json.dumps(self._holds.first()), limit),
+            ).fetchall()
         return tuple(Outgoing(id=row[0], key=row[1], body=row[2]) for row in rows)
 
     def backlog(self, sink: str) -> tuple[int, datetime | None]:

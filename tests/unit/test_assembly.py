@@ -155,7 +155,7 @@ def test_a_desk_goes_on_with_the_incidents_that_were_open(loaded: LoadedSite, tm
     told: list[Alert] = []
     outbox = Outbox(tmp_path / "outbox.sqlite3", [], clock)
     for pts_s in (1.0, 2.0):  # the second desk is another process
-        desk = camera_desk(loaded, camera, outbox, None, metrics, clock, on_decided=told.append)
+        desk = camera_desk(loaded, camera, outbox, None, metrics, clock, on_ready=told.append)
         desk.feed(verdict_at(pts_s))
     assert [alert.data.action for alert in told] == ["open"]
     assert desk.busy

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import Outgoing
 from streamproc.config import EvidenceSettings
@@ -64,6 +65,7 @@ class Built:
         self.desks = {name: Desk() for name in self.units}
         self.deliveries = [FakeDelivery(self.journal, "kafka"), FakeDelivery(self.journal, "jsonl")]
         self.outbox = Outbox(folder / "outbox.sqlite3", ["kafka"], FakeClock(AT))
+        self.threads = EvidenceThreads()
         self.evidence = EvidenceSettings(directory=folder / "evidence", retention_days=10)
         self.supervisor = Supervisor(self.clock)
         parts = {
@@ -73,7 +75,15 @@ class Built:
             for name, unit in self.units.items()
         }
         self.site = Site(
-            self.hub, parts, cast(Any, self.deliveries), self.outbox, self.evidence, self.clock, self.supervisor, 4
+            self.hub,
+            parts,
+            cast(Any, self.deliveries),
+            self.outbox,
+            self.threads,
+            self.evidence,
+            self.clock,
+            self.supervisor,
+            4,
         )
 
 
@@ -117,6 +127,37 @@ def test_it_stops_in_the_order_in_which_data_flows(built: Built) -> None:
         built.outbox.pending("kafka")  # it was closed
 
 
+def test_what_is_decided_at_the_end_still_gets_its_evidence_before_the_outbox_is_drained(built: Built) -> None:
+    built.site.start()
+    built.threads.put(lambda: built.journal.append("evidence"), encodes=False)
+    built.site.stop(5)
+    assert built.journal.index("evidence") < built.journal.index("drain kafka")
+
+
+def test_evidence_that_takes_too_long_holds_up_neither_the_end_nor_its_alert(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.pipeline._EVIDENCE_S", 0.05)
+    over = threading.Event()
+
+    def takes_long() -> None:
+        over.wait(10.0)
+
+    built.site.start()
+    built.threads.put(takes_long, encodes=True)
+    built.outbox.decide([Outgoing("gate-1", "gate", b"{}")], hold_s={"gate-1": 99.0})
+    held: list[bool] = []
+
+    def drain(timeout_s: float) -> int:
+        held.append(built.outbox.holds("gate-1"))
+        return 0
+
+    monkeypatch.setattr(built.deliveries[0], "drain", drain)
+    built.site.stop(5)
+    over.set()
+    assert held == [False]
+
+
 def test_windows_in_the_lanes_are_still_decided_about(built: Built) -> None:
     built.hub.window(observed(1.0))
     built.site.start()
@@ -137,6 +178,7 @@ def test_what_is_late_is_named_and_the_rest_is_ended(built: Built) -> None:
         parts,
         cast(Any, [late_delivery, FakeDelivery(built.journal, "jsonl")]),
         built.outbox,
+        EvidenceThreads(),
         built.evidence,
         built.clock,
         built.supervisor,
@@ -169,7 +211,15 @@ def test_a_stage_that_died_is_what_the_end_says(built: Built) -> None:
 def test_alerts_that_wait_are_kept_and_said(built: Built) -> None:
     built.deliveries[0] = FakeDelivery(built.journal, "kafka", waiting=3)
     site = Site(
-        built.hub, {}, cast(Any, built.deliveries), built.outbox, built.evidence, built.clock, built.supervisor, 1
+        built.hub,
+        {},
+        cast(Any, built.deliveries),
+        built.outbox,
+        EvidenceThreads(),
+        built.evidence,
+        built.clock,
+        built.supervisor,
+        1,
     )
     site.start()
     with capture_logs() as said:

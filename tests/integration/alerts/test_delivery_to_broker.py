@@ -78,7 +78,7 @@ def test_a_verdict_becomes_an_alert_that_a_consumer_reads(
         Origin(SiteIdentity(id="yard"), CameraSettings(id="gate", main="rtsp://cam/1")),
         Incidents("yard", "gate", IncidentSettings()),
         outbox,
-        on_decided=lambda _: delivery.wake(),
+        on_ready=lambda _: delivery.wake(),
     )
     decided = [alert for s in range(25) for alert in desk.feed(verdict_at(float(s), alarm=2 <= s < 14))]
     assert delivery.drain(10) == 0

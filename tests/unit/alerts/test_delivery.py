@@ -86,6 +86,16 @@ def test_batches_go_in_order_until_nothing_waits(outbox: Outbox, clock: FakeCloc
     assert counts.pending[-1] == (0, 0.0)
 
 
+def test_what_is_held_is_not_asked_for_again_at_once(outbox: Outbox, clock: FakeClock) -> None:
+    sink = FakeSink()
+    outbox.decide([Outgoing("gate-1", "gate", b"{}")], hold_s={"gate-1": 5.0})
+    delivery = Delivery("kafka", sink, outbox, site="yard", clock=clock)
+    assert not delivery.run_once()
+    outbox.complete("gate-1", b"whole")
+    delivery.run_once()
+    assert [m.body for m in sink.taken] == [b"whole"]
+
+
 def test_the_time_from_capture_to_the_topic_is_measured(outbox: Outbox, clock: FakeClock) -> None:
     counts = Counts()
     outbox.decide([Outgoing("gate-1", "gate", b'{"time":"2026-11-21T08:00:00Z"}'), Outgoing("gate-2", "gate", b"[]")])

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from streamproc.alerts.compose import Origin
+from streamproc.alerts.compose import NOT_READY, Origin
 from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.evidence import EvidenceWriter
+from streamproc.alerts.evidence_desk import HOLD_RESOLUTION_S, HOLD_S, QUEUE_FULL, EvidenceDesk, Threads
+from streamproc.alerts.evidence_threads import Task
 from streamproc.alerts.incidents import Incidents
 from streamproc.alerts.message import Action, Alert
 from streamproc.alerts.outbox import Outbox
@@ -20,7 +23,8 @@ from streamproc.config import CameraSettings, EvidenceSettings, IncidentSettings
 from streamproc.errors import SinkError
 from streamproc.testing import FakeClock
 from streamproc.testing_alerts import START, verdict_at
-from streamproc.types import PacketBatch
+from streamproc.testing_sources import write_clip
+from streamproc.types import Packet, PacketBatch, StreamInfo
 
 CAMERA = CameraSettings(id="gate", main="rtsp://cam/1")
 PICTURE = np.zeros((90, 120, 3), np.uint8)
@@ -58,6 +62,26 @@ class Counts:
 
 
 @dataclass
+class Later:
+    """Does tasks when it is told to."""
+
+    room: int = 9
+    tasks: list[Task] = field(default_factory=list)
+    encodes: list[bool] = field(default_factory=list)
+
+    def put(self, task: Task, *, encodes: bool) -> bool:
+        if len(self.tasks) >= self.room:
+            return False
+        self.tasks.append(task)
+        self.encodes.append(encodes)
+        return True
+
+    def work(self) -> None:
+        while self.tasks:
+            self.tasks.pop(0)()
+
+
+@dataclass
 class Office:
     path: Path
     outbox: Outbox
@@ -66,15 +90,22 @@ class Office:
     ring: NoRing = field(default_factory=NoRing)
     clock: FakeClock = field(default_factory=lambda: FakeClock(START))
 
-    def desk(self, *, evidence: bool = False, schedules: tuple[Schedule, ...] = ()) -> AlertDesk:
+    def waiting(self) -> list[Alert]:
+        """What a delivery would take now."""
+        return [Alert.model_validate_json(one.body) for one in self.outbox.pending("kafka")]
+
+    def desk(
+        self, *, evidence: bool = False, schedules: tuple[Schedule, ...] = (), threads: Threads | None = None
+    ) -> AlertDesk:
         settings = EvidenceSettings(directory=self.path / "evidence", before_s=5)
+        writer = EvidenceWriter(settings, CAMERA)
+        made = EvidenceDesk(writer, self.outbox, self.ring, threads=threads, metrics=self.counts)
         return AlertDesk(
             Origin(SiteIdentity(id="yard"), CAMERA),
             Incidents("yard", "gate", IncidentSettings(), schedules=schedules, stored=self.outbox.incidents("gate")),
             self.outbox,
-            evidence=EvidenceWriter(settings, CAMERA) if evidence else None,
-            ring=self.ring,
-            on_decided=self.told.append,
+            evidence=made if evidence else None,
+            on_ready=self.told.append,
             metrics=self.counts,
             clock=self.clock,
         )
@@ -82,8 +113,9 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    outbox = Outbox(tmp_path / "outbox.sqlite3", ("kafka",))
-    yield Office(tmp_path, outbox)
+    clock = FakeClock(START)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", ("kafka",), clock)
+    yield Office(tmp_path, outbox, clock=clock)
     outbox.close()
 
 
@@ -146,7 +178,8 @@ def test_the_same_footage_again_is_recognised_and_not_told_twice(office: Office)
 
 
 def test_missing_evidence_is_said_in_the_alert_which_goes_out(office: Office) -> None:
-    (alert,) = office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    (alert,) = office.told
     assert alert.data.evidence.snapshot_uri is not None
     assert alert.data.evidence.clip_uri is None
     assert alert.data.pipeline.degraded == ("no clip: no packets of that time are held",)
@@ -162,10 +195,28 @@ def test_the_clip_is_cut_from_before_the_incidents_start(office: Office) -> None
     assert office.ring.asked == [(1, 15.0, 20.0), (1, 15.0, 30.0), (2, 0.0, 4.5)]
 
 
+def test_evidence_that_is_less_than_wanted_is_said_and_is_no_failure(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with av.open(str(write_clip(tmp_path / "sub.mp4", count=20, options={"bf": "0"}))) as container:
+        video = container.streams.video[0]
+        stream = StreamInfo("h264", video.width, video.height, 10.0, bytes(video.codec_context.extradata or b""))
+        raw = [(bytes(one), one.is_keyframe) for one in container.demux(video) if one.size]
+    packets = tuple(Packet("gate", 1, i / 10, i / 10, START, key, data) for i, (data, key) in enumerate(raw))
+    batch = PacketBatch(stream, packets, ("evidence is of the sub-stream",))
+    monkeypatch.setattr(office.ring, "clip", lambda *_: batch)
+    office.desk(evidence=True).feed(verdict_at(1.5), PICTURE)
+    (alert,) = office.told
+    assert alert.data.evidence.clip_uri is not None
+    assert alert.data.pipeline.degraded == ("evidence is of the sub-stream",)
+    assert office.counts.failed == 0
+
+
 def test_a_resolution_keeps_the_last_picture(office: Office) -> None:
     desk = office.desk(evidence=True)
-    (opened,) = desk.feed(verdict_at(20.0), PICTURE)
-    (resolved,) = desk.feed(verdict_at(26.0, alarm=False), PICTURE)
+    desk.feed(verdict_at(20.0), PICTURE)
+    desk.feed(verdict_at(26.0, alarm=False), PICTURE)
+    opened, resolved = office.told
     assert resolved.data.evidence.snapshot_uri == opened.data.evidence.snapshot_uri
     assert resolved.data.pipeline.degraded == ()
 
@@ -179,3 +230,132 @@ def test_a_suppressed_alarm_is_told_once_without_evidence(office: Office) -> Non
     assert office.counts.open == 0
     assert desk.finish(START, "The recording ended.") == []
     assert office.outbox.incidents("gate") == ()
+
+
+def test_an_alert_is_decided_before_its_evidence_and_goes_out_with_it(office: Office) -> None:
+    later = Later()
+    (decided,) = office.desk(evidence=True, threads=later).feed(verdict_at(20.0), PICTURE)
+    assert [entry.id for entry in office.outbox.journal()] == [decided.id]
+    assert (office.waiting(), office.told) == ([], [])
+    later.work()
+    (alert,) = office.waiting()
+    assert office.told == [alert]
+    assert alert.data.evidence.snapshot_uri is not None
+    assert NOT_READY not in alert.data.pipeline.degraded
+
+
+def test_messages_of_an_incident_keep_their_order_and_name_what_came_before(office: Office) -> None:
+    later = Later()
+    desk = office.desk(evidence=True, threads=later)
+    desk.feed(verdict_at(20.0), PICTURE)
+    desk.feed(verdict_at(21.0, severity="critical"), PICTURE)
+    desk.finish(START, "The camera is gone.")
+    later.tasks[0]()
+    assert [alert.data.action for alert in office.waiting()] == ["open"]
+    del later.tasks[0]
+    later.work()
+    opened, updated, resolved = office.waiting()
+    assert opened.data.evidence.snapshot_uri != updated.data.evidence.snapshot_uri
+    assert resolved.data.evidence == updated.data.evidence
+    assert resolved.data.pipeline.degraded == ()
+
+
+def test_where_too_much_waits_an_alert_goes_out_at_once_and_says_so(office: Office) -> None:
+    office.desk(evidence=True, threads=Later(room=0)).feed(verdict_at(20.0), PICTURE)
+    (alert,) = office.waiting()
+    assert alert.data.evidence.snapshot_uri is None
+    assert alert.data.pipeline.degraded == (QUEUE_FULL,)
+    assert office.counts.failed == 1
+
+
+def test_an_alert_does_not_wait_long_and_what_came_too_late_is_named_by_the_next(office: Office) -> None:
+    later = Later()
+    desk = office.desk(evidence=True, threads=later)
+    desk.feed(verdict_at(20.0), PICTURE)
+    office.clock.advance(HOLD_S - 0.1)
+    assert office.waiting() == []
+    office.clock.advance(0.2)
+    (alert,) = office.waiting()
+    assert alert.data.pipeline.degraded == (NOT_READY,)
+    later.work()
+    assert office.waiting() == [alert]
+    assert office.counts.failed == 1
+    desk.finish(START, "The recording ended.")
+    later.work()
+    late = office.waiting()[-1].data.evidence.snapshot_uri
+    assert late is not None
+    assert Path(late.removeprefix("file://")).exists()
+
+
+def test_a_resolution_waits_longer_but_keeps_no_opening_waiting(office: Office) -> None:
+    later = Later()
+    desk = office.desk(evidence=True, threads=later)
+    desk.feed(verdict_at(20.0), PICTURE)
+    later.work()
+    desk.feed(verdict_at(26.0, alarm=False), PICTURE)
+    office.clock.advance(HOLD_RESOLUTION_S - HOLD_S - 1)
+    assert [alert.data.action for alert in office.waiting()] == ["open"]
+    desk.feed(verdict_at(30.0), PICTURE)
+    office.clock.advance(HOLD_S - 0.1)
+    assert [alert.data.action for alert in office.waiting()] == ["open"]
+    office.clock.advance(0.2)
+    assert [alert.data.action for alert in office.waiting()] == ["open", "resolve", "open"]
+
+
+def test_what_a_killed_process_held_is_free_and_says_that_its_evidence_is_missing(office: Office) -> None:
+    desk = office.desk(evidence=True, threads=Later())
+    desk.feed(verdict_at(20.0), PICTURE)
+    office.outbox.close()
+    office.outbox = Outbox(office.path / "outbox.sqlite3", ("kafka",), office.clock)
+    (alert,) = office.waiting()
+    assert alert.data.pipeline.degraded == (NOT_READY,)
+    (resolved,) = office.desk().finish(START, "Over.")
+    assert resolved.data.pipeline.degraded == ()
+
+
+def test_after_a_restart_a_resolution_names_the_evidence_that_its_opening_went_out_with(office: Office) -> None:
+    office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    (opened,) = office.told
+    (resolved,) = office.desk().finish(START, "Over.")
+    assert resolved.data.evidence == opened.data.evidence
+
+
+def test_what_could_not_be_decided_leaves_no_evidence(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SinkError("the disk is full")
+
+    later = Later()
+    monkeypatch.setattr(office.outbox, "decide", full)
+    with pytest.raises(SinkError):
+        office.desk(evidence=True, threads=later).feed(verdict_at(20.0), PICTURE)
+    assert later.tasks == []
+    with pytest.raises(SinkError):
+        office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    assert not (office.path / "evidence").exists()
+
+
+def test_a_body_that_cannot_be_completed_goes_out_as_it_was_stored(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise SinkError("the disk is full")
+
+    monkeypatch.setattr(office.outbox, "complete", full)
+    office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    assert office.waiting() == []
+    office.clock.advance(HOLD_S)
+    assert [alert.data.pipeline.degraded for alert in office.waiting()] == [(NOT_READY,)]
+
+
+def test_clips_that_are_encoded_again_have_a_thread_of_their_own(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Later()
+    desk = office.desk(evidence=True, threads=later)
+    desk.feed(verdict_at(20.0), PICTURE)
+    jpegs = PacketBatch(StreamInfo("mjpeg", 64, 48, 10.0, b""), ())
+    with monkeypatch.context() as patch:
+        patch.setattr(office.ring, "clip", lambda *_: jpegs)
+        desk.feed(verdict_at(21.0, severity="critical"), PICTURE)
+    desk.finish(START, "Over.")
+    assert later.encodes == [False, True, True]

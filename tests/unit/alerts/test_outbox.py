@@ -123,6 +123,44 @@ def test_the_backlog_tells_how_much_waits_and_since_when(path: Path) -> None:
     outbox.close()
 
 
+def test_a_held_message_keeps_those_of_its_key_waiting_and_no_others(path: Path) -> None:
+    outbox = Outbox(path, ("kafka",), FakeClock())
+    outbox.decide([message(1)])
+    outbox.decide([message(2)], hold_s={"gate-2": 5.0})
+    outbox.decide([message(3), message(4, "door")])
+    assert [m.id for m in outbox.pending("kafka")] == ["gate-1", "door-4"]
+    assert outbox.backlog("kafka")[0] == 4
+    assert outbox.complete("gate-2", b"whole")
+    assert [(m.id, m.body) for m in outbox.pending("kafka")][1:3] == [("gate-2", b"whole"), ("gate-3", b'{"n":3}')]
+    assert not outbox.complete("gate-2", b"again")
+    assert outbox.body("gate-2") == b"whole"
+    assert outbox.body("gate-9") is None
+    outbox.close()
+
+
+def test_what_is_held_is_let_go_after_its_time_or_when_told(path: Path) -> None:
+    clock = FakeClock()
+    outbox = Outbox(path, ("kafka",), clock)
+    outbox.decide([message(1)], hold_s={"gate-1": 5.0})
+    outbox.decide([message(2)], hold_s={"gate-2": 20.0})
+    assert outbox.pending("kafka") == ()
+    clock.advance(5.0)
+    assert [m.id for m in outbox.pending("kafka")] == ["gate-1"]
+    assert (outbox.holds("gate-1"), outbox.holds("gate-2")) == (False, True)
+    assert not outbox.complete("gate-1", b"too late")
+    outbox.let_go()
+    assert [m.body for m in outbox.pending("kafka")] == [b'{"n":1}', b'{"n":2}']
+    outbox.close()
+
+
+def test_a_repeat_holds_nothing(path: Path) -> None:
+    outbox = Outbox(path, ("kafka",), FakeClock())
+    outbox.decide([message(1)])
+    outbox.decide([message(1)], hold_s={"gate-1": 5.0})
+    assert [m.id for m in outbox.pending("kafka")] == ["gate-1"]
+    outbox.close()
+
+
 def test_purge_forgets_the_old_but_never_what_waits(path: Path) -> None:
     clock = FakeClock()
     outbox = Outbox(path, ("kafka",), clock)

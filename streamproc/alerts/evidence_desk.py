@@ -1,0 +1,166 @@
+"""One camera's evidence: gathered while an alert is decided, made afterwards, and then put into its message.
+
+Gathering takes references to packets and a picture. The message is decided and held; when its evidence is there, or
+cannot be had, the message is completed and let go. In a replay all of it happens at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from streamproc.alerts.compose import attach
+from streamproc.alerts.evidence import Evidence, EvidenceWriter
+from streamproc.alerts.evidence_threads import Task
+from streamproc.alerts.incidents import Decision
+from streamproc.alerts.message import Alert, EvidenceHashes, EvidenceRef
+from streamproc.alerts.outbox import Outbox
+from streamproc.errors import SinkError
+from streamproc.secrets import redact
+from streamproc.types import PacketBatch, Picture, Verdict
+
+log = structlog.get_logger(__name__)
+
+HOLD_S = 5.0
+"""An alert waits for its evidence at most so long."""
+HOLD_RESOLUTION_S = 20.0
+"""Nobody is in a hurry for a resolution, and it is the last message that can name the clip of how it went."""
+QUEUE_FULL = "no evidence: too much of it waits to be made"
+
+
+class Ring(Protocol):
+    """Where clips are cut from; ``sources.evidence.EvidenceRing`` is one."""
+
+    def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None: ...
+
+
+class Threads(Protocol):
+    """Where evidence is made; ``evidence_threads.EvidenceThreads`` is one."""
+
+    def put(self, task: Task, *, encodes: bool) -> bool: ...
+
+
+class EvidenceMetrics(Protocol):
+    """What is counted; ``observability.metrics.Metrics`` is one."""
+
+    def evidence_failed(self, camera_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What the evidence of one message will be made of."""
+
+    decision: Decision
+    picture: Picture | None
+    packets: PacketBatch | None
+
+    @property
+    def hold_s(self) -> float:
+        """How long the message may wait for it, seconds."""
+        return HOLD_RESOLUTION_S if self.decision.action == "resolve" else HOLD_S
+
+
+class EvidenceDesk:
+    """Sees to a camera's evidence. ``gather`` and ``make`` are called in turn, in the order of the decisions."""
+
+    def __init__(
+        self,
+        writer: EvidenceWriter,
+        outbox: Outbox,
+        ring: Ring | None,
+        *,
+        threads: Threads | None = None,
+        metrics: EvidenceMetrics | None = None,
+    ) -> None:
+        """Without ``threads`` evidence is made at once, by the caller."""
+        self._writer, self._outbox, self._ring = writer, outbox, ring
+        self._threads, self._metrics = threads, metrics
+        self._encodes = False
+        self._made: dict[str, EvidenceRef] = {}  # by incident; also what came too late for its own message
+
+    def gather(self, decision: Decision, picture: Picture | None, seen: Verdict | None) -> Gathered | None:
+        """What there is for a decision's message, None where it gets none; ``seen`` is the verdict that led to it."""
+        if decision.action in (None, "suppress"):
+            return None
+        return Gathered(decision, picture, self._cut(decision, seen))
+
+    def make(self, alert: Alert, gathered: Gathered, on_ready: Callable[[Alert], None]) -> None:
+        """Have the evidence of a decided, held alert made; ``on_ready`` is given the alert as it goes out."""
+        if self._threads is None:
+            self._make(alert, gathered, on_ready)
+            return
+        if gathered.packets is not None:
+            self._encodes = self._writer.encodes(gathered.packets.stream)
+        # A camera stays on one thread, so that an incident's messages are completed in the order of their revisions.
+        if not self._threads.put(partial(self._make, alert, gathered, on_ready), encodes=self._encodes):
+            self._complete(alert, Evidence(EvidenceRef(), (QUEUE_FULL,)), on_ready)
+
+    def _cut(self, decision: Decision, seen: Verdict | None) -> PacketBatch | None:
+        """The run's packets from before the incident until now; from the run's start if it began in the midst."""
+        until = decision.verdict or seen
+        if self._ring is None or until is None:
+            return None
+        incident, first_s = decision.incident, until.pts_s
+        if incident.first_run == until.run:
+            first_s = incident.first_pts_s
+        elif incident.first_run is not None:
+            if decision.action == "resolve":
+                return None  # this run has not seen the incident
+            first_s = 0.0
+        return self._ring.clip(until.run, max(0.0, first_s - self._writer.before_s), until.pts_s)
+
+    def _make(self, alert: Alert, gathered: Gathered, on_ready: Callable[[Alert], None]) -> None:
+        decision, packets = gathered.decision, gathered.packets
+        resolution = decision.action == "resolve"
+        if resolution and (packets is None or not self._outbox.holds(alert.id)):
+            # The last clip is all there is: the camera is gone, or nobody would be told of another.
+            made = Evidence(EvidenceRef(), ())
+        else:
+            made = self._writer.write(
+                alert.data.alert_id,
+                alert.data.revision,
+                decision.verdict,
+                alert.data.severity,
+                decision.at,
+                picture=gathered.picture,
+                packets=packets,
+                # The opening's clip shows how it began, the resolution's how it went; updates would fill the disk.
+                with_clip=decision.action != "update",
+            )
+        self._complete(alert, made, on_ready, packets.degraded if packets is not None else ())
+
+    def _complete(
+        self, alert: Alert, made: Evidence, on_ready: Callable[[Alert], None], said: tuple[str, ...] = ()
+    ) -> None:
+        """``said`` is what the evidence is less than wanted by, which is no failure."""
+        data = alert.data
+        ref = _merged(self._made.pop(data.alert_id, data.evidence), made.ref)
+        if data.action != "resolve":
+            self._made[data.alert_id] = ref
+        whole = attach(alert, ref, (*said, *made.degraded))
+        try:
+            in_time = self._outbox.complete(whole.id, whole.body())
+        except SinkError as error:
+            log.error("evidence_not_told", camera=data.camera.id, id=alert.id, error=redact(str(error)))
+            in_time = False
+        if self._metrics is not None and (made.degraded or not in_time):
+            self._metrics.evidence_failed(data.camera.id)
+        if in_time:
+            on_ready(whole)
+        else:
+            log.warning("evidence_late", camera=data.camera.id, id=alert.id)
+
+
+def _merged(kept: EvidenceRef, new: EvidenceRef) -> EvidenceRef:
+    """The new evidence, and what the incident had where there is no new one."""
+    return EvidenceRef(
+        snapshot_uri=new.snapshot_uri or kept.snapshot_uri,
+        clip_uri=new.clip_uri or kept.clip_uri,
+        sha256=EvidenceHashes(
+            snapshot=new.sha256.snapshot or kept.sha256.snapshot, clip=new.sha256.clip or kept.sha256.clip
+        ),
+    )
