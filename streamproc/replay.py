@@ -21,7 +21,7 @@ from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock
 from streamproc.site import load_site
 from streamproc.sources.evidence import EvidenceRing
-from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch
+from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Verdict
 
 
 class RecordingClock:
@@ -83,8 +83,10 @@ def replay(
     start: datetime,
     evidence: Path | None,
     tell: Callable[[dict[str, Any]], None],
+    explain: Callable[[datetime, Verdict | None, float], None] = lambda *_: None,
 ) -> str:
-    """Play ``video`` as ``camera_id`` would have seen it from ``start`` (UTC) on; ``tell`` is given each alert.
+    """Play ``video`` as ``camera_id`` would have seen it from ``start`` (UTC) on; ``tell`` is given each alert,
+    ``explain`` each window: its time of capture, its verdict, None where there is none, and the score that alarms.
 
     Returns a summary in one line.
 
@@ -96,7 +98,7 @@ def replay(
     if not video.exists():
         raise ConfigError(f"{video}: no such recording")
     camera = loaded.camera(camera_id).model_copy(update={"main": str(video.absolute()), "sub": None, "realtime": False})
-    alarm_score(loaded, camera)  # a mistake in the rule file is told before models are fetched and loaded
+    threshold = alarm_score(loaded, camera)  # a mistake in the rule file is told before models are fetched and loaded
     clock = RecordingClock(start)
     metrics = Metrics([camera.id])
     alerts = windows = 0
@@ -122,7 +124,7 @@ def replay(
         began_s = time.monotonic()
         for observed in unit.run_inline(start):
             clock.reach(observed.window.captured_at)
-            line.watch(observed)
+            explain(observed.window.captured_at, line.watch(observed), threshold)
             windows += 1
         desk.finish(clock.now(), "The recording ended.")
     took_s = time.monotonic() - began_s

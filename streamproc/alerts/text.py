@@ -1,8 +1,9 @@
-"""An alert as a person reads it in a terminal."""
+"""An alert, or a window's verdict, as a person reads it in a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from streamproc.alerts.message import Alert, AlertData
+from streamproc.types import Verdict
 
 
 def describe(alert: Alert | Mapping[str, Any], *, timezone: str = "UTC") -> str:
@@ -34,6 +36,36 @@ def describe(alert: Alert | Mapping[str, Any], *, timezone: str = "UTC") -> str:
     lines.append(f"  latency   {_latency(data)}")
     lines.append(f"  id        {read.id}")
     return "\n".join(lines)
+
+
+def explain(verdict: Verdict, threshold: float, *, timezone: str = "UTC") -> str:
+    """Several lines: when, the score against the alarm's ``threshold``, what was seen, the votes, the reason."""
+    verdict_is = "ALARM" if verdict.alarm else "no alarm"
+    lines = [
+        f"{_clock(verdict.captured_at, ZoneInfo(timezone))}  {verdict_is}  {verdict.judgement}: "
+        f"score {verdict.score:.2f}, smoothed {verdict.smoothed:.2f}, alarm from {threshold:.2f}"
+    ]
+    lines += [f"  seen      {caption.text}" for caption in verdict.captions]
+    lines += [f"  rule      {rule.id}: {rule.text} ({rule.says})" for rule in verdict.cited_rules]
+    lines += [f"  vote      {_vote(asdict(vote))}: {vote.reason}" for vote in verdict.votes]
+    lines.append(f"  reason    {verdict.reason}")
+    return "\n".join(lines)
+
+
+def explained(verdict: Verdict, threshold: float) -> dict[str, Any]:
+    """The same for programs, in JSON's types."""
+    return {
+        "time": verdict.captured_at.isoformat(),
+        "alarm": verdict.alarm,
+        "judgement": verdict.judgement,
+        "score": verdict.score,
+        "smoothed": verdict.smoothed,
+        "threshold": threshold,
+        "captions": [caption.text for caption in verdict.captions],
+        "cited_rules": [rule.id for rule in verdict.cited_rules],
+        "votes": [asdict(vote) for vote in verdict.votes],
+        "reason": verdict.reason,
+    }
 
 
 def _headline(data: AlertData, timezone: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamproc.config import KafkaSinkSettings
+    from streamproc.types import Verdict
 
 alerts_app = typer.Typer(no_args_is_help=True, help="Look at alerts.")
 
@@ -43,6 +45,11 @@ def replay(
     evidence: Annotated[
         Path | None, typer.Option(help="A folder for pictures and clips; none are made if left out.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Print why each window raised an alert or none, in place of the alerts."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --explain: a JSON line a window.")] = False,
 ) -> None:
     """Run a recording through a camera's pipeline as fast as it goes: alerts as JSON lines on standard output.
 
@@ -50,8 +57,22 @@ def replay(
     """
     from streamproc.replay import replay as play
 
-    summary = play(site, camera, video, _time(start), evidence, lambda alert: emit_json(alert, indent=None))
+    if explain:
+        summary = play(site, camera, video, _time(start), evidence, lambda _: None, partial(_explain, json))
+    else:
+        summary = play(site, camera, video, _time(start), evidence, lambda alert: emit_json(alert, indent=None))
     note(summary)
+
+
+def _explain(json: bool, at: datetime, verdict: Verdict | None, threshold: float) -> None:
+    from streamproc.alerts.text import explain, explained
+
+    nothing = "not judged: nothing moves, or a model failed on it"
+    if json:
+        row = explained(verdict, threshold) if verdict else {"time": at.isoformat(), "reason": nothing}
+        emit_json(row, indent=None)
+    else:
+        say(explain(verdict, threshold) if verdict else f"{at:%Y-%m-%d %H:%M:%S} UTC  {nothing}")
 
 
 def _time(text: str | None) -> datetime:

@@ -368,6 +368,30 @@ def test_replay_prints_json_lines_and_nothing_else_on_standard_output(run: Run, 
     assert "times real time" in ran.err
 
 
+def test_replay_explains_each_window_in_place_of_the_alerts(run: Run, site: Path) -> None:
+    play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
+    ran = run(*play, "--json")
+    rows = [json.loads(row) for row in ran.out.splitlines()]
+    assert [row["time"][11:19] for row in rows] == ["08:00:00", "08:00:01", "08:00:02", "08:00:03"]
+    assert [row["alarm"] for row in rows] == [False, True, True, True]
+    assert rows[0]["smoothed"] < rows[0]["threshold"] <= rows[1]["smoothed"]
+    assert rows[0]["cited_rules"] == ["people-hurry"]
+    assert {vote["voter"]: vote["verdict"] for vote in rows[0]["votes"]}["keyword"] == "anomaly"
+    text = run(*play).out
+    assert "2026-11-21 08:00:00 UTC  no alarm  anomaly: score 0." in text
+    assert 'vote      keyword: anomaly (weight 1, cites people-hurry): rule people-hurry is met by "hurries"' in text
+
+
+def test_replay_says_of_a_window_without_a_verdict_that_it_has_none(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.line.CameraLine.watch", lambda *_: None)
+    play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
+    assert run(*play).out.startswith("2026-11-21 08:00:00 UTC  not judged: nothing moves, or a model failed on it\n")
+    row = json.loads(run(*play, "--json").out.splitlines()[0])
+    assert (row["time"], row["reason"][:10]) == ("2026-11-21T08:00:00.900000+00:00", "not judged")
+
+
 @pytest.mark.parametrize(
     ("start", "time"),
     [
