@@ -242,10 +242,10 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         for delivery in deliveries:
             delivery.wake()
 
-    threads = EvidenceThreads()
+    threads, kept = EvidenceThreads(), settings.alerts.evidence
     cameras: dict[str, CameraParts] = {}
     for camera in settings.cameras:
-        kept, has_sub = settings.alerts.evidence, camera.sub is not None
+        has_sub = camera.sub is not None
         ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=has_sub, masked=bool(camera.privacy_masks))
         desk = camera_desk(
             loaded,
@@ -255,7 +255,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             metrics,
             clock,
             on_ready=wake,
-            evidence=settings.alerts.evidence.directory,
+            evidence=kept.directory,
             threads=threads,
         )
         line = camera_line(
@@ -276,10 +276,10 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         deliveries,
     )
     metrics.disk("outbox", settings.alerts.outbox)
-    metrics.disk("evidence", settings.alerts.evidence.directory)
+    metrics.disk("evidence", kept.directory)
     metrics.queue("lanes", hub.lanes.__len__)
     metrics.queue("evidence", threads.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
     workers = loaded.pipeline.workers
-    site = Site(hub, cameras, deliveries, outbox, threads, settings.alerts.evidence, clock, supervisor, workers)
+    site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, workers, metrics)
     return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries)

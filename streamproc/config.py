@@ -300,6 +300,8 @@ class EvidenceSettings(Settings):
     """Most megabytes of packets kept a camera; with a sub-stream, three quarters of it for the main stream."""
     retention_days: Annotated[float, Field(gt=0)] = 30.0
     """Days after which evidence is deleted."""
+    max_gb: Annotated[float, Field(gt=0)] = 10.0
+    """Most gigabytes of evidence; the oldest is deleted when there is more."""
 
 
 class IncidentSettings(Settings):

@@ -25,10 +25,10 @@ import structlog
 
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
-from streamproc.alerts.evidence import delete_old
 from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.health import Health, camera_health
 from streamproc.alerts.outbox import Outbox
+from streamproc.alerts.retention import delete_evidence
 from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
 from streamproc.errors import SinkError, StageError
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 _WAIT_S = 0.5
 _CARE_S = 1.0
-_RETENTION_S = 3600.0
+_RETENTION_S = 600.0
 _DRAIN_S = 3.0
 _EVIDENCE_S = 3.0
 _TROUBLE = ("lost", "refused", "frozen")
@@ -175,10 +175,11 @@ class Site:
         clock: Clock,
         supervisor: Supervisor,
         workers: int,
+        metrics: Metrics,
     ) -> None:
         self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
         self._outbox, self._threads, self._evidence, self._clock = outbox, threads, evidence, clock
-        self._supervisor = supervisor
+        self._supervisor, self._metrics = supervisor, metrics
         self._workers = min(workers, len(cameras))
         self._delivers = False
 
@@ -273,7 +274,8 @@ class Site:
                 self._sweep()
 
     def _sweep(self) -> None:
-        deleted = delete_old(self._evidence, self._clock.now())
+        deleted = delete_evidence(self._evidence, self._clock.now())
+        self._metrics.evidence_deleted(deleted.age, deleted.size)
         forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._evidence.retention_days))
-        if deleted or forgotten:
-            log.info("retention", evidence_files=deleted, messages=forgotten)
+        if deleted.age or deleted.size or forgotten:
+            log.info("retention", evidence_too_old=deleted.age, evidence_too_much=deleted.size, messages=forgotten)

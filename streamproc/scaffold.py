@@ -62,6 +62,7 @@ _FOOTER = """\
   evidence:
     directory: {base}var/evidence
     retention_days: 30
+    max_gb: 10
 
 observability:
   log_format: console

@@ -1,4 +1,4 @@
-"""Evidence on disk: an annotated picture and a clip for an incident's message, hashed; and their retention.
+"""Evidence on disk: an annotated picture and a clip for an incident's message, hashed.
 
 Evidence never holds an alert back: what cannot be made is left out, and the alert says so in ``degraded``.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -22,9 +23,13 @@ from streamproc.types import PacketBatch, Picture, Severity, StreamInfo, Verdict
 
 log = structlog.get_logger(__name__)
 
-_PART = ".part"
+PART = ".part"
+"""Ends the name of a file that is being written."""
 MOST_ENCODED_S = 30.0
 """Of a clip that has to be encoded again: a longer one would be ready too late for its message."""
+
+LEAST_FREE_BYTES = 256_000_000
+"""Left on the disk: the outbox may lie on the same one, and without space it can decide nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,9 @@ def _first_seconds(batch: PacketBatch, seconds: float) -> PacketBatch:
 def _store(path: Path, make: Callable[[Path], None]) -> tuple[str, str]:
     """Have ``make`` write a file beside ``path`` and move it there whole; its ``file://`` address and sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + _PART)
+    if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
+        raise ClipError("the disk is nearly full")
+    part = path.with_name(path.name + PART)
     try:
         make(part)
         with part.open("rb+") as file:
@@ -167,26 +174,3 @@ def _store(path: Path, make: Callable[[Path], None]) -> tuple[str, str]:
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-
-
-def delete_old(settings: EvidenceSettings, now: datetime) -> int:
-    """Delete evidence older than ``retention_days``, and past days' folders it leaves empty; how many files went.
-
-    Looks only at names that evidence has; files of others stay. What cannot be deleted is logged and tried next time.
-    """
-    limit_s = (now - timedelta(days=settings.retention_days)).timestamp()
-    deleted = 0
-    for path in sorted(settings.directory.glob("*/????-??-??/*")):
-        if not path.name.endswith((".jpg", ".mp4", _PART)):
-            continue
-        try:
-            if path.stat().st_mtime < limit_s:
-                path.unlink()
-                deleted += 1
-        except OSError as error:
-            log.warning("evidence_not_deleted", path=str(path), error=error.strerror)
-    today = now.astimezone(UTC).strftime("%Y-%m-%d")
-    for folder in settings.directory.glob("*/????-??-??"):
-        if folder.name < today and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    return deleted

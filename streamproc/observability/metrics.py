@@ -78,6 +78,7 @@ class Metrics:
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
         self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
         self._evidence_failures = counter("evidence_failures", "Pictures or clips that could not be written.", "camera")
+        self._evidence_deleted = counter("evidence_deleted", "Evidence files deleted for age or size.", "reason")
         self._restarts = counter("thread_restarts", "Threads that ended unexpectedly and were started again.", "thread")
         self._stand_in = gauge("stand_in", "1 for each part that runs on an embedded stand-in.", "role", "stand_in_for")
         self._disk = gauge("disk_free_bytes", "Space left where the outbox and the evidence are written.", "holds")
@@ -100,6 +101,7 @@ class Metrics:
             for judgement in get_args(Judgement):
                 self._verdicts.labels(camera, judgement)
             self._phase.labels(camera)
+        self.evidence_deleted(0, 0)
         for stage in get_args(Stage):
             self._latency.labels(stage)
 
@@ -212,6 +214,11 @@ class Metrics:
     def evidence_failed(self, camera_id: str) -> None:
         """A picture or clip could not be written; the alert goes out without it."""
         self._evidence_failures.labels(self._camera(camera_id)).inc()
+
+    def evidence_deleted(self, age: int, size: int) -> None:
+        """So many files went because they were too old, and so many because there was too much."""
+        self._evidence_deleted.labels("age").inc(age)
+        self._evidence_deleted.labels("size").inc(size)
 
     # ---- the process
 

@@ -84,6 +84,7 @@ class Built:
             self.clock,
             self.supervisor,
             4,
+            self.metrics,
         )
 
 
@@ -183,6 +184,7 @@ def test_what_is_late_is_named_and_the_rest_is_ended(built: Built) -> None:
         built.clock,
         built.supervisor,
         1,
+        built.metrics,
     )
     site.start()
     built.hub.window(observed(1.0))
@@ -220,6 +222,7 @@ def test_alerts_that_wait_are_kept_and_said(built: Built) -> None:
         built.clock,
         built.supervisor,
         1,
+        built.metrics,
     )
     site.start()
     with capture_logs() as said:
@@ -274,6 +277,7 @@ def test_the_caretaker_looks_after_silent_cameras_and_old_evidence(tmp_path: Pat
     assert built.desks["yard"].ticked.wait(5)
     assert built.clock.swept.wait(5)
     assert not old.exists()
+    assert built.metrics.registry.get_sample_value("streamproc_evidence_deleted_total", {"reason": "age"}) == 1
     assert list(built.outbox.journal()) == []
     built.site.stop(5)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +18,7 @@ from PIL import Image
 
 from streamproc.alerts.annexb import length_size, parameter_sets, units
 from streamproc.alerts.clip import ClipError, Pixels, copy_mp4, decode_at, encode_mp4
-from streamproc.alerts.evidence import EvidenceWriter, delete_old
+from streamproc.alerts.evidence import EvidenceWriter
 from streamproc.alerts.message import EvidenceRef
 from streamproc.config import Area, CameraSettings, EvidenceSettings
 from streamproc.testing_alerts import START, verdict_at
@@ -235,28 +232,14 @@ def test_a_fault_in_drawing_costs_the_evidence_only(settings: EvidenceSettings) 
     assert made.degraded[0].startswith("no snapshot: ")
 
 
-def make_old(path: Path, days: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-    moment = (START - timedelta(days=days)).timestamp()
-    os.utime(path, (moment, moment))
-
-
-def test_retention_deletes_the_old_and_only_evidence(settings: EvidenceSettings) -> None:
-    day: Callable[[str], Path] = lambda name: settings.directory / "gate" / name  # noqa: E731
-    make_old(day("2026-10-01") / "a-1.jpg", 51)
-    make_old(day("2026-10-01") / "a-1.mp4", 51)
-    make_old(day("2026-10-02") / "b-1.mp4.part", 50)
-    make_old(day("2026-10-02") / "notes.txt", 50)
-    make_old(day("2026-11-20") / "c-1.jpg", 1)
-    make_old(settings.directory / "elsewhere.jpg", 99)
-    day("2026-11-21").mkdir()
-    assert delete_old(settings, START) == 3
-    left = sorted(str(p.relative_to(settings.directory)) for p in settings.directory.rglob("*") if p.is_file())
-    assert left == ["elsewhere.jpg", "gate/2026-10-02/notes.txt", "gate/2026-11-20/c-1.jpg"]
-    assert not day("2026-10-01").exists()
-    assert day("2026-11-21").exists()
-    assert delete_old(settings, START) == 0
+def test_a_disk_that_is_nearly_full_is_left_to_the_outbox(
+    settings: EvidenceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.alerts.evidence.LEAST_FREE_BYTES", 1 << 60)
+    made = EvidenceWriter(settings, CAMERA).write("abc", 1, verdict_at(1.2), "warning", START, packets=footage())
+    assert made.ref == EvidenceRef()
+    assert made.degraded == ("no snapshot: the disk is nearly full", "no clip: the disk is nearly full")
+    assert [path for path in settings.directory.rglob("*") if path.is_file()] == []
 
 
 def test_an_update_needs_no_clip(settings: EvidenceSettings) -> None:
