@@ -75,10 +75,6 @@ class CameraUnit:
         is another, by their addresses if left out; ``backoff`` makes the waits."""
         camera = settings.camera
         self.camera_id = camera.id
-        self.restarts = 0
-        """How often the camera was started afresh after an exception that nobody expected."""
-        self.abandoned_readers = 0
-        """Reader threads that hung inside FFmpeg and were left behind."""
         self._settings = settings
         self._emit = emit
         self._clock = clock
@@ -90,7 +86,14 @@ class CameraUnit:
         if camera.sub is not None and (self._live or camera.realtime):
             # A recording that is not played in real time is ahead of any session beside it.
             self._main = MainStream(
-                camera, emit.main_packets, emit.main_state, clock, opener=main_opener, backoff=backoff
+                camera,
+                emit.main_packets,
+                emit.main_state,
+                clock,
+                on_dropped=self._no_keyframe,
+                on_abandoned=self._abandoned,
+                opener=main_opener,
+                backoff=backoff,
             )
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -155,6 +158,7 @@ class CameraUnit:
             for raw in session:
                 place = timeline.place(raw)
                 if place is None:
+                    self._no_keyframe(1)
                     continue
                 at = start + timedelta(seconds=place.session_s)
                 packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, at, raw.is_keyframe, raw.data)
@@ -187,7 +191,7 @@ class CameraUnit:
             if self._clock.monotonic() - began >= _STEADY_S:
                 backoff.reset()
             observer = None
-            self.restarts += 1
+            self._emit.fault(self.camera_id, "restarted")
             self._clock.wait(self._stop, backoff.next_s(failure))
 
     def _watch_once(self, observer: Observer | None) -> Exception | None:
@@ -205,7 +209,6 @@ class CameraUnit:
         )
         failure = watch.run()
         self._next_run = watch.source.next_run
-        self.abandoned_readers += watch.source.abandoned
         return failure
 
     def _source(self, on_packet: Callable[[PacketBatch], None]) -> CameraSource:
@@ -221,6 +224,8 @@ class CameraUnit:
             start=None if self._live or camera.realtime else self._clock.now(),
             backoff=self._make_backoff(),
             first_run=self._next_run,
+            on_dropped=self._no_keyframe,
+            on_abandoned=self._abandoned,
         )
 
     def _on_state(self, state: CameraState) -> None:
@@ -228,6 +233,12 @@ class CameraUnit:
             self._ended = state  # It is told once the last window was observed.
         else:
             self._emit.state(state)
+
+    def _no_keyframe(self, count: int) -> None:
+        self._emit.dropped(self.camera_id, "no_keyframe", count)
+
+    def _abandoned(self) -> None:
+        self._emit.fault(self.camera_id, "reader_abandoned")
 
     def _viewing(self) -> Viewing:
         settings = self._settings

@@ -12,7 +12,7 @@ from pathlib import Path
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.errors import ConfigError
 from streamproc.runtime.clock import Clock
-from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Window
+from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
 from streamproc.watch import Observer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,6 +61,8 @@ class _Unheard:
     def main_packets(self, batch: PacketBatch) -> None: ...
 
     def main_state(self, state: CameraState) -> None: ...
+
+    def fault(self, camera_id: str, fault: CameraFault) -> None: ...
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None: ...
 

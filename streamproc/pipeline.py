@@ -39,7 +39,7 @@ from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.secrets import redact
 from streamproc.sources.evidence import EvidenceRing
-from streamproc.types import CameraPhase, CameraState, DropCause, ObservedWindow, PacketBatch
+from streamproc.types import CameraFault, CameraPhase, CameraState, DropCause, ObservedWindow, PacketBatch
 
 log = structlog.get_logger(__name__)
 
@@ -95,11 +95,13 @@ class Hub:
         """To the ring."""
         for packet in batch.packets:
             self._metrics.packet(packet.camera_id, len(packet.data), packet.received_at.timestamp())
-        self._rings[batch.packets[0].camera_id].append(batch)
+        camera_id = batch.packets[0].camera_id
+        self._metrics.ring_cut_short(camera_id, self._rings[camera_id].append(batch))
 
     def main_packets(self, batch: PacketBatch) -> None:
         """To the ring."""
-        self._rings[batch.packets[0].camera_id].append_main(batch)
+        camera_id = batch.packets[0].camera_id
+        self._metrics.ring_cut_short(camera_id, self._rings[camera_id].append_main(batch))
 
     def main_state(self, state: CameraState) -> None:
         """To metrics; alerts whose evidence is without the main stream say so themselves."""
@@ -149,6 +151,10 @@ class Hub:
             return  # packets
         with self._lock:
             self._dropped[camera_id] = self._dropped.get(camera_id, 0) + count
+
+    def fault(self, camera_id: str, fault: CameraFault) -> None:
+        """To metrics."""
+        self._metrics.camera_fault(camera_id, fault)
 
     def take_dropped(self, camera_id: str) -> int:
         """How many of the camera's windows were dropped since this was last asked."""

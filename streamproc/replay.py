@@ -21,7 +21,7 @@ from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock
 from streamproc.site import load_site
 from streamproc.sources.evidence import EvidenceRing
-from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Verdict
+from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Verdict
 
 
 class RecordingClock:
@@ -70,6 +70,9 @@ class _Recorded:
         pass
 
     def main_state(self, state: CameraState) -> None:
+        pass
+
+    def fault(self, camera_id: str, fault: CameraFault) -> None:
         pass
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:  # noqa: ARG002

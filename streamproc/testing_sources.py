@@ -13,7 +13,17 @@ import numpy as np
 
 from streamproc.errors import ChannelClosed, SourceError
 from streamproc.sources.session import RawPacket, Session
-from streamproc.types import CameraState, DropCause, Frame, ObservedWindow, Packet, PacketBatch, StreamInfo, Window
+from streamproc.types import (
+    CameraFault,
+    CameraState,
+    DropCause,
+    Frame,
+    ObservedWindow,
+    Packet,
+    PacketBatch,
+    StreamInfo,
+    Window,
+)
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -113,6 +123,7 @@ class RecordingEmit:
         self.main_states: list[CameraState] = []
         self.windows: list[ObservedWindow] = []
         self.drops: dict[DropCause, int] = {}
+        self.faults: list[CameraFault] = []
         self.closed = False
         self._changed = threading.Condition()
 
@@ -152,6 +163,12 @@ class RecordingEmit:
         """Add to the cause's count."""
         with self._changed:
             self.drops[cause] = self.drops.get(cause, 0) + count
+            self._changed.notify_all()
+
+    def fault(self, camera_id: str, fault: CameraFault) -> None:
+        """Keep a fault."""
+        with self._changed:
+            self.faults.append(fault)
             self._changed.notify_all()
 
     @property

@@ -388,7 +388,13 @@ class CameraState:
     """The reason in words, without credentials."""
 
 
-DropCause = Literal["busy", "inference", "decoder", "corrupt", "stopping"]
-"""What was lost and why. Windows: ``busy``, a newer one took its place; ``inference``, a model failed on it. Packets:
-``decoder``, decoding fell behind; ``corrupt``, they or one they build on were damaged. ``stopping``: either, because
-the camera was told to stop."""
+PacketDropCause = Literal["no_keyframe", "decoder", "corrupt", "stopping"]
+"""Why packets were never decoded. ``no_keyframe``: before a run's first one, which they build on; ``decoder``: decoding
+fell behind; ``corrupt``: they or one they build on were damaged; ``stopping``: the camera was told to stop."""
+WindowDropCause = Literal["busy", "inference", "unobserved"]
+"""Why windows were lost. ``busy``: a newer one took its place; ``inference``: a model failed on it; ``unobserved``: the
+camera was told to stop before it was looked at."""
+DropCause = PacketDropCause | WindowDropCause
+CameraFault = Literal["reader_abandoned", "restarted"]
+"""What went wrong among a camera's threads. ``reader_abandoned``: one hung inside FFmpeg and was left behind;
+``restarted``: they ended for a reason that nobody expected, and were started afresh."""

@@ -13,7 +13,7 @@ from streamproc.errors import ChannelClosed, InferenceError
 from streamproc.runtime.channels import Channel, Freshest
 from streamproc.secrets import redact
 from streamproc.sources.runs import CameraSource
-from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, Window
+from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
 from streamproc.viewing import Viewing
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,10 @@ class Emit(Protocol):
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
         """Packets or windows were lost."""
+        ...
+
+    def fault(self, camera_id: str, fault: CameraFault) -> None:
+        """Something went wrong among the camera's threads that a reconnect does not tell."""
         ...
 
 
@@ -141,7 +145,7 @@ class Watch:
     def _take_packet(self, batch: PacketBatch) -> None:
         self._emit.packets(batch)
         if not self._may_drop:
-            self._put(self._packets, batch)
+            self._put(self._packets, batch, "stopping")
             return
         # What follows a lost packet builds on it: no use until the next keyframe.
         self._skipping = self._skipping and not batch.packets[0].is_keyframe
@@ -164,7 +168,7 @@ class Watch:
     def _hand_on(self, windows: list[Window]) -> None:
         for window in windows:
             if not self._may_drop:
-                self._put(self._windows, window)
+                self._put(self._windows, window, "unobserved")
             elif not self._windows.put(window):
                 self._drop("busy", 1)
 
@@ -176,10 +180,10 @@ class Watch:
         finally:
             self._windows.close()
 
-    def _put(self, channel: Channel[_Item], item: _Item) -> None:
+    def _put(self, channel: Channel[_Item], item: _Item, cause: DropCause) -> None:
         while not channel.put(item, _WAIT_S):
             if self._over.is_set():
-                self._drop("stopping", 1)
+                self._drop(cause, 1)
                 return
 
     def _drop(self, cause: DropCause, count: int) -> None:

@@ -33,6 +33,8 @@ class DeliveryMetrics(Protocol):
 
     def dead_lettered(self, sink: str) -> None: ...
 
+    def health_dropped(self, sink: str) -> None: ...
+
     def latency(self, stage: Literal["capture_to_topic"], seconds: float) -> None: ...
 
 
@@ -66,8 +68,6 @@ class Delivery:
         self._wait = wait_random_exponential(multiplier=0.3, min=0.1, max=longest_wait_s)
         self._health: deque[Outgoing] = deque(maxlen=health_size)
         self._health_lock = threading.Lock()
-        self.health_dropped = 0
-        """Health messages that newer ones replaced before they could be sent."""
         self._wake, self._stop = threading.Event(), threading.Event()
         self._round = threading.Condition()
         self._failing = False
@@ -93,8 +93,10 @@ class Delivery:
         """Send a health message when the sink can be reached; best effort, the newest are kept."""
         out = Outgoing(message.id, message.subject, message.model_dump_json().encode(), "health")
         with self._health_lock:
-            self.health_dropped += len(self._health) == self._health.maxlen
+            full = len(self._health) == self._health.maxlen
             self._health.append(out)
+        if full and self._metrics is not None:
+            self._metrics.health_dropped(self.name)
         self._wake.set()
 
     def drain(self, timeout_s: float) -> int:

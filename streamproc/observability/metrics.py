@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
 
 from streamproc import __version__
-from streamproc.types import CameraPhase, DropCause, Judgement
+from streamproc.types import CameraFault, CameraPhase, DropCause, Judgement, PacketDropCause, WindowDropCause
 
 SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
@@ -65,6 +65,9 @@ class Metrics:
         self._oldest = gauge("alerts_pending_oldest_seconds", "Age of the oldest undelivered message.", "sink")
         self._failures = counter("delivery_failures", "Attempts at delivery that failed and will be repeated.", "sink")
         self._dead = counter("alerts_dead_lettered", "Alert messages that a sink refused for good.", "sink")
+        self._health_lost = counter("health_dropped", "Health messages that newer ones replaced unsent.", "sink")
+        self._faults = counter("camera_faults", "Readers left behind, and cameras started afresh.", "camera", "fault")
+        self._cut_short = counter("ring_cut_short", "Groups of pictures gone early for ring_mb.", "camera")
         self._phase = Enum(
             "streamproc_camera_phase",
             "Condition of the session with a camera.",
@@ -73,7 +76,9 @@ class Metrics:
             states=list(get_args(CameraPhase)),
         )
         self._reconnects = counter("reconnects", "Sessions with a camera after its first.", "camera")
-        self._main_up = gauge("main_stream_up", "Whether the main stream beside a sub-stream streams: 1 or 0.", "camera")
+        self._main_up = gauge(
+            "main_stream_up", "Whether the main stream beside a sub-stream streams: 1 or 0.", "camera"
+        )
         self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
         self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
@@ -89,15 +94,19 @@ class Metrics:
     def _start_at_zero(self) -> None:
         by_camera = (
             self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
-            self._reload_failures, self._evidence_failures,
+            self._reload_failures, self._evidence_failures, self._cut_short,
         )  # fmt: skip
         for camera in self._cameras:
             for metric in by_camera:
                 metric.labels(camera)
-            for cause in get_args(DropCause):
-                self._lost_as(cause).labels(camera, cause)
+            for cause in get_args(PacketDropCause):
+                self._packets_dropped.labels(camera, cause)
+            for cause in get_args(WindowDropCause):
+                self._dropped.labels(camera, cause)
             for cause in get_args(SkipCause):
                 self._skipped.labels(camera, cause)
+            for fault in get_args(CameraFault):
+                self._faults.labels(camera, fault)
             for judgement in get_args(Judgement):
                 self._verdicts.labels(camera, judgement)
             self._phase.labels(camera)
@@ -125,6 +134,14 @@ class Metrics:
         """The camera's condition changed."""
         self._phase.labels(self._camera(camera_id)).state(phase)
 
+    def camera_fault(self, camera_id: str, fault: CameraFault) -> None:
+        """Something went wrong among the camera's threads."""
+        self._faults.labels(self._camera(camera_id), fault).inc()
+
+    def ring_cut_short(self, camera_id: str, count: int) -> None:
+        """The evidence ring held less than ``ring_s``, because ``ring_mb`` was too little."""
+        self._cut_short.labels(self._camera(camera_id)).inc(count)
+
     def main_stream(self, camera_id: str, up: bool) -> None:
         """The main stream beside a sub-stream, for evidence, streams or does not."""
         self._main_up.labels(self._camera(camera_id)).set(up)
@@ -140,11 +157,9 @@ class Metrics:
         self._windows.labels(self._camera(camera_id)).inc()
 
     def dropped(self, camera_id: str, cause: DropCause, count: int = 1) -> None:
-        """Windows were lost before a model saw them."""
-        self._lost_as(cause).labels(self._camera(camera_id), cause).inc(count)
-
-    def _lost_as(self, cause: DropCause) -> Counter:
-        return self._packets_dropped if cause in ("decoder", "corrupt") else self._dropped
+        """Packets were lost before they were decoded, or windows before a model saw them."""
+        lost = self._packets_dropped if cause in get_args(PacketDropCause) else self._dropped
+        lost.labels(self._camera(camera_id), cause).inc(count)
 
     def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
         """A window was not worth a model's time."""
@@ -210,6 +225,10 @@ class Metrics:
     def dead_lettered(self, sink: str) -> None:
         """A sink refused a message for good."""
         self._dead.labels(sink).inc()
+
+    def health_dropped(self, sink: str) -> None:
+        """A health message made room for a newer one before it could be sent."""
+        self._health_lost.labels(sink).inc()
 
     def evidence_failed(self, camera_id: str) -> None:
         """A picture or clip could not be written; the alert goes out without it."""

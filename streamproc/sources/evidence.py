@@ -44,14 +44,13 @@ class EvidenceRing:
         """Bytes of packets held."""
         return self._analysed.size_bytes + (self._main.size_bytes if self._main is not None else 0)
 
-    def append(self, batch: PacketBatch) -> None:
-        """Keep packets of the stream that is analysed."""
-        self._analysed.append(batch)
+    def append(self, batch: PacketBatch) -> int:
+        """Keep packets of the stream that is analysed; how many groups of pictures had to go before their time."""
+        return self._analysed.append(batch)
 
-    def append_main(self, batch: PacketBatch) -> None:
-        """Keep packets of the main stream."""
-        if self._main is not None:
-            self._main.append(batch)
+    def append_main(self, batch: PacketBatch) -> int:
+        """The same of the main stream."""
+        return self._main.append(batch) if self._main is not None else 0
 
     def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None:
         """Packets from the keyframe at or before ``start_s`` to ``end_s``, media time of the analysed stream's ``run``.

@@ -33,10 +33,13 @@ class MainStream:
         on_state: Callable[[CameraState], None],
         clock: Clock,
         *,
+        on_dropped: Callable[[int], None] = lambda _: None,
+        on_abandoned: Callable[[], None] = lambda: None,
         opener: Callable[[], Session] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
-        """``opener`` opens a session, by ``camera.main`` if left out; ``backoff`` makes the waits."""
+        """``on_dropped`` and ``on_abandoned`` are told what ``CameraSource`` tells; ``opener`` opens a session, by
+        ``camera.main`` if left out; ``backoff`` makes the waits."""
         self._camera = camera
         self._clock = clock
         self._make_backoff = backoff
@@ -51,13 +54,10 @@ class MainStream:
             paced=not is_live(camera.main),
             backoff=backoff(),
             stream="main",
+            on_dropped=on_dropped,
+            on_abandoned=on_abandoned,
         )
         self.thread = threading.Thread(target=self._run, name=f"main-{camera.id}", daemon=True)
-
-    @property
-    def abandoned(self) -> int:
-        """Readers that hung inside FFmpeg and were left behind."""
-        return self._source.abandoned
 
     def start(self) -> None:
         """Begin to connect; returns at once."""

@@ -30,35 +30,37 @@ class PacketRing:
         self._gops: deque[_Gop] = deque()
         self._size_bytes = 0
         self._lock = threading.Lock()
-        self.cut_short = 0
-        """Groups of pictures dropped for ``megabytes`` before they were ``seconds`` old."""
 
     @property
     def size_bytes(self) -> int:
         """Bytes of packets held."""
         return self._size_bytes
 
-    def append(self, batch: PacketBatch) -> None:
-        """Keep the batch's packets; those that build on a keyframe which is not here are not kept."""
-        with self._lock:
-            for packet in batch.packets:
-                self._append(batch.stream, packet)
+    def append(self, batch: PacketBatch) -> int:
+        """Keep the batch's packets; those that build on a keyframe which is not here are not kept.
 
-    def _append(self, stream: StreamInfo, packet: Packet) -> None:
+        How many groups of pictures had to go for ``megabytes`` before they were ``seconds`` old.
+        """
+        with self._lock:
+            return sum(self._append(batch.stream, packet) for packet in batch.packets)
+
+    def _append(self, stream: StreamInfo, packet: Packet) -> int:
         newest = self._gops[-1] if self._gops else None
         if packet.is_keyframe:
             newest = _Gop(stream)
             self._gops.append(newest)
         elif newest is None or newest.packets[0].run != packet.run:
-            return
+            return 0
         newest.packets.append(packet)
         newest.size_bytes += len(packet.data)
         self._size_bytes += len(packet.data)
         while len(self._gops) > 1 and self._age_s(packet, self._gops[1]) >= self._seconds:
             self._drop_oldest()
+        cut_short = 0
         while self._size_bytes > self._limit_bytes:
             self._drop_oldest()
-            self.cut_short += 1
+            cut_short += 1
+        return cut_short
 
     @staticmethod
     def _age_s(newest: Packet, gop: _Gop) -> float:

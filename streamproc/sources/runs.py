@@ -46,20 +46,24 @@ class CameraSource:
         backoff: Backoff | None = None,
         first_run: int = 1,
         stream: str = "",
+        on_dropped: Callable[[int], None] = lambda _: None,
+        on_abandoned: Callable[[], None] = lambda: None,
     ) -> None:
         """``on_packet`` gets one packet at a time and may block, which a recording waits for.
 
         ``paced`` plays a recording at its own speed. Packets of a recording are stamped with ``start`` plus their media
         time; if left out, with the time of receipt. ``stream`` tells in the log which of the camera's streams it is.
+        ``on_dropped`` is told of packets that build on a keyframe which did not come, ``on_abandoned`` of a reader that
+        hung inside FFmpeg and was left behind.
         """
         self.camera_id = camera_id
         self.next_run = first_run
         self._who = {"camera": camera_id} | ({"stream": stream} if stream else {})
-        self.abandoned = 0
-        """Readers that hung inside FFmpeg and were left behind."""
         self._opener = opener
         self._on_packet = on_packet
         self._on_state = on_state
+        self._on_dropped = on_dropped
+        self._on_abandoned = on_abandoned
         self._clock = clock
         self._timeout_s = timeout_s
         self._paced = paced
@@ -143,6 +147,7 @@ class CameraSource:
         place = timeline.place(raw)
         self.next_run = timeline.next_run
         if place is None:
+            self._on_dropped(1)
             return
         if self._paced:
             ahead_s = began + place.session_s - self._clock.monotonic()
@@ -158,7 +163,7 @@ class CameraSource:
         if self._streamed and silent_s >= self._timeout_s:
             self._tell("frozen", f"no packet for {self._timeout_s:g} s")
         if silent_s >= hard_limit_s(self._timeout_s):
-            self.abandoned += 1
+            self._on_abandoned()
             log.warning("reader_abandoned", **self._who, silent_s=round(silent_s, 1))
             raise SourceTimeout(self.camera_id, f"the reader hung for {silent_s:.0f} s and was left behind")
 

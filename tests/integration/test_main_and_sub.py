@@ -65,9 +65,9 @@ def servers(clips: dict[str, Path]) -> Iterator[tuple[RtspServer, RtspServer]]:
 
 def box_left(picture: Pixels) -> float:
     """Where the white box begins, as a share of the way it goes."""
-    wide_px = picture.shape[1]
+    wide_px = int(picture.shape[1])
     white = np.flatnonzero((picture[picture.shape[0] // 3 + 20] > 200).all(axis=1))
-    return float(white[0]) / (wide_px - 32)
+    return int(white[0]) / (wide_px - 32)
 
 
 def test_evidence_is_of_the_main_stream_at_the_same_moment_and_of_the_sub_stream_while_it_is_away(

@@ -234,7 +234,7 @@ def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
     start(unit)
     assert emit.arrived(lambda e: bool(e.windows))
     assert unit.stop(5)
-    assert unit.restarts == 1
+    assert emit.faults == ["restarted"]
     told = next(state for state in emit.states if "RuntimeError" in state.detail)
     assert told.phase == "lost"
     assert emit.windows[0].window.run > 1
@@ -251,6 +251,38 @@ def test_a_recording_that_breaks_the_observer_is_not_played_for_ever(clip: Path,
     start(unit)
     assert unit.join(10)
     assert (emit.phases[-1], emit.states[-1].detail) == ("lost", "RuntimeError: always")
+
+
+def test_what_was_not_decoded_when_it_was_told_to_stop_are_packets_and_windows_are_windows(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+) -> None:
+    class Stuck(RecordingEmit):
+        def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
+            super().dropped(camera_id, cause, count)
+            if cause == "corrupt":
+                assert release.wait(20)
+
+    stream, raw = content
+    broken = [RawPacket(b"0" * 30, p.pts_s, p.dts_s, p.is_keyframe) for p in raw[:1]]
+    emit = Stuck()
+    session = FakeSession(broken + raw[1:40], stream=stream, then=lambda: release.wait(20))
+    unit = start(CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session])))
+    assert emit.arrived(lambda e: len(e.batches) == 40)
+    recording, observer = RecordingEmit(), Gated(release)
+    many = [RawPacket(p.data, i / 10, i / 10, p.is_keyframe) for i, p in enumerate(raw * 3)]
+    played = FakeOpener([FakeSession(many, stream=stream, live=False)])
+    file = CameraUnit(settings("a.mp4", realtime=False), recording, FakeClock(), lambda _: observer, opener=played)
+    start(file)
+    # One window is looked at, one waits, and with the third the decoder waits, as do 64 packets behind it.
+    assert recording.arrived(lambda e: len(e.batches) >= 30 + 64)
+    for one in (unit, file):
+        one.ask_to_stop()
+    assert recording.arrived(lambda e: "unobserved" in e.drops)
+    release.set()
+    assert unit.join(5)
+    assert file.join(5)
+    assert emit.drops["stopping"] == 39
+    assert recording.drops["unobserved"] == 1
 
 
 def test_models_that_are_missing_are_told_at_the_start() -> None:

@@ -127,12 +127,30 @@ def test_a_disk_that_fails_does_not_end_the_camera() -> None:
 
 def test_only_windows_are_told_as_dropped_and_only_once() -> None:
     wired = Wired()
-    for cause, count in (("busy", 2), ("inference", 1), ("decoder", 50), ("corrupt", 7), ("stopping", 3)):
+    for cause, count in (
+        ("busy", 2),
+        ("inference", 1),
+        ("decoder", 50),
+        ("corrupt", 7),
+        ("stopping", 3),
+        ("unobserved", 1),
+    ):
         wired.hub.dropped("gate", cause, count)  # type: ignore[arg-type]
     assert wired.hub.take_dropped("gate") == 3
     assert wired.hub.take_dropped("gate") == 0
     assert wired.value('windows_dropped_total{camera="gate",cause="busy"}') == 2
     assert wired.value('packets_dropped_total{camera="gate",cause="decoder"}') == 50
+
+
+def test_faults_and_a_ring_that_is_too_small_are_metrics() -> None:
+    wired = Wired()
+    wired.hub.fault("gate", "reader_abandoned")
+    assert wired.value('camera_faults_total{camera="gate",fault="reader_abandoned"}') == 1
+    for second in range(4):  # the main stream may take 24 MB, the other 8 MB
+        at = AT + timedelta(seconds=second)
+        wired.hub.packets(PacketBatch(STREAM, (packet(float(second), data=bytes(1_500_000), at=at),)))
+        wired.hub.main_packets(PacketBatch(STREAM, (packet(float(second), data=bytes(3_500_000), at=at),)))
+    assert wired.value('ring_cut_short_total{camera="gate"}') == 6
 
 
 def test_a_window_on_its_way_knows_how_long_it_took_so_far() -> None:

@@ -20,7 +20,7 @@ from streamproc.testing_alerts import START, FakeSink
 
 class Counts:
     def __init__(self) -> None:
-        self.delivered = self.failed = self.dead = 0
+        self.delivered = self.failed = self.dead = self.health_lost = 0
         self.pending: list[tuple[int, float]] = []
         self.latencies_s: list[float] = []
 
@@ -35,6 +35,9 @@ class Counts:
 
     def delivery_failed(self, sink: str) -> None:
         self.failed += 1
+
+    def health_dropped(self, sink: str) -> None:
+        self.health_lost += 1
 
     def dead_lettered(self, sink: str) -> None:
         self.dead += 1
@@ -186,11 +189,12 @@ def test_a_crash_between_sending_and_marking_repeats_under_the_same_id(
 def test_health_goes_out_after_alerts_and_only_the_newest_are_kept(outbox: Outbox, clock: FakeClock) -> None:
     sink = FakeSink()
     fill(outbox, 1)
-    delivery = Delivery("kafka", sink, outbox, site="yard", clock=clock, health_size=2)
+    counts = Counts()
+    delivery = Delivery("kafka", sink, outbox, site="yard", clock=clock, health_size=2, metrics=counts)
     for number in range(5):
         delivery.health(health(number))
     delivery.run_once()
-    assert delivery.health_dropped == 3
+    assert counts.health_lost == 3
     assert [m.topic for m in sink.taken] == ["alerts", "health", "health"]
     assert [json.loads(m.body)["subject"] for m in sink.taken[1:]] == ["server-3", "server-4"]
     delivery.run_once()

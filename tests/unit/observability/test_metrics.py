@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamproc.observability.metrics import Metrics
-from streamproc.types import DropCause
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -30,9 +28,12 @@ def test_every_series_of_a_configured_camera_starts_at_zero() -> None:
     metrics = Metrics(["gate", "yard"])
     for camera in ("gate", "yard"):
         assert value(metrics, "packets_total", camera=camera) == 0
-        for cause in get_args(DropCause):
-            what = "packets" if cause in ("decoder", "corrupt") else "windows"
-            assert value(metrics, f"{what}_dropped_total", camera=camera, cause=cause) == 0
+        for cause in ("no_keyframe", "decoder", "corrupt", "stopping"):
+            assert value(metrics, "packets_dropped_total", camera=camera, cause=cause) == 0
+        for cause in ("busy", "inference", "unobserved"):
+            assert value(metrics, "windows_dropped_total", camera=camera, cause=cause) == 0
+        assert value(metrics, "camera_faults_total", camera=camera, fault="reader_abandoned") == 0
+        assert value(metrics, "ring_cut_short_total", camera=camera) == 0
         assert value(metrics, "camera_phase", camera=camera, streamproc_camera_phase="connecting") == 1
 
 
@@ -40,6 +41,10 @@ def test_counts_go_to_their_camera_and_cause() -> None:
     metrics = Metrics(["gate", "yard"])
     metrics.packet("gate", 1200, 1.5e9)
     metrics.dropped("gate", "busy", 3)
+    metrics.dropped("gate", "stopping", 7)
+    metrics.camera_fault("gate", "restarted")
+    metrics.ring_cut_short("yard", 2)
+    metrics.health_dropped("kafka")
     metrics.skipped("yard")
     metrics.lost("gate", "perception")
     metrics.verdict("gate", "anomaly")
@@ -47,6 +52,11 @@ def test_counts_go_to_their_camera_and_cause() -> None:
     assert value(metrics, "last_packet_timestamp_seconds", camera="gate") == 1.5e9
     assert value(metrics, "windows_dropped_total", camera="gate", cause="busy") == 3
     assert value(metrics, "windows_dropped_total", camera="yard", cause="busy") == 0
+    assert value(metrics, "packets_dropped_total", camera="gate", cause="stopping") == 7
+    assert value(metrics, "windows_dropped_total", camera="gate", cause="stopping") is None
+    assert value(metrics, "camera_faults_total", camera="gate", fault="restarted") == 1
+    assert value(metrics, "ring_cut_short_total", camera="yard") == 2
+    assert value(metrics, "health_dropped_total", sink="kafka") == 1
     assert value(metrics, "windows_skipped_total", camera="yard", cause="still") == 1
     assert value(metrics, "windows_lost_total", camera="gate", role="perception") == 1
     assert value(metrics, "verdicts_total", camera="gate", judgement="anomaly") == 1

@@ -34,6 +34,8 @@ class Rig:
             timeout_s=5.0,
             paced=paced,
             start=start,
+            on_dropped=lambda count: self.emit.dropped("gate", "no_keyframe", count),
+            on_abandoned=lambda: self.emit.fault("gate", "reader_abandoned"),
         )
 
     def run(self) -> CameraSource:
@@ -65,6 +67,13 @@ def test_a_recording_that_breaks_off_ends_with_the_reason() -> None:
     rig = Rig(FakeSession(raw_packets(10), live=False, error=SourceError("gate", "damaged")))
     rig.run()
     assert (rig.emit.phases[-1], rig.emit.states[-1].detail) == ("ended", "damaged")
+
+
+def test_packets_before_the_first_keyframe_are_counted() -> None:
+    rig = Rig(FakeSession(raw_packets(12, gop=5)[3:]))
+    rig.run()
+    assert rig.emit.drops == {"no_keyframe": 2}
+    assert len(rig.emit.batches) == 7
 
 
 def test_a_recording_without_a_keyframe_is_an_error() -> None:
@@ -153,12 +162,12 @@ def release() -> Iterator[threading.Event]:
 def test_silence_is_frozen_and_a_hung_reader_is_left_behind(release: threading.Event) -> None:
     hung = FakeSession(raw_packets(3), then=lambda: release.wait(20))
     rig = Rig(hung, FakeSession(raw_packets(3)), clock=Ticking())
-    source = rig.run()
+    rig.run()
     assert rig.emit.phases[:5] == ["connecting", "streaming", "frozen", "frozen", "streaming"]
     assert "5 s" in rig.emit.states[2].detail
     assert "left behind" in rig.emit.states[3].detail
     assert rig.runs() == [1] * 3 + [2] * 3
-    assert source.abandoned == 1
+    assert rig.emit.faults == ["reader_abandoned"]
     assert not hung.closed.is_set()
     release.set()
     assert hung.closed.wait(5)
@@ -170,10 +179,19 @@ def test_a_camera_that_hangs_while_it_is_opened_is_left_behind(release: threadin
         raise SourceError("gate", "late")
 
     rig = Rig(clock=Ticking())
-    source = CameraSource("gate", hang, rig.emit.packets, rig.emit.state, rig.clock, timeout_s=5.0)
+    abandoned: list[None] = []
+    source = CameraSource(
+        "gate",
+        hang,
+        rig.emit.packets,
+        rig.emit.state,
+        rig.clock,
+        timeout_s=5.0,
+        on_abandoned=lambda: abandoned.append(None),
+    )
     with pytest.raises(SourceError, match="hung"):
         source.run_once(rig.stop)
-    assert source.abandoned == 1
+    assert len(abandoned) == 1
 
 
 def test_packets_that_wait_downstream_are_no_silence() -> None:
