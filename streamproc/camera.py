@@ -97,6 +97,7 @@ class CameraUnit:
             )
         self._stop = threading.Event()
         self._over = threading.Event()
+        self._done = False
         self._next_run = 1
         self._ended: CameraState | None = None
         self._thread: threading.Thread | None = None
@@ -136,6 +137,11 @@ class CameraUnit:
         log.error("camera_late", camera=self.camera_id, threads=late or [f"unit-{self.camera_id}"])
         return False
 
+    @property
+    def dead(self) -> bool:
+        """Whether the unit's thread broke off: nothing starts it again, unlike the threads that it watches over."""
+        return self._thread is not None and not self._thread.is_alive() and not self._done
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for the end, of a recording mostly; whether it came within ``timeout_s``."""
         if self._thread is None:
@@ -170,6 +176,7 @@ class CameraUnit:
     def _run(self, observer: Observer | None) -> None:
         try:
             self._watch_on(observer)
+            self._done = True
         finally:
             if self._main is not None:
                 self._main.ask_to_stop()

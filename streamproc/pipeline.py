@@ -212,6 +212,14 @@ class Site:
         """Whether every camera was a recording that has ended, or cannot be played any further."""
         return all(parts.unit.join(0.0) for parts in self._cameras.values())
 
+    def dead(self) -> tuple[str, ...]:
+        """Names of the threads that should run and do not, for the liveness page."""
+        if self._supervisor.stopping.is_set():
+            return ()
+        units = (f"unit-{name}" for name, parts in self._cameras.items() if parts.unit.dead)
+        deliveries = (f"delivery-{one.name}" for one in self._deliveries if one.dead)
+        return (*self._supervisor.dead(), *units, *self._threads.dead(), *deliveries)
+
     def stop(self, deadline_s: float) -> None:
         """End everything in order: cameras, windows under way, evidence, the outbox.
 

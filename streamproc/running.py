@@ -91,7 +91,7 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
     health = Health()
 
     def threads() -> Reading:
-        dead = running.supervisor.dead()
+        dead = running.site.dead()
         return Reading(not dead, ", ".join(dead))
 
     def camera(name: str) -> Reading:

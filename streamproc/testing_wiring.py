@@ -119,6 +119,7 @@ class FakeUnit:
     def __init__(self, journal: list[str], name: str = "gate", *, late: bool = False) -> None:
         self._journal, self._name, self._late = journal, name, late
         self.ended = False
+        self.dead = False
 
     def start(self) -> None:
         """Note it."""
@@ -144,6 +145,7 @@ class FakeDelivery:
     def __init__(self, journal: list[str], name: str = "kafka", *, waiting: int = 0, late: bool = False) -> None:
         self.name = name
         self.failing = False
+        self.dead = False
         self.said: list[Health] = []
         self.fails: Exception | None = None
         """Raised by ``drain``."""

@@ -80,6 +80,11 @@ class Delivery:
         """Whether the last attempt failed."""
         return self._failing
 
+    @property
+    def dead(self) -> bool:
+        """Whether the thread ended and was not told to."""
+        return self._thread is not None and not self._thread.is_alive() and not self._stop.is_set()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self.run, name=f"delivery-{self.name}", daemon=True)

@@ -40,6 +40,10 @@ class EvidenceThreads:
             self._threads.append(thread)
             thread.start()
 
+    def dead(self) -> tuple[str, ...]:
+        """Names of the threads that ended; before ``stop`` none should have."""
+        return tuple(thread.name for thread in self._threads if not thread.is_alive())
+
     def put(self, task: Task, *, encodes: bool) -> bool:
         """Have ``task`` done by one of the threads; False, at once, where too much waits or they were stopped."""
         try:

@@ -27,15 +27,17 @@ def on_signals(stop: threading.Event) -> Iterator[None]:
     previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def listen() -> None:
+        asked = False  # Not what ``stop`` says: it is set too where the process ends by itself.
         while byte := reading.recv(1):
             number = byte[0]
             if number not in previous:
                 continue
             name = signal.Signals(number).name
-            if stop.is_set():
+            if asked:
                 log.warning("stopped_at_once", signal=name)
                 os._exit(128 + number)
             log.info("stopping", signal=name, hint="a second signal ends the process at once")
+            asked = True
             stop.set()
 
     thread = threading.Thread(target=listen, name="signals", daemon=True)

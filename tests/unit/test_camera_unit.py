@@ -19,7 +19,7 @@ from streamproc.secrets import remember
 from streamproc.sources.session import RawPacket, open_session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeObserver, FakeOpener, FakeSession, RecordingEmit, write_clip
-from streamproc.types import DropCause, ObservedWindow, PacketBatch, StreamInfo, Window
+from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, StreamInfo, Window
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
@@ -283,6 +283,25 @@ def test_what_was_not_decoded_when_it_was_told_to_stop_are_packets_and_windows_a
     assert file.join(5)
     assert emit.drops["stopping"] == 39
     assert recording.drops["unobserved"] == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_unit_whose_thread_broke_off_is_dead_and_one_that_ended_is_not(clip: Path, start: Start) -> None:
+    class Deaf(RecordingEmit):
+        def state(self, state: CameraState) -> None:
+            super().state(state)
+            if state.phase == "ended":
+                raise RuntimeError("nobody listens")
+
+    units = [
+        CameraUnit(settings(str(clip), realtime=False), emit, FakeClock(), lambda _: FakeObserver())
+        for emit in (RecordingEmit(), Deaf())
+    ]
+    assert [unit.dead for unit in units] == [False, False]
+    for unit in units:
+        start(unit)
+        assert unit.join(10)
+    assert [unit.dead for unit in units] == [False, True]
 
 
 def test_models_that_are_missing_are_told_at_the_start() -> None:

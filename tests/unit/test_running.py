@@ -21,8 +21,8 @@ from streamproc.demo.broker import free_port
 from streamproc.errors import ConfigError, InferenceError, SinkError, StageError
 from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
-from streamproc.runtime.clock import Clock
-from streamproc.site import LoadedSite
+from streamproc.runtime.clock import Clock, SystemClock
+from streamproc.site import LoadedSite, load_site
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
 
@@ -226,3 +226,15 @@ def test_a_stage_that_dies_ends_the_run_with_a_failure(
         running.run_site(path)
     assert backends.closed
     assert cast(Any, made[0].deliveries[0])._thread.is_alive() is False
+
+
+def test_a_delivery_that_died_makes_the_process_one_to_start_again(tmp_path: Path, backends: FakeBackends) -> None:
+    loaded = load_site(recording(tmp_path))
+    site = assemble(loaded, ModelStore(), SystemClock())
+    health = running._health(loaded, site)
+    assert health.liveness()[0]
+    cast(Any, site.deliveries[0])._thread = threading.Thread()
+    alive, page = health.liveness()
+    assert not alive
+    assert page["checks"]["threads"]["detail"] == "delivery-jsonl"
+    site.outbox.close()

@@ -298,3 +298,12 @@ class SlowClock(SystemClock):
             self.swept.set()
             return event.wait(5)
         return event.wait(0.01)
+
+
+def test_threads_that_died_are_named_until_the_site_is_told_to_stop(built: Built) -> None:
+    built.site.start()
+    assert built.site.dead() == ()
+    built.units["yard"].dead = built.deliveries[0].dead = True
+    assert built.site.dead() == ("unit-yard", "delivery-kafka")
+    built.site.stop(5)
+    assert built.site.dead() == ()

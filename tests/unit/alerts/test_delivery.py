@@ -265,3 +265,23 @@ def test_a_send_that_waits_is_ended_by_closing_the_sink(tmp_path: Path) -> None:
     assert delivery.stop(0.2)
     assert outbox.backlog("kafka")[0] == 1
     outbox.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_unasked_is_dead(outbox: Outbox, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    well, broken = (Delivery("kafka", FakeSink(), outbox, site="yard", clock=clock) for _ in range(2))
+    assert not well.dead
+    well.start()
+    assert not well.dead
+    assert well.stop()
+    assert not well.dead
+
+    def fall_over() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(broken, "run", fall_over)
+    broken.start()
+    assert broken._thread is not None
+    broken._thread.join(5)
+    assert broken.dead
+    assert broken.stop()

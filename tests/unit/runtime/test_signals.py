@@ -26,6 +26,19 @@ def test_a_signal_sets_the_event_and_the_old_behaviour_returns(number: signal.Si
     assert not any(thread.name == "signals" for thread in threading.enumerate())
 
 
+def test_the_first_signal_while_the_process_ends_by_itself_is_not_the_second() -> None:
+    code = (
+        "import os, signal, threading\n"
+        "from streamproc.runtime import signals\n"
+        "stop, heard = threading.Event(), threading.Event()\n"
+        "signals.log = type('Log', (), {'info': lambda *_, **__: heard.set(), 'warning': lambda *_, **__: None})()\n"
+        "with signals.on_signals(stop):\n"
+        "    stop.set(); os.kill(os.getpid(), signal.SIGTERM); assert heard.wait(5)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], timeout=20, check=False, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_a_second_signal_ends_a_process_that_hangs() -> None:
     code = (
         "import os, signal, threading, time\n"
