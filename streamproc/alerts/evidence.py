@@ -17,6 +17,7 @@ import structlog
 
 from streamproc.alerts.clip import COPYABLE, ClipError, Mask, Pixels, copy_mp4, decode_at, encode_mp4
 from streamproc.alerts.message import EvidenceHashes, EvidenceRef
+from streamproc.alerts.private import make_file, make_folder
 from streamproc.alerts.snapshot import Annotation, draw
 from streamproc.config import CameraSettings, EvidenceSettings
 from streamproc.types import PacketBatch, Picture, Severity, StreamInfo, Verdict, on_host
@@ -157,11 +158,13 @@ def _first_seconds(batch: PacketBatch, seconds: float) -> PacketBatch:
 
 def _store(path: Path, make: Callable[[Path], None]) -> tuple[str, str]:
     """Have ``make`` write a file beside ``path`` and move it there whole; its ``file://`` address and sha256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
         raise ClipError("the disk is nearly full")
     part = path.with_name(path.name + PART)
+    part.unlink(missing_ok=True)  # of a process that was killed
     try:
+        make_file(part)
         make(part)
         with part.open("rb+") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from streamproc.alerts.claim import Claim
 from streamproc.alerts.holds import Holds
 from streamproc.alerts.sinks import Outgoing
 from streamproc.errors import SinkError
@@ -64,26 +65,28 @@ class Outbox:
     def __init__(self, path: Path, sinks: Sequence[str], clock: Clock | None = None, *, wait_s: float = 5.0) -> None:
         """Open or create ``path``; what is decided waits for each of ``sinks``.
 
-        ``wait_s`` is how long to wait for another process that holds the file.
+        ``wait_s`` is how long to wait for another program that reads or copies the file.
 
         Raises:
-            SinkError: the file is damaged, is no outbox, was written by a newer version, or cannot be opened.
+            SinkError: another process has the outbox, or the file is damaged, is no outbox, was written by a newer
+                version, or cannot be opened.
         """
         self._path, self._sinks = path, tuple(sinks)
         self._clock = clock or SystemClock()
         self._holds = Holds(self._clock)
         self._lock = threading.Lock()
-        with self._translated():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SinkError(f"outbox {path}: its folder cannot be made: {error.strerror}") from error
-            self._db = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
+        self._claim = Claim(path)
+        try:
+            with self._translated():
+                self._db = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+                try:
+                    self._prepare()
+                except BaseException:
+                    self._db.close()
+                    raise
+        except BaseException:
+            self._claim.end()
+            raise
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -239,6 +242,7 @@ class Outbox:
         """Close the file; what waits is taken up when it is opened again."""
         with self._lock, self._translated():
             self._db.close()
+        self._claim.end()
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock, self._translated():
@@ -267,8 +271,8 @@ class Outbox:
 def _in_words(error: sqlite3.Error) -> str:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     remedies = {
-        sqlite3.SQLITE_BUSY: "another process holds it; is streamproc running twice?",
-        sqlite3.SQLITE_LOCKED: "another process holds it; is streamproc running twice?",
+        sqlite3.SQLITE_BUSY: "another program holds it; let it end",
+        sqlite3.SQLITE_LOCKED: "another program holds it; let it end",
         sqlite3.SQLITE_FULL: "the disk is full; the alert was not decided",
         sqlite3.SQLITE_NOTADB: "it is not an outbox; move the file away or name another",
         sqlite3.SQLITE_CORRUPT: "it is damaged; move it away and start again",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -240,6 +241,21 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_outbox(
     assert made.ref == EvidenceRef()
     assert made.degraded == ("no snapshot: the disk is nearly full", "no clip: the disk is nearly full")
     assert [path for path in settings.directory.rglob("*") if path.is_file()] == []
+
+
+def test_only_its_owner_can_see_evidence(settings: EvidenceSettings) -> None:
+    settings.directory.mkdir(mode=0o755)
+    day = settings.directory / "gate" / "2026-11-21"
+    day.mkdir(parents=True)
+    (day / "abc-1.mp4.part").touch(0o644)  # left by a process that was killed
+    made = EvidenceWriter(settings, CAMERA).write("abc", 1, verdict_at(1.2), "warning", START, packets=footage())
+    for uri in (made.ref.snapshot_uri, made.ref.clip_uri):
+        assert stat.S_IMODE(local(uri).stat().st_mode) == 0o600
+    other = EvidenceWriter(settings, CAMERA.model_copy(update={"id": "yard"}))
+    made = other.write("abc", 1, None, "warning", START, packets=footage())
+    folder = local(made.ref.clip_uri).parent
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, folder.parent)] == [0o700, 0o700]
+    assert stat.S_IMODE(settings.directory.stat().st_mode) == 0o755  # somebody chose that
 
 
 def test_an_update_needs_no_clip(settings: EvidenceSettings) -> None:

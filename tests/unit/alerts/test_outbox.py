@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
+import subprocess
+import sys
 import tempfile
 import threading
 from datetime import timedelta
@@ -217,7 +220,7 @@ def test_a_file_that_another_process_holds_is_an_error_not_a_hang(path: Path) ->
     outbox = Outbox(path, ("kafka",), wait_s=0.05)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(SinkError, match="another process"):
+    with pytest.raises(SinkError, match="another program"):
         outbox.decide([message(1)])
     other.execute("ROLLBACK")
     other.close()
@@ -239,6 +242,56 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="folder"):
         Outbox(tmp_path / "file" / "outbox.sqlite3", ("kafka",))
+
+
+def test_a_second_process_on_the_same_outbox_is_refused_in_one_line(path: Path) -> None:
+    outbox = Outbox(path, ("kafka",))
+    with pytest.raises(SinkError) as caught:
+        Outbox(path, ("kafka",))
+    assert str(path) in str(caught.value)
+    assert "another `streamproc run`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    outbox.decide([message(1)])
+    outbox.close()
+    Outbox(path, ("kafka",)).close()
+
+
+def test_a_process_that_was_killed_keeps_nobody_out(path: Path) -> None:
+    script = (
+        "import pathlib, sys; from streamproc.alerts.outbox import Outbox; "
+        "o = Outbox(pathlib.Path(sys.argv[1]), ('kafka',)); print('open', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(SinkError, match="in use"):
+            Outbox(path, ("kafka",))
+        other.kill()
+        other.wait(10)
+        Outbox(path, ("kafka",)).close()
+
+
+def test_a_file_that_does_not_open_is_left_to_others(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database, whatever its name says" * 50)
+    for _ in range(2):
+        with pytest.raises(SinkError, match="move"):
+            Outbox(path, ("kafka",))
+    path.with_name(path.name + ".lock").unlink()
+    path.with_name(path.name + ".lock").mkdir()
+    with pytest.raises(SinkError, match=r"outbox\.sqlite3\.lock cannot be opened"):
+        Outbox(path, ("kafka",))
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "new" / "var" / "outbox.sqlite3", ("kafka",))
+    outbox.decide([message(1)])
+    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "new" / "var").iterdir()}
+    assert modes == {f"outbox.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm", ".lock")}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new" / "var").stat().st_mode) == 0o700
+    outbox.close()
 
 
 def test_threads_may_decide_at_once(path: Path) -> None:
@@ -304,6 +357,7 @@ class OutboxMachine(RuleBasedStateMachine):
             self.outbox._db.execute("BEGIN IMMEDIATE")
             self.outbox._db.execute("INSERT INTO messages (id, key, body, decided_at) VALUES ('lost', 'a', x'00', '')")
         self.outbox._db.close()
+        self.outbox._claim.end()
         self.outbox = Outbox(self.path, ("kafka",))
 
     @invariant()
