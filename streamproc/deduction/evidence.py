@@ -110,13 +110,12 @@ def gather(
 
 
 def _where(match: Match, rule: Rule, facts: Sequence[Fact], zones: Collection[str]) -> tuple[int, ...]:
-    """Sentences with the match's words; those in the rule's zones where it names zones and they are told apart."""
+    """Sentences with the match's words; of a rule for zones, those that are told to be there."""
     words = _whole(match.words.strip())
     found = [i for i, fact in enumerate(facts) if words.search(fact.text)] or list(range(len(facts)))
     if rule.when is not None and rule.when.zones:
         own = set(rule.when.zones)
-        places = {i: set(named(facts[i].place, own.union(zones))) for i in found}
-        found = [i for i in found if places[i] & own or not places[i]] or found
+        found = [i for i in found if own.intersection(named(facts[i].place, own.union(zones)))] or found
     return tuple(found)
 
 
@@ -134,18 +133,24 @@ def _answer_to_match(anomaly: Met, normals: Sequence[Met], facts: Sequence[Fact]
 
 def _same_thing(anomaly: Met, normal: Met, fact: Fact) -> bool:
     if anomaly.match.how == "keyword":
-        return normal.match.how == "keyword" and bool(_words(anomaly.match.words) & _words(normal.match.words))
+        return normal.match.how == "keyword" and _overlap(anomaly.match.words, normal.match.words, fact.text)
     if normal.match.how == "semantic":
         return normal.match.score >= anomaly.match.score
     return _lists_the_verb(normal, fact)
 
 
+def _overlap(one: str, other: str, text: str) -> bool:
+    """Whether they stand at the same place of the text, at least in part."""
+    ones, others = ([found.span() for found in _whole(words.strip()).finditer(text)] for words in (one, other))
+    return any(a[0] < b[1] and b[0] < a[1] for a in ones for b in others)
+
+
 def _lists_the_verb(normal: Met, fact: Fact) -> bool:
-    if normal.match.how != "keyword" or not fact.action:
+    verb = _WORD.search(fact.action.casefold())
+    if normal.match.how != "keyword" or verb is None:
         return False
-    verb, *_ = _WORD.findall(fact.action.casefold())
-    listed = {lemma for word in _words(normal.match.words) for lemma in _lemmas(word)}
-    return bool((_lemmas(verb) - _TELLS_NOTHING) & listed)
+    listed = {lemma for word in _WORD.findall(normal.match.words.casefold()) for lemma in _lemmas(word)}
+    return bool((_lemmas(verb.group()) - _TELLS_NOTHING) & listed)
 
 
 def _measured(observed: ObservedWindow, facts: Sequence[Fact], normals: Sequence[Met]) -> tuple[Measured, ...]:
@@ -181,7 +186,3 @@ def _lemmas(word: str) -> frozenset[str]:
     import lemminflect  # its dictionary takes a third of a second to load
 
     return frozenset(lemminflect.getAllLemmas(word).get("VERB", ())) or frozenset({word})
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.casefold()))

@@ -50,9 +50,10 @@ def _of_normal(cited: Sequence[Rule], evidence: Evidence) -> str:
 
 
 def _met(rule: Rule, evidence: Evidence) -> str:
-    met = next((one for one in (*evidence.anomalies, *evidence.normals) if one.rule.id == rule.id), None)
-    by = max((evidence.facts[i] for i in met.facts), key=_strength).text if met and met.facts else ""
-    return f'Rule {rule.id} "{rule.text}"' + (f' is met by "{by}"' if by else " is cited")
+    mets = [one for one in (*evidence.anomalies, *evidence.normals) if one.rule.id == rule.id]
+    mets = [one for one in mets if one.answered_by is None] or mets
+    best = max((evidence.facts[i] for one in mets for i in one.facts), key=_strength, default=None)
+    return f'Rule {rule.id} "{rule.text}"' + (f' is met by "{best.text}"' if best else " is cited")
 
 
 def _strength(fact: Fact) -> float:

@@ -38,7 +38,7 @@ def _matched(how: Literal["keyword", "semantic"], evidence: Evidence, weight: fl
     answered = [met for met in evidence.anomalies if met.match.how == how and met.answered_by is not None]
     normals = [met for met in evidence.normals if met.match.how == how]
     if answered:
-        by = [(met.rule.id, met.answered_by.id) for met in answered if met.answered_by]
+        by = dict.fromkeys((met.rule.id, met.answered_by.id) for met in answered if met.answered_by)
         reason = "; ".join(f"rule {answer} calls normal what rule {rule} is about" for rule, answer in by)
         # What answers a match by meaning may have been met by keyword: a vote cites only what was met its own way.
         cites = _cites(normal for normal in normals if normal.rule.id in {answer for _, answer in by})

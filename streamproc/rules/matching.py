@@ -6,7 +6,7 @@ sentence meets at most the one rule it is most like: next to the rules it might 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,9 +55,9 @@ class Matcher:
         self._zones = frozenset(zones).union(*(rule.when.zones for rule in self._active if rule.when))
 
     def match(self, caption: Caption, at: datetime, timezone: str) -> list[Match]:
-        """The rules in force at ``at`` (timezone-aware) that the caption meets, each at most once by keyword and once
-        by meaning; in the rule set's order, keywords first.
+        """The rules in force at ``at`` (timezone-aware) that the caption meets, in the set's order, keywords first.
 
+        Whatever words and sentences meet a rule are a match each: what answers one of them need not answer another.
         A model that fails costs the matches by meaning of this caption, and is logged.
         """
         sentences = [
@@ -65,25 +65,24 @@ class Matcher:
             for fact in facts_of(caption)
         ]
         in_force = [_in_force(rule, at, timezone) for rule in self._active]
-        found: dict[tuple[int, str], Match] = {}
+        found: dict[tuple[int, str, str], Match] = {}
         for sentence in sentences:
             for index, rule in enumerate(self._active):
-                if in_force[index] and _in_zone(rule, sentence) and (match := self._by_keyword(index, sentence)):
-                    found.setdefault((index, "keyword"), match)
+                if in_force[index] and _in_zone(rule, sentence):
+                    for match in self._by_keyword(index, sentence):
+                        found.setdefault((index, "keyword", match.words.casefold()), match)
         try:
             for index, match in self._by_meaning(sentences, in_force):
-                if match.score > (known.score if (known := found.get((index, "semantic"))) else 0.0):
-                    found[index, "semantic"] = match
+                found.setdefault((index, "semantic", match.words), match)
         except InferenceError as error:
             log.warning("semantic_matching_failed", camera=caption.camera_id, error=str(error))
-        return [found[key] for key in sorted(found)]
+        return [found[key] for key in sorted(found, key=lambda key: key[:2])]
 
-    def _by_keyword(self, index: int, sentence: _Sentence) -> Match | None:
+    def _by_keyword(self, index: int, sentence: _Sentence) -> Iterator[Match]:
         for keyword in self._keywords[index]:
             if run := find(keyword, sentence.words):
                 words = sentence.text[run[0].start : run[-1].end]
-                return Match(self._active[index].id, "keyword", 1.0, words)
-        return None
+                yield Match(self._active[index].id, "keyword", 1.0, words)
 
     def _by_meaning(self, sentences: Sequence[_Sentence], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
         if self._meanings is None or not self._active:

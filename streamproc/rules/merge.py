@@ -82,13 +82,14 @@ def merge(
         elif rule.id in written and fingerprint(known[rule.id]) == written[rule.id]:
             _update(entry, {"keywords": [], **_plain(rule)} if "keywords" in entry else _plain(rule))
             updated.append(rule.id)
+            if rule.id in retired:
+                entry["enabled"] = True  # taking the field out would take the comment after it along
         else:
             if rule.support and known[rule.id].support:
                 _update(entry, {"support": _plain(rule)["support"]})
             kept.append(rule.id)
         induced[rule.id] = fingerprint(rule)
-        if entry is not None and rule.id in retired:
-            entry["enabled"] = True  # taking the field out would take the comment after it along
+        if rule.id in retired:
             retired.remove(rule.id)
     for rule_id, sha256 in written.items():
         if rule_id in induced or rule_id not in by_id:

@@ -190,6 +190,14 @@ def test_where_nothing_can_be_pointed_at_the_zone_is_the_one_that_is_told_of(tol
     assert (verdict.objects, verdict.zone) == ((), "loading-dock")
 
 
+def test_a_rule_that_is_answered_in_one_sentence_still_stands_in_another() -> None:
+    said = caption(fact("One person hurries on the left.", "hurries"), fact("Two people run.", "run"))
+    matches = (keyword("a-hurry", "hurries"), keyword("a-hurry", "run"), keyword("n-hurry", "hurries"))
+    verdict = decide(said, *matches)
+    assert (verdict.alarm, [rule.id for rule in verdict.cited_rules]) == (True, ["a-hurry"])
+    assert 'is met by "Two people run."' in verdict.reason
+
+
 def test_an_object_carries_what_was_measured_of_it() -> None:
     own = speed(0.9)
     window = observed(measurements=(QUICK,), tracks=[track(1), track(2, own=own), track(3)])

@@ -90,6 +90,28 @@ def test_free_text_says_itself_in_which_zone_it_is() -> None:
     assert answers(said, *matches, rules=(RUN_BAD, only_in_hall), zones=("hall", "back-track")) == {"a-run": ""}
 
 
+def test_what_is_normal_in_a_zone_is_not_so_outside_all_zones() -> None:
+    track = fact("One person runs on the track.", "runs", place="on the track")
+    left = fact("One person runs on the left.", "runs", place="on the left")
+    only_on_track = rule("n-track", "normal", zones=("track",))
+    matches = (keyword("a-run", "runs"), keyword("n-track", "runs"))
+    rules = (RUN_BAD, only_on_track)
+    assert answers(caption(track), *matches, rules=rules, zones=("track",)) == {"a-run": "n-track"}
+    assert answers(caption(left, track), *matches, rules=rules, zones=("track",)) == {"a-run": ""}
+
+
+def test_words_that_two_rules_share_at_different_places_are_not_the_same_thing() -> None:
+    said = caption(fact("Children sit on the ground and a man lies on the ground.", "sit"))
+    fallen, sitting = keyword("a-run", "lies on the ground"), keyword("n-jog", "sit on the ground")
+    assert answers(said, fallen, sitting) == {"a-run": ""}
+    assert answers(said, fallen, keyword("n-jog", "lies")) == {"a-run": "n-jog"}
+
+
+def test_an_action_without_a_word_in_it_is_no_verb() -> None:
+    said = caption(fact("A person runs.", "-"))
+    assert answers(said, semantic("a-run", "A person runs.", 0.8), keyword("n-jog", "runs")) == {"a-run": ""}
+
+
 def test_rules_that_are_gone_or_disabled_are_left_out() -> None:
     off = rule("off", "anomaly", enabled=False)
     assert answers(RUNS, keyword("off", "runs"), keyword("gone", "runs"), rules=(off,)) == {}

@@ -86,15 +86,20 @@ def test_a_sentence_meets_the_rule_it_is_most_like() -> None:
     assert found[0].score == pytest.approx(1.0)
 
 
-def test_a_rule_is_met_at_most_once_each_way_in_the_sets_order() -> None:
-    found = matches([WALK, RUN], caption("He runs.", "She ran.", "People walk."), semantic=True)
-    assert [(m.rule_id, m.how) for m in found] == [
-        ("walk", "keyword"),
-        ("walk", "semantic"),
-        ("run", "keyword"),
-        ("run", "semantic"),
+def test_what_meets_a_rule_is_told_in_the_sets_order_and_the_same_words_once() -> None:
+    found = matches([WALK, RUN], caption("He runs.", "She runs.", "People walk."), semantic=True)
+    assert [(m.rule_id, m.how, m.words) for m in found] == [
+        ("walk", "keyword", "walk"),
+        ("walk", "semantic", "People walk."),
+        ("run", "keyword", "runs"),
+        ("run", "semantic", "He runs."),
+        ("run", "semantic", "She runs."),
     ]
-    assert found[2].words == "runs"
+
+
+def test_every_sentence_and_every_keyword_that_meets_a_rule_is_told() -> None:
+    found = matches([WALK, RUN], caption("One person runs.", "Two people run.", "A dog runs, and a cat hurries."))
+    assert [m.words for m in found] == ["runs", "run", "hurries"]
 
 
 @pytest.mark.parametrize("text", ["Nobody sprints.", "A man is not sprinting.", "There is no one who sprints."])

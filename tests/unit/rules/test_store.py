@@ -168,6 +168,13 @@ def test_people_may_switch_a_retired_rule_on_again(path: Path) -> None:
     assert rule(path, "run").enabled
 
 
+def test_a_retired_rule_that_people_changed_stays_off_when_it_comes_back(path: Path) -> None:
+    save(path, WALK, DOG)
+    edit(path, "text: Someone runs.", "text: Someone runs to the gate.")
+    save(path, WALK, RUN, DOG)
+    assert (rule(path, "run").text, rule(path, "run").enabled) == ("Someone runs to the gate.", False)
+
+
 def test_a_changed_rule_that_is_no_longer_induced_stays(path: Path) -> None:
     edit(path, "text: Someone runs.", "text: Someone runs to the gate.")
     save(path, WALK, DOG)
