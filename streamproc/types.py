@@ -288,14 +288,10 @@ class RuleSet:
     """Of the file's bytes."""
     rules: tuple[Rule, ...]
 
-    def get(self, rule_id: str) -> Rule | None:
-        """The rule of that id, or None."""
-        return next((rule for rule in self.rules if rule.id == rule_id), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule that a caption meets."""
+    """A rule that a caption meets, and by what; one rule may be met several times."""
 
     rule_id: str
     how: Literal["keyword", "semantic"]

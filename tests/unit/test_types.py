@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from streamproc import types
-from streamproc.types import Frame, ObservedWindow, Picture, Rule, RuleSet, Window, on_host
+from streamproc.types import Frame, ObservedWindow, Picture, Window, on_host
 
 NOUNS = [kind for kind in vars(types).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,10 +82,3 @@ def test_a_picture_from_elsewhere_is_handed_over_through_dlpack() -> None:
     picture = DevicePicture(pixels)
     assert isinstance(picture, Picture)
     assert np.array_equal(on_host(picture), pixels)
-
-
-def test_a_rule_is_found_by_its_id() -> None:
-    rule = Rule("r1", "human", "normal", "People walk.")
-    rules = RuleSet("gate", "yard", "gate", 3, "0" * 64, (rule,))
-    assert rules.get("r1") is rule
-    assert rules.get("r2") is None
