@@ -23,6 +23,7 @@ from streamproc.alerts.health import part_health
 from streamproc.alerts.incidents import Incidents
 from streamproc.alerts.message import Alert, ClockNote
 from streamproc.alerts.outbox import Outbox
+from streamproc.alerts.removed import resolve_removed
 from streamproc.alerts.sinks import make_sink, sink_names
 from streamproc.backends import Backends, Role, calibration_path
 from streamproc.camera import CameraUnit, UnitSettings
@@ -206,6 +207,8 @@ def camera_desk(
 def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     """Make everything a running site consists of; nothing is started, no camera is connected to.
 
+    Incidents of cameras that are no longer in the site file are resolved.
+
     Raises:
         ConfigError: a rule file or a calibration is missing or does not load.
         ModelLoadError: a model cannot be had.
@@ -233,6 +236,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     backends = Backends(loaded.pipeline, store, clock, server_health)
     names = sink_names(settings.alerts.sinks)
     outbox = Outbox(settings.alerts.outbox, names, clock)
+    resolve_removed(settings, outbox, metrics, clock)
     deliveries = tuple(
         Delivery(name, make_sink(sink), outbox, site=settings.site.id, metrics=metrics, on_health=hub.health)
         for name, sink in zip(names, settings.alerts.sinks, strict=True)

@@ -18,6 +18,7 @@ from streamproc.config import IncidentSettings, Schedule
 from streamproc.severity import RANK
 from streamproc.types import CameraState, Kind, Severity, Verdict
 
+_OTHER_PROCESS = {"run": None, "first_run": None, "last_told_run": None}
 _TROUBLE = ("connecting", "lost", "refused", "frozen")
 
 
@@ -42,6 +43,9 @@ class Incident(BaseModel):
     """Capture of the last window judged."""
     last_told_at: UtcTime
     """Capture of the window that the last message was about."""
+    last_told_run: int | None = None
+    """Its run; None where it was another process's run."""
+    last_told_pts_s: float = 0.0
     run: int | None
     """Run of the last alarm; None where it was another process's run."""
     last_alarm_pts_s: float
@@ -86,7 +90,7 @@ class Incidents:
         self._site, self._camera, self._settings = site, camera, settings
         self._schedules, self._timezone, self._silence_s = schedules, timezone, silence_s
         read = [Incident.model_validate_json(text) for text in stored]
-        self._open: dict[Kind, Incident] = {i.kind: i.model_copy(update={"run": None, "first_run": None}) for i in read}
+        self._open: dict[Kind, Incident] = {i.kind: i.model_copy(update=_OTHER_PROCESS) for i in read}
         self._trouble: CameraState | None = None
 
     @property
@@ -133,7 +137,7 @@ class Incidents:
         bound_s = self._settings.resolve_after_s + self._silence_s
         decisions = []
         for incident in list(self._open.values()):
-            silent_s = (now - max(incident.last_seen_at, incident.last_alarm_at)).total_seconds()
+            silent_s = (now - incident.last_seen_at).total_seconds()
             if silent_s >= bound_s:
                 decisions.append(self._close(incident, now, self._why_silent(silent_s)))
         return decisions
@@ -157,10 +161,10 @@ class Incidents:
         return f"The camera is {self._trouble.phase}{detail}; nothing was judged for {silent_s:.0f} s."
 
     def _is_over(self, incident: Incident, verdict: Verdict) -> bool:
-        if verdict.captured_at < incident.started_at - timedelta(seconds=self._settings.resolve_after_s):
-            return True  # an earlier recording is looked at: its incidents are others
         if verdict.run == incident.run:
             calm_s = verdict.pts_s - incident.last_alarm_pts_s
+        elif verdict.captured_at < incident.started_at - timedelta(seconds=self._settings.resolve_after_s):
+            return True  # an earlier recording is looked at: its incidents are others
         else:
             calm_s = (verdict.captured_at - incident.last_alarm_at).total_seconds()
         bound_s = self._settings.resolve_after_s
@@ -185,6 +189,8 @@ class Incidents:
             last_alarm_at=verdict.captured_at,
             last_seen_at=verdict.captured_at,
             last_told_at=verdict.captured_at,
+            last_told_run=verdict.run,
+            last_told_pts_s=verdict.pts_s,
             run=verdict.run,
             last_alarm_pts_s=verdict.pts_s,
             first_run=verdict.run,
@@ -199,9 +205,8 @@ class Incidents:
     def _go_on(self, incident: Incident, verdict: Verdict) -> list[Decision]:
         rules = tuple(dict.fromkeys((*incident.rule_ids, *(rule.id for rule in verdict.cited_rules))))
         severity = max(incident.severity, verdict.severity, key=RANK.__getitem__)
-        since_told_s = (verdict.captured_at - incident.last_told_at).total_seconds()
         tell = not incident.suppressed and (
-            rules != incident.rule_ids or severity != incident.severity or since_told_s >= self._settings.update_every_s
+            rules != incident.rule_ids or severity != incident.severity or self._is_due(incident, verdict)
         )
         incident = incident.model_copy(
             update={
@@ -210,13 +215,21 @@ class Incidents:
                 "revision": incident.revision + tell,
                 "last_alarm_at": verdict.captured_at,
                 "last_seen_at": verdict.captured_at,
-                "last_told_at": verdict.captured_at if tell else incident.last_told_at,
                 "run": verdict.run,
                 "last_alarm_pts_s": verdict.pts_s,
             }
         )
+        if tell:
+            told = {"last_told_at": verdict.captured_at, "last_told_run": verdict.run, "last_told_pts_s": verdict.pts_s}
+            incident = incident.model_copy(update=told)
         self._open[verdict.kind] = incident
         return [Decision("update", incident, verdict.captured_at, verdict.reason, verdict)] if tell else []
+
+    def _is_due(self, incident: Incident, verdict: Verdict) -> bool:
+        if verdict.run == incident.last_told_run:
+            return verdict.pts_s - incident.last_told_pts_s >= self._settings.update_every_s
+        since_told_s = (verdict.captured_at - incident.last_told_at).total_seconds()
+        return since_told_s < 0 or since_told_s >= self._settings.update_every_s  # a clock set back delays nothing
 
     def _close(self, incident: Incident, at: datetime, reason: str) -> Decision:
         del self._open[incident.kind]

@@ -174,6 +174,10 @@ class Outbox:
         rows = self._rows("SELECT body FROM messages WHERE id = ?", (message_id,))
         return rows[0][0] if rows else None
 
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that have incidents which are not over."""
+        return tuple(row[0] for row in self._rows("SELECT DISTINCT camera FROM incidents ORDER BY camera", ()))
+
     def incidents(self, camera: str) -> tuple[str, ...]:
         """The states of the camera's incidents that are not over, as they were stored."""
         rows = self._rows("SELECT state FROM incidents WHERE camera = ? ORDER BY key", (camera,))

@@ -15,7 +15,7 @@ from streamproc.alerts.health import Health as HealthMessage
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
 from streamproc.assembly import Assembled, alarm_score, assemble, camera_desk, camera_line, rules_path, unit_settings
-from streamproc.config import Area
+from streamproc.config import Area, CameraSettings
 from streamproc.errors import ConfigError
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
@@ -160,6 +160,24 @@ def test_a_desk_goes_on_with_the_incidents_that_were_open(loaded: LoadedSite, tm
     assert [alert.data.action for alert in told] == ["open"]
     assert desk.busy
     outbox.close()
+
+
+def test_incidents_of_a_camera_that_was_removed_are_resolved_at_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rules(tmp_path / "rules" / "gate.yaml", "gate")
+    outbox, clock = Outbox(tmp_path / "var" / "outbox.sqlite3", ["jsonl"], FakeClock()), FakeClock()
+    path = write_site(tmp_path, "gate", more="alerts: {sinks: [{kind: jsonl, path: a.jsonl}]}\n")
+    loaded = load_site(path)
+    for name in ("gate", "yard"):
+        camera = CameraSettings(id=name, name=f"The {name}", main="rtsp://cam/1")
+        camera_desk(loaded, camera, outbox, None, Metrics([]), clock).feed(verdict_at(1.0, camera=name))
+    outbox.close()
+    made = Made(monkeypatch).of(path)
+    (resolved,) = [Alert.model_validate_json(one.body) for one in made.outbox.pending("jsonl")][2:]
+    assert (resolved.data.action, resolved.subject, resolved.data.camera.name) == ("resolve", "yard", "The yard")
+    assert resolved.data.reason.startswith("Camera removed from the site.")
+    assert made.outbox.cameras() == ("gate",)
 
 
 @pytest.mark.parametrize(("replayed", "source"), [(True, "replay"), (False, "receipt")])

@@ -117,6 +117,35 @@ def test_within_a_run_media_time_decides_not_the_wall_clock() -> None:
     assert camera.feed(verdict_at(12.0, alarm=False, captured_at=late)) == []
 
 
+def test_a_clock_that_is_set_back_delays_no_update_and_is_no_other_recording() -> None:
+    camera = Camera()
+    hour = timedelta(hours=1)
+    told = {
+        s: said
+        for s in range(40)
+        if (
+            said := camera.feed(
+                verdict_at(float(s), alarm=s <= 30, captured_at=START + timedelta(seconds=s) - hour * (s > 4))
+            )
+        )
+    }
+    assert told == {0: ["open"], 10: ["update"], 20: ["update"], 30: ["update"], 35: ["resolve"]}
+
+
+def test_a_clock_that_is_set_forward_hurries_no_update() -> None:
+    camera = Camera()
+    camera.feed(verdict_at(0.0))
+    assert camera.feed(verdict_at(4.0, captured_at=START + timedelta(hours=1))) == []
+
+
+def test_a_clock_that_was_set_back_between_two_runs_delays_no_update() -> None:
+    camera = Camera()
+    camera.feed(verdict_at(0.0))
+    camera.feed(verdict_at(4.0))
+    assert camera.feed(verdict_at(0.4, run=2, captured_at=START - timedelta(seconds=3))) == ["update"]
+    assert camera.feed(verdict_at(1.4, run=2, captured_at=START - timedelta(seconds=2))) == []
+
+
 def test_a_model_that_is_down_has_not_seen_calm() -> None:
     camera = Camera()
     camera.feed(verdict_at(0.0))
