@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from streamproc.errors import ConfigError
-from streamproc.rules.keywords import compile_keyword, find
+from streamproc.rules.keywords import compile_keyword, meets
 from streamproc.rules.negation import words_of
 from streamproc.rules.schema import RuleModel, RuleSetModel, parse_rules
 from streamproc.yamlfile import read_bytes
@@ -119,11 +119,10 @@ def _outcome(anomaly: RuleModel) -> str:
 
 def _normal_with(model: RuleSetModel, anomaly: RuleModel, keyword: str) -> str | None:
     """The normal rule, in force at any time this one is, whose keywords or words hold the keyword."""
-    compiled = compile_keyword(keyword)
     for rule in model.rules:
         if rule.says != "normal" or not rule.enabled or rule.when != anomaly.when:
             continue
-        if any(find(compiled, words_of(text)) for text in (rule.text, *rule.keywords)):
+        if any(meets([keyword], text) for text in (rule.text, *rule.keywords)):
             return rule.id
     return None
 

@@ -80,7 +80,9 @@ _NEGATORS = frozenset(
 _NEGATOR_PAIRS = frozenset(
     {("lack", "of"), ("absence", "of"), ("free", "of"), ("devoid", "of"), ("rather", "than"), ("instead", "of")}
 )
-_NOT_NEGATORS = frozenset({("not", "only"), ("not", "just"), ("no", "doubt"), ("no", "matter"), ("no", "sooner")})
+_NOT_NEGATORS = frozenset(
+    {("not", "only"), ("not", "just"), ("not", "far"), ("no", "doubt"), ("no", "matter"), ("no", "sooner")}
+)
 _SEEN = frozenset(
     [
         "visible",

@@ -38,6 +38,7 @@ def test_words_that_only_look_alike(keyword: str, other: str) -> None:
     [
         "Two people are running.",
         "A man ran.",
+        "Not far from the gate a man runs.",
         "RUNNING!",
         "She runs, hurrying.",
         "No cars, but someone is running.",
