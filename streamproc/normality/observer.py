@@ -19,6 +19,8 @@ from streamproc.types import Box, Frame, Measurement, ObservedWindow, Track, Win
 SPEED_UNIT = "times the normal speed here"
 _SHAPE_TOLERANCE = 0.02
 """Difference of the pictures' shapes, as a share, up to which a calibration holds."""
+_STILL = 0.0005
+"""Share of the picture that must have moved since the detector last looked for it to look again in its turn."""
 _NEAR = 0.02
 """Of the picture: how far outside a track's box the fastest point may lie and still be its."""
 
@@ -46,6 +48,8 @@ class EmbeddedObserver:
         self._spots: deque[tuple[HotSpot, int | None]] = deque()
         self._run: int | None = None
         self._size = (0, 0)
+        self._moved = 0.0
+        """The most that moved at once since the detector last looked, as a share of the picture."""
         self._normal: npt.NDArray[np.float32] | None = None
 
     def observe(self, window: Window) -> ObservedWindow:
@@ -88,9 +92,14 @@ class EmbeddedObserver:
             self._tracks.carry(sample, self._normal)
         # What is fast is lost between two looks, and what is about to be told gets a look of its own.
         fast = self._stands_out()
+        self._moved = max(self._moved, motion.moved)
         wanted = self._tracks.due(frame.pts_s, closely=fast) or (fast and is_last)
-        if self._detector is not None and wanted and frame.pts_s > self._tracks.told_s:
+        wanted = wanted and self._detector is not None and frame.pts_s > self._tracks.told_s
+        if wanted and not fast and self._moved < _STILL and self._tracks.stay(frame.pts_s):
+            wanted = False
+        if self._detector is not None and wanted:
             self._tracks.look(frame.pts_s, self._detector.detect(on_host(frame.picture)), self._size)
+            self._moved = 0.0
         else:
             self._tracks.advance(frame.pts_s)
         if sample is not None and self._normal is not None:

@@ -21,6 +21,8 @@ _LOST_LOOKS = 3.2
 """Looks in vain after which an object is given up."""
 _SIGHTINGS = 2
 """Looks that must have found an object before it is believed."""
+STILL_LOOK_S = 3.0
+"""The detector looks this often where nothing moves: what it overlooked, or took for something, is then put right."""
 _EARLY_S = 0.02
 """A look may come this much early: cameras' clocks jitter."""
 _BODY_PERCENTILE = 90.0
@@ -92,6 +94,9 @@ class Tracks:
         self._followed: list[Followed] = []
         self._due_s = 0.0
         self._looked_s = -math.inf
+        """When the detector last looked, or would have seen the same."""
+        self._saw_s = -math.inf
+        """When it truly looked."""
         self.told_s = -math.inf
         """Media time the tracker was last told of."""
 
@@ -100,13 +105,29 @@ class Tracks:
         self._tracker.reset()
         self._followed = []
         self._due_s = 0.0
-        self._looked_s = -math.inf
+        self._looked_s = self._saw_s = -math.inf
         self.told_s = -math.inf
 
     def due(self, pts_s: float, *, closely: bool = False) -> bool:
         """Whether the detector should look at the frame at ``pts_s``; twice as often where it looks ``closely``."""
         early_s = 0.5 / self._settings.detections_per_s if closely else 0.0
         return pts_s >= self._due_s - early_s and pts_s > self.told_s
+
+    def stay(self, pts_s: float) -> bool:
+        """Take what the last look found for found again at ``pts_s``, because nothing moved since.
+
+        False, and nothing is taken, where a look is needed all the same: there was none for ``STILL_LOOK_S``, or an
+        object is in doubt, found only once or missed by the last look.
+        """
+        sure = all(
+            one.sightings >= _SIGHTINGS and one.number >= 0 and one.seen_s >= self._looked_s for one in self._followed
+        )
+        if not sure or pts_s - self._saw_s >= STILL_LOOK_S - _EARLY_S:
+            return False
+        self._set_looked(pts_s)
+        for one in self._followed:
+            one.seen_s = pts_s
+        return True
 
     def visible(self) -> list[Followed]:
         """Objects that were found more than once, the last look included: one that was only carried on is a guess."""
@@ -154,8 +175,8 @@ class Tracks:
 
     def look(self, pts_s: float, found: Sequence[Detection], size_px: tuple[int, int]) -> None:
         """Take in what the detector found at ``pts_s``; ``size_px`` is (width, height) at flow size."""
-        self._looked_s = pts_s
-        self._due_s = pts_s + 1.0 / self._settings.detections_per_s - _EARLY_S
+        self._set_looked(pts_s)
+        self._saw_s = pts_s
         objects = [one for one in found if one.pred_score >= self._least(one.label)]
         scale = np.array(size_px * 2, np.float64)
         boxes = [np.array(one.box_norm) * scale for one in objects]
@@ -173,6 +194,10 @@ class Tracks:
                 one.sightings += 1
             one.votes[detection.label] = one.votes.get(detection.label, 0.0) + detection.pred_score
         self._followed = [*known.values(), *fresh]
+
+    def _set_looked(self, pts_s: float) -> None:
+        self._looked_s = pts_s
+        self._due_s = pts_s + 1.0 / self._settings.detections_per_s - _EARLY_S
 
     def _least(self, label: str) -> float:
         return self._settings.person_score if label == "person" else self._settings.object_score

@@ -10,7 +10,8 @@ import pytest
 from streamproc.config import NormalitySettings
 from streamproc.errors import InferenceError
 from streamproc.normality.observer import EmbeddedObserver
-from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn, windows_of
+from streamproc.normality.tracks import Detector
+from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow
 
 SETTINGS = NormalitySettings(flow_width_px=320)
@@ -42,12 +43,52 @@ def test_two_that_pass_each_other_stay_two() -> None:
     assert len(set(upper)) == 1
 
 
-def test_the_detector_looks_as_often_as_asked() -> None:
+def watched(pictures: Iterable[Pixels], detector: Detector) -> list[ObservedWindow]:
+    """The windows, where the detector looks twice a second."""
+    observer = EmbeddedObserver(NormalitySettings(flow_width_px=320, detections_per_s=2.0), None, detector)
+    return [observer.observe(window) for window in windows_of(pictures)]
+
+
+def test_where_something_moves_the_detector_looks_as_often_as_asked() -> None:
     detector = BrightThings()
-    observed(
-        EmbeddedObserver(NormalitySettings(flow_width_px=320, detections_per_s=2.0), None, detector), drawn([], 4.0)
-    )
+    watched(drawn([Rectangle(200, 40.0)], 5.0), detector)
     assert detector.looks == 10
+
+
+def test_where_nothing_moves_it_looks_every_three_seconds_and_what_stands_there_stays() -> None:
+    detector = BrightThings()
+    windows = watched(drawn([Rectangle(200, 0.0, start_px=300)], 12.0), detector)
+    assert detector.looks == 5  # twice until it is believed, then at 3.5, 6.5 and 9.5 seconds
+    assert [len(window.tracks) for window in windows[1:]] == [1] * 11
+    assert ids(windows) == {1}
+
+
+def test_what_comes_into_a_still_scene_is_seen_at_the_next_turn() -> None:
+    detector = BrightThings()
+    windows = watched([*drawn([], 4.2), *drawn([Rectangle(200, 60.0)], 2.8)], detector)
+    assert [len(window.tracks) for window in windows] == [0] * 5 + [1] * 2
+
+
+def test_what_the_last_look_missed_is_looked_for_in_a_still_scene_too() -> None:
+    class Blinks(BrightThings):
+        def detect(self, picture: Pixels) -> list[BrightThing]:
+            found = super().detect(picture)
+            return [] if self.looks == 3 else found  # the first of the looks three seconds apart
+
+    detector = Blinks()
+    windows = watched(drawn([Rectangle(200, 0.0, start_px=300)], 6.0), detector)
+    assert detector.looks == 4  # 0, 0.5, 3.5 in vain, 4 s
+    assert ids(windows[4:]) == {1}
+
+
+def test_what_left_a_still_scene_unseen_is_not_told_for_longer_than_three_seconds() -> None:
+    class Gone(BrightThings):
+        def detect(self, picture: Pixels) -> list[BrightThing]:
+            found = super().detect(picture)
+            return found if self.looks <= 2 else []
+
+    windows = watched(drawn([Rectangle(200, 0.0, start_px=300)], 5.0), Gone())
+    assert [len(window.tracks) for window in windows[1:]] == [1, 1, 0, 0]
 
 
 def test_between_looks_a_track_goes_where_its_object_goes() -> None:
