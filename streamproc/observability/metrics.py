@@ -82,7 +82,7 @@ class Metrics:
         self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
         self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
-        self._evidence_failures = counter("evidence_failures", "Alerts whose evidence is missing or came late.", "camera")
+        self._evidence_failures = counter("evidence_failures", "Alerts whose evidence is missing or late.", "camera")
         self._evidence_deleted = counter("evidence_deleted", "Evidence files deleted for age or size.", "reason")
         self._restarts = counter("thread_restarts", "Threads that ended unexpectedly and were started again.", "thread")
         self._stand_in = gauge("stand_in", "1 for each part that runs on an embedded stand-in.", "role", "stand_in_for")
