@@ -12,7 +12,7 @@ from streamproc.errors import SourceError, SourceRefused, SourceTimeout
 from streamproc.secrets import redact
 
 # What an operator can do about it.
-_LOGIN = "check user and password; many cameras want a user of their own for RTSP or ONVIF"
+_LOGIN = "check the login; many cameras want a user of their own for RTSP or ONVIF"
 _PATH = "take the stream's path from the camera's manual or web page"
 _PORT = "check the port, 554 on most cameras, and that RTSP is switched on"
 _REACH = "check that the camera can be reached from here (ping, firewall), try the other transport, or raise timeout_s"

@@ -18,8 +18,8 @@ from streamproc.viewing import Viewing
 @pytest.mark.parametrize(
     ("error", "kind", "reason", "remedy"),
     [
-        (av.error.HTTPUnauthorizedError, SourceRefused, "credentials (401)", "check user and password"),
-        (av.error.HTTPForbiddenError, SourceRefused, "credentials (403)", "check user and password"),
+        (av.error.HTTPUnauthorizedError, SourceRefused, "credentials (401)", "check the login"),
+        (av.error.HTTPForbiddenError, SourceRefused, "credentials (403)", "check the login"),
         (av.error.HTTPNotFoundError, SourceError, "that path (404)", "take the stream's path from"),
         (av.error.ConnectionRefusedError, SourceError, "connection refused", "check the port, 554"),
         (av.error.TimeoutError, SourceTimeout, "no answer within 5 s", "check that the camera can be reached"),
