@@ -6,7 +6,7 @@ for `replay` alike; ``assemble`` makes the rest of a running site.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,8 @@ from streamproc.alerts.message import Alert, ClockNote
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.removed import resolve_removed
 from streamproc.alerts.sinks import make_sink, sink_names
-from streamproc.backends import Backends, Role, calibration_path
+from streamproc.backends import Backends, Role
+from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.config import CameraSettings
 from streamproc.decoding.masks import mask_picture
@@ -60,6 +61,8 @@ class Assembled:
     backends: Backends
     outbox: Outbox
     deliveries: tuple[Delivery, ...]
+    calibrations: Mapping[str, CalibrationInForce]
+    """By camera."""
 
 
 def rules_path(loaded: LoadedSite, camera: CameraSettings) -> Path:
@@ -88,26 +91,21 @@ def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
     """
     settings = loaded.pipeline.deduction
     path = rules_path(loaded, camera)
-    provenance = parse_rules(read_bytes(path), str(path))[1].provenance
+    rules, model, _ = parse_rules(read_bytes(path), str(path))
+    provenance = model.provenance
     if settings.max_false_alarms_per_hour is not None:
         try:
             support(settings.max_false_alarms_per_hour, provenance.hours_observed if provenance else 0.0)
         except ConfigError as error:
             raise ConfigError(faults=(Fault(str(path), None, None, "", error.message),)) from None
-    calibrated = provenance.alarm_score if provenance and provenance.alarm_score is not None else 0.0
-    return max(settings.alarm_score, calibrated)
+    return max(settings.alarm_score, rules.alarm_score or 0.0)
 
 
-def unit_settings(loaded: LoadedSite, camera: CameraSettings, *, calibrated: bool = True) -> UnitSettings:
-    """What the camera's unit needs to know; without a calibration if there is none or none is wanted."""
+def unit_settings(loaded: LoadedSite, camera: CameraSettings) -> UnitSettings:
+    """What the camera's unit needs to know."""
     pipeline = loaded.pipeline
-    path = calibration_path(camera.rules) if camera.rules is not None and calibrated else None
     return UnitSettings(
-        camera=camera,
-        sampling=pipeline.sampling,
-        decoder=pipeline.decoder,
-        normality=pipeline.normality,
-        calibration=path if path is not None and path.exists() else None,
+        camera=camera, sampling=pipeline.sampling, decoder=pipeline.decoder, normality=pipeline.normality
     )
 
 
@@ -115,6 +113,7 @@ def camera_line(
     loaded: LoadedSite,
     camera: CameraSettings,
     backends: Backends,
+    calibration: CalibrationInForce,
     desk: AlertDesk,
     metrics: Metrics,
     clock: Clock,
@@ -122,15 +121,16 @@ def camera_line(
     take_dropped: Callable[[], int] = lambda: 0,
     live: bool = True,
 ) -> CameraLine:
-    """The camera's line.
+    """The camera's line; from now on ``calibration`` is in force, and follows the rules.
 
     Raises:
-        ConfigError: its rule file does not load.
+        ConfigError: its rule file or its calibration does not load.
     """
     settings = loaded.pipeline.deduction
     file = RuleFile(
         rules_path(loaded, camera),
         clock,
+        calibration=calibration,
         on_change=lambda rules: metrics.rule_set(camera.id, rules.version),
         on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
     )
@@ -149,7 +149,6 @@ def camera_line(
         Deducer(
             settings,
             backends.llm(),
-            threshold=alarm_score(loaded, camera),
             zones=camera.zones,
             models=backends.models(),
         ),
@@ -248,6 +247,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
 
     threads, kept = EvidenceThreads(), settings.alerts.evidence
     cameras: dict[str, CameraParts] = {}
+    calibrations: dict[str, CalibrationInForce] = {}
     for camera in settings.cameras:
         has_sub = camera.sub is not None
         ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=has_sub, masked=bool(camera.privacy_masks))
@@ -262,18 +262,14 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             evidence=kept.directory,
             threads=threads,
         )
-        line = camera_line(
-            loaded, camera, backends, desk, metrics, clock, take_dropped=partial(hub.take_dropped, camera.id)
+        calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
+        taken = partial(hub.take_dropped, camera.id)
+        line = camera_line(loaded, camera, backends, calibration, desk, metrics, clock, take_dropped=taken)
+        unit = CameraUnit(
+            unit_settings(loaded, camera), hub, clock, partial(backends.observer, calibration.calibration)
         )
-        wanted = unit_settings(loaded, camera)
-        if wanted.calibration is None:
-            log.warning(
-                "not_calibrated",
-                camera=camera.id,
-                hint="no calibration beside the rule file: nothing is measured; `streamproc induce` makes one",
-            )
-        unit = CameraUnit(wanted, hub, clock, backends.observer)
         cameras[camera.id] = CameraParts(unit, ring, desk, line)
+        calibrations[camera.id] = calibration
     hub.connect(
         {name: parts.ring for name, parts in cameras.items()},
         {name: parts.desk for name, parts in cameras.items()},
@@ -286,4 +282,4 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     supervisor = Supervisor(clock, metrics.thread_restarted)
     workers = loaded.pipeline.workers
     site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, workers, metrics)
-    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries)
+    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations)

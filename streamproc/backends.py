@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from streamproc.camera import UnitSettings
+from streamproc.camera import Observer, UnitSettings
 from streamproc.config import CameraSettings, PipelineSettings, ScenePerception, ServerSettings, VlmPerception
 from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
@@ -19,16 +18,11 @@ if TYPE_CHECKING:
     from streamproc.models.nanodet import NanoDet
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.modelserver import ModelServer
-    from streamproc.normality.observer import EmbeddedObserver
+    from streamproc.normality.calibration import Calibration
     from streamproc.perception.captioner import Captioner
 
 Role = Literal["perception", "deduction"]
 """What a model server is asked for."""
-
-
-def calibration_path(rules: Path) -> Path:
-    """The file beside a rule set with what was measured on the camera's normal footage."""
-    return rules.with_suffix(".normality.json")
 
 
 class Backends:
@@ -66,17 +60,15 @@ class Backends:
 
                 self.servers[role] = ModelServer(settings, clock, on_health=partial(on_health, role))
 
-    def observer(self, settings: UnitSettings) -> EmbeddedObserver:
-        """A camera's observer.
+    def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> Observer:
+        """A camera's observer, which measures by what ``calibration`` returns at the moment.
 
         Raises:
-            ConfigError: the camera's calibration does not load or does not fit the pipeline.
+            ConfigError: the calibration does not fit the pipeline.
         """
-        from streamproc.normality.calibration import Calibration
-        from streamproc.normality.observer import EmbeddedObserver
+        from streamproc.normality.observer import EmbeddedObserver, FollowingObserver
 
-        calibration = Calibration.load(settings.calibration) if settings.calibration else None
-        return EmbeddedObserver(settings.normality, calibration, self.detector)
+        return FollowingObserver(EmbeddedObserver(settings.normality, calibration(), self.detector), calibration)
 
     def captioner(self, camera: CameraSettings) -> Captioner:
         """A camera's captioner."""

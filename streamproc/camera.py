@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -53,8 +52,6 @@ class UnitSettings:
     sampling: SamplingSettings
     decoder: PyavDecoder
     normality: NormalitySettings
-    calibration: Path | None = None
-    """What was measured on the camera's normal footage; None before induction."""
 
 
 class CameraUnit:

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from streamproc.assembly import alarm_score, rules_path, unit_settings
+from streamproc.assembly import alarm_score, rules_path
+from streamproc.calibrations import find_calibration
 from streamproc.config import CameraSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
-from streamproc.normality.calibration import Calibration
-from streamproc.normality.observer import EmbeddedObserver
 from streamproc.rules.lint import lint
 from streamproc.rules.schema import load_rules
 from streamproc.secrets import redact, resolve
@@ -91,13 +90,9 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
     warnings = [str(finding) for finding in lint(path, zones)]
     if (rules.site, rules.camera) != (loaded.settings.site.id, camera.id):
         warnings.append(f"{path} holds the rules of {rules.site}/{rules.camera}: is it the right file?")
-    unit = unit_settings(loaded, camera)
-    calibration = Calibration.load(unit.calibration) if unit.calibration else None
-    EmbeddedObserver(unit.normality, calibration, None)
-    if calibration is None:
-        warnings.append("no calibration beside the rule file: nothing is measured; `streamproc induce` makes one")
-    elif calibration.camera_id != camera.id:
-        warnings.append(f"{unit.calibration} was measured on camera {calibration.camera_id}: is it the right file?")
+    found = find_calibration(path, rules, loaded.pipeline.normality)
+    if found.doubt is not None:
+        warnings.append(found.doubt)
     warnings += _unset(camera)
     return CheckedCamera(
         id=camera.id,
@@ -105,7 +100,7 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
         rules=str(path),
         rules_version=rules.version,
         enabled_rules=sum(rule.enabled for rule in rules.rules),
-        calibrated_on_s=calibration.observed_s if calibration else None,
+        calibrated_on_s=found.calibration.observed_s if found.calibration else None,
         alarm_score=alarm_score(loaded, camera),
         warnings=tuple(warnings),
     )

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from streamproc.backends import calibration_path
+from streamproc.calibrations import calibration_path, exchanged
 from streamproc.config import CameraSettings, DeductionSettings
 from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate, support
 from streamproc.errors import ConfigError
@@ -125,11 +125,8 @@ def _learn(
         false_alarms_per_hour_max=calibration.false_alarms.upper_per_hour,
         alarm_score=score,
     )
-    merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage)
-    try:
-        calibration.save(beside)
-    except OSError as error:
-        raise ConfigError(f"{beside} cannot be written: {error.strerror}") from None
+    with exchanged(path, calibration):
+        merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage)
     notes += [f"windows that could not be put into words, and were left out: {learning.lost}"] if learning.lost else []
     notes += [f"kept as people wrote them: {', '.join(merge.kept)}"] if merge.kept else []
     notes += [f"no longer seen, so switched off: {', '.join(merge.retired)}"] if merge.retired else []

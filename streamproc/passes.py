@@ -37,8 +37,8 @@ class Learning:
     """One camera's induction."""
 
     def __init__(self, loaded: LoadedSite, camera: CameraSettings, clips: Sequence[Path], clock: Clock) -> None:
-        self._loaded, self._camera = loaded, camera
-        self._settings: UnitSettings = unit_settings(loaded, camera, calibrated=False)
+        self._loaded, self._camera, self._clock = loaded, camera, clock
+        self._settings: UnitSettings = unit_settings(loaded, camera)
         self._footage = NormalFootage(clips, self._settings, clock)
         self._backends = Backends(loaded.pipeline, ModelStore(), clock)
         self._inducer = StatisticalInducer()
@@ -56,7 +56,7 @@ class Learning:
 
     def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
         """What normal measures like."""
-        return fit(self._footage.windows(part), self._settings.normality, clips=clips)
+        return fit(self._footage.windows(part), self._settings.normality, learned_at=self._clock.now(), clips=clips)
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
         """The footage beside a calibration."""

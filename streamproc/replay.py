@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import alarm_score, camera_desk, camera_line, unit_settings
+from streamproc.assembly import alarm_score, camera_desk, camera_line, rules_path, unit_settings
 from streamproc.backends import Backends
+from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit
 from streamproc.errors import ConfigError
 from streamproc.models.store import ModelStore
@@ -122,8 +124,10 @@ def replay(
         desk = camera_desk(
             loaded, camera, outbox, ring, metrics, clock, on_ready=decided, evidence=evidence, replayed=True
         )
-        line = camera_line(loaded, camera, backends, desk, metrics, clock, live=False)
-        unit = CameraUnit(unit_settings(loaded, camera), recorded, clock, backends.observer)
+        calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
+        line = camera_line(loaded, camera, backends, calibration, desk, metrics, clock, live=False)
+        observer = partial(backends.observer, calibration.calibration)
+        unit = CameraUnit(unit_settings(loaded, camera), recorded, clock, observer)
         began_s = time.monotonic()
         for observed in unit.run_inline(start):
             clock.reach(observed.window.captured_at)

@@ -98,6 +98,10 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         phase = running.hub.phases.get(name, "connecting")
         return Reading(phase in ("streaming", "ended"), phase)
 
+    def calibration(name: str) -> Reading:
+        doubt = running.calibrations[name].found.doubt
+        return Reading(doubt is None, doubt or "")
+
     def model_server(role: Role) -> Reading:
         found = running.backends.servers[role].health
         return Reading(found.up, found.reason)
@@ -112,6 +116,7 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
     health.add("outbox", delivered, "wanted")
     for settings in loaded.settings.cameras:
         health.add(f"camera {settings.id}", partial(camera, settings.id), "wanted")
+        health.add(f"calibration {settings.id}", partial(calibration, settings.id), "wanted")
     for role in running.backends.servers:
         health.add(f"model server {role}", partial(model_server, role), "wanted")
     for model in running.backends.stand_ins():

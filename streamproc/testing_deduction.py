@@ -38,12 +38,16 @@ def observed(
     measurements: Sequence[Measurement] = (),
     tracks: Sequence[Track] = (),
     not_judged: Sequence[str] = (),
+    calibration: str | None = None,
 ) -> ObservedWindow:
-    """A window of camera ``gate`` that spans ``span_s`` seconds of media time up to ``end_s``."""
+    """A window of camera ``gate`` that spans ``span_s`` seconds of media time up to ``end_s``.
+
+    ``calibration`` is the hash of the one that it was measured by.
+    """
     times = (end_s - span_s, end_s) if span_s else (end_s,)
     frames = tuple(Frame("gate", run, pts_s, _START + timedelta(seconds=pts_s), _PICTURE) for pts_s in times)
     window = Window("gate", run, 0, (frames,))
-    return ObservedWindow(window, tuple(tracks), tuple(measurements), 0.1, tuple(not_judged))
+    return ObservedWindow(window, tuple(tracks), tuple(measurements), 0.1, tuple(not_judged), calibration)
 
 
 def speed(

@@ -12,6 +12,7 @@ from streamproc.alerts.health import Health
 from streamproc.backends import Role
 from streamproc.camera import UnitSettings
 from streamproc.config import CameraSettings
+from streamproc.normality.calibration import Calibration
 from streamproc.testing_sources import FakeObserver
 from streamproc.types import Caption, Fact, ModelRef, ObservedWindow
 
@@ -89,7 +90,7 @@ class FakeBackends:
         self.servers: dict[Role, Any] = {}
         self.closed = False
 
-    def observer(self, settings: UnitSettings) -> FakeObserver:
+    def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> FakeObserver:
         """One to whom everything moves."""
         return FakeObserver(motion=1.0)
 

@@ -190,6 +190,8 @@ class ObservedWindow:
     """Share of the picture that moved, 0..1."""
     not_judged: tuple[str, ...] = ()
     """What could not be measured and why, in words (``speed: 1 frame/s, needs 5``); never passed as normal."""
+    calibration_sha256: str | None = None
+    """Of the calibration that it was measured by; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,10 @@ class RuleSet:
     sha256: str
     """Of the file's bytes."""
     rules: tuple[Rule, ...]
+    calibration_sha256: str | None = None
+    """Of the calibration that was measured when they were learned; None where none was."""
+    alarm_score: float | None = None
+    """Smoothed score, 0..1, that raises an alarm, from what normal footage scored; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

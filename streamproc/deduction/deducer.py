@@ -33,16 +33,12 @@ class Deducer:
         settings: DeductionSettings,
         llm: LlmVoter | None = None,
         *,
-        threshold: float | None = None,
         zones: Sequence[Area] = (),
         models: Sequence[ModelRef] = (),
     ) -> None:
-        """``threshold`` is the smoothed score, 0..1, that raises an alarm, as ``calibration.calibrate`` finds it;
-        ``settings.alarm_score`` if left out. ``zones`` are the camera's; ``models`` had a part in every window.
-        """
+        """``zones`` are the camera's; ``models`` had a part in every window."""
         self._settings = settings
         self._llm = llm
-        self._threshold = settings.alarm_score if threshold is None else threshold
         self._zones = tuple(zones)
         self._models = tuple(models)
         self._smoothing = CausalMean(settings.smoothing_s)
@@ -70,8 +66,10 @@ class Deducer:
 
         score = combined(votes)
         smoothed = self._smoothing.update(window.run, window.end_s, score, window.end_s - window.start_s)
-        alarm = smoothed >= self._threshold
-        judgement = self._judge(score, votes)
+        # The rules bring the score that their normal footage came near: it changes with them.
+        threshold = max(self._settings.alarm_score, rules.alarm_score or 0.0)
+        alarm = smoothed >= threshold
+        judgement = "anomaly" if score >= threshold else _calm(votes)
         # While an alarm only lingers, what is normal again is no reason for it.
         cited = () if alarm and judgement == "normal" else _cited(judgement, votes, by_id)
         category, severity = self._named(window.run, alarm, judgement, cited, evidence)
@@ -118,11 +116,6 @@ class Deducer:
             degraded.append(f"language model left out: {error}")
             return Vote("llm", "unknown", (), weight, UNKNOWN, f"not heard: {error}")
 
-    def _judge(self, score: float, votes: Sequence[Vote]) -> Judgement:
-        if score >= self._threshold:
-            return "anomaly"
-        return "normal" if any(vote.void is None and vote.verdict != "unknown" for vote in votes) else "unknown"
-
     def _named(
         self, run: int, alarm: bool, judgement: Judgement, cited: Sequence[Rule], evidence: Evidence
     ) -> tuple[str, Severity]:
@@ -141,6 +134,10 @@ class Deducer:
         if self._index[0] is not rules:
             self._index = (rules, {rule.id: rule for rule in rules.rules})
         return self._index[1]
+
+
+def _calm(votes: Sequence[Vote]) -> Judgement:
+    return "normal" if any(vote.void is None and vote.verdict != "unknown" for vote in votes) else "unknown"
 
 
 def _cited(judgement: Judgement, votes: Sequence[Vote], rules: Mapping[str, Rule]) -> tuple[Rule, ...]:

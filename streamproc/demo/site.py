@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamproc import __version__
-from streamproc.backends import calibration_path
+from streamproc.calibrations import calibration_path
 from streamproc.demo import children
 from streamproc.errors import StreamprocError
 from streamproc.site import load_site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -80,7 +81,7 @@ class Calibration(_Part):
     schema_version: Literal[1] = SCHEMA_VERSION
     camera_id: str
     learned_at: str
-    """Wall-clock time of receipt of the newest footage learned from, ISO 8601, UTC."""
+    """When it was measured, ISO 8601, UTC."""
     clips: tuple[Clip, ...]
     observed_s: Annotated[float, Field(gt=0)]
     """Seconds of footage in which motion could be measured."""
@@ -103,11 +104,26 @@ class Calibration(_Part):
         """Of the content, whatever the file's layout."""
         return _digest(self.model_dump(mode="json"))
 
+    def require_flow_width(self, flow_width_px: int) -> None:
+        """Refuse to be held against motion that is measured at another width.
+
+        Raises:
+            ConfigError: says what to set back.
+        """
+        if self.flow_px[0] != flow_width_px:
+            raise ConfigError(
+                f"camera {self.camera_id}: its calibration was measured at flow_width_px: {self.flow_px[0]}, the "
+                f"pipeline says {flow_width_px}; set it back or run `streamproc induce` again"
+            )
+
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
         document = {"form": _FORM, "sha256": self.sha256, "calibration": self.model_dump(mode="json")}
         draft = path.with_name(f".{path.name}.new")
-        draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import structlog
 
@@ -32,10 +33,13 @@ def fit(
     windows: Iterable[Window],
     settings: NormalitySettings,
     *,
+    learned_at: datetime,
     clips: Sequence[Clip] = (),
     progress: Progress | None = None,
 ) -> Calibration:
     """A calibration from the ``windows`` of normal footage, in order; each clip a run of its own.
+
+    ``learned_at`` is the wall clock's time, timezone-aware: footage tells media time only.
 
     Raises:
         ConfigError: too little moves in the footage, or motion cannot be measured in it; says how much there was.
@@ -77,7 +81,7 @@ def fit(
     flow_px = (settings.flow_width_px, max(16, round(height * settings.flow_width_px / width)))
     return Calibration(
         camera_id=last.camera_id,
-        learned_at=last.captured_at.isoformat(),
+        learned_at=learned_at.astimezone(UTC).isoformat(timespec="seconds"),
         clips=tuple(clips),
         observed_s=observed_s,
         busy_s=busy_s,

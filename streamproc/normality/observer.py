@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from streamproc.config import NormalitySettings
-from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Scale
 from streamproc.normality.flow import FlowMeter, Motion
 from streamproc.normality.smoothing import HOLD_S, Smoother
@@ -34,13 +34,7 @@ class EmbeddedObserver:
         Raises:
             ConfigError: the calibration was measured at another flow width.
         """
-        if calibration and calibration.flow_px[0] != settings.flow_width_px:
-            raise ConfigError(
-                f"camera {calibration.camera_id}: its calibration was measured at flow_width_px: "
-                f"{calibration.flow_px[0]}, the pipeline says {settings.flow_width_px}; set it back or run "
-                "`streamproc induce` again"
-            )
-        self._calibration = calibration
+        self._settings = settings
         self._detector = detector
         self._meter = FlowMeter(settings.flow_width_px)
         self._tracks = Tracks(settings)
@@ -51,6 +45,29 @@ class EmbeddedObserver:
         self._moved = 0.0
         """The most that moved at once since the detector last looked, as a share of the picture."""
         self._normal: npt.NDArray[np.float32] | None = None
+        self._calibration: Calibration | None = None
+        self._sha256: str | None = None
+        self.calibrate(calibration)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What it measures by."""
+        return self._calibration
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Measure by ``calibration`` from the next window on; tracks go on, measurements begin anew.
+
+        Raises:
+            ConfigError: the calibration was measured at another flow width.
+        """
+        if calibration is not None:
+            calibration.require_flow_width(self._settings.flow_width_px)
+        self._calibration = calibration
+        self._sha256 = calibration.sha256 if calibration is not None else None
+        self._normal = self._normal_for(*self._size) if all(self._size) else None
+        self._smoother.reset()
+        self._spots.clear()
+        self._tracks.forget_speeds()
 
     def observe(self, window: Window) -> ObservedWindow:
         """The window with its tracks and measurements.
@@ -72,6 +89,7 @@ class EmbeddedObserver:
             measurements=self._speed() if judged else (),
             motion=max(motion.moved for motion in motions),
             not_judged=not_judged,
+            calibration_sha256=self._sha256,
         )
 
     def _begin_run(self, run: int) -> None:
@@ -137,7 +155,7 @@ class EmbeddedObserver:
         if self._normal is None:
             return ("speed: the picture's shape is not the calibration's",)
         if self._smoother.value is None:
-            return ("speed: the run has only begun",)
+            return ("speed: measuring has only begun",)
         return ()
 
     def _speed(self) -> tuple[Measurement, ...]:
@@ -182,6 +200,25 @@ class EmbeddedObserver:
         width, height = self._size
         x0, y0, x1, y1 = (float(edge) for edge in np.clip(one.box_px / (width, height, width, height), 0.0, 1.0))
         return (x0, y0, x1, y1)
+
+
+class FollowingObserver:
+    """An observer that goes over to another calibration while it runs."""
+
+    def __init__(self, observer: EmbeddedObserver, calibration: Callable[[], Calibration | None]) -> None:
+        """``calibration`` returns the one in force; asked before each window."""
+        self._observer, self._in_force = observer, calibration
+
+    def observe(self, window: Window) -> ObservedWindow:
+        """The window with its tracks and measurements.
+
+        Raises:
+            InferenceError: the detector failed; the observer can go on with the next window.
+        """
+        calibration = self._in_force()
+        if calibration is not self._observer.calibration:
+            self._observer.calibrate(calibration)
+        return self._observer.observe(window)
 
 
 def _track_id(one: Followed) -> int:

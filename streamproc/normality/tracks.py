@@ -108,6 +108,11 @@ class Tracks:
         self._looked_s = self._saw_s = -math.inf
         self.told_s = -math.inf
 
+    def forget_speeds(self) -> None:
+        """Measure each object's speed anew: what is normal at its place has changed."""
+        for one in self._followed:
+            one.ratio.reset()
+
     def due(self, pts_s: float, *, closely: bool = False) -> bool:
         """Whether the detector should look at the frame at ``pts_s``; twice as often where it looks ``closely``."""
         early_s = 0.5 / self._settings.detections_per_s if closely else 0.0

@@ -149,7 +149,7 @@ class ProvenanceModel(Settings):
     calibration: str | None = None
     """File beside this one with the camera's calibration."""
     calibration_sha256: Sha256 | None = None
-    """Of that file."""
+    """Of that calibration, as its file says."""
     hours_observed: Annotated[float, Field(ge=0)] = 0.0
     """Hours of normal footage."""
     false_alarms_per_hour_max: Annotated[float, Field(ge=0)] | None = None
@@ -203,6 +203,8 @@ class RuleSetModel(Settings):
             version=self.version,
             sha256=sha256,
             rules=tuple(rule.noun() for rule in self.rules),
+            calibration_sha256=self.provenance.calibration_sha256 if self.provenance else None,
+            alarm_score=self.provenance.alarm_score if self.provenance else None,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -28,6 +29,23 @@ SETTLED_S = 2.0
 _Times = tuple[int, int, int]
 
 
+class RulesCalibration(Protocol):
+    """What was measured when rules were learned, and changes with them."""
+
+    @property
+    def file(self) -> Path:
+        """Looked at together with the rule file."""
+        ...
+
+    def take(self, rules: RuleSet) -> str | None:
+        """Have the calibration of ``rules`` in force from now on; returns its hash, None where there is none.
+
+        Raises:
+            ConfigError: it is not valid; rules and calibration stay as they are.
+        """
+        ...
+
+
 class RuleFile:
     """The rule set in force. ``poll`` it at least once a second and a valid edit takes effect within two.
 
@@ -40,25 +58,29 @@ class RuleFile:
         path: Path,
         clock: Clock,
         *,
+        calibration: RulesCalibration | None = None,
         on_change: Callable[[RuleSet], None] = lambda _: None,
         on_refusal: Callable[[ConfigError], None] = lambda _: None,
     ) -> None:
         """Load the file.
 
-        ``on_change`` is told of each rule set that takes effect later, ``on_refusal`` once of each edit that does not.
+        ``calibration`` is exchanged with the rules. ``on_change`` is told of each rule set that takes effect later,
+        ``on_refusal`` once of each edit that does not.
 
         Raises:
-            ConfigError: the file is not valid now.
+            ConfigError: the file or its calibration is not valid now.
         """
         self._path = path
         self._clock = clock
+        self._calibration = calibration
         self._on_change = on_change
         self._on_refusal = on_refusal
         self._times = self._look()
         self._checked_s = clock.monotonic()
-        data = read_bytes(path)
-        self._rules = parse_rules(data, str(path))[0]
-        self._refused: str | None = None
+        self._rules = parse_rules(read_bytes(path), str(path))[0]
+        self.calibration_sha256 = self._take(self._rules)
+        """Of the calibration that is in force with the rules; None without one."""
+        self._refused: tuple[str, str] | None = None
 
     @property
     def rules(self) -> RuleSet:
@@ -72,46 +94,57 @@ class RuleFile:
             return self._rules
         self._checked_s = now_s
         times = self._look()
-        age_s = self._clock.now().timestamp() - times[0] / 1e9 if times else SETTLED_S
-        if (times == self._times and age_s >= SETTLED_S) or 0 <= age_s < QUIET_S:
+        now_s = self._clock.now().timestamp()
+        ages_s = [now_s - found[0] / 1e9 for found in times if found] or [SETTLED_S]
+        settled = times == self._times and all(age_s >= SETTLED_S for age_s in ages_s)
+        if settled or any(0 <= age_s < QUIET_S for age_s in ages_s):
             return self._rules
         self._times = times
         self._read()
         return self._rules
 
-    def _look(self) -> _Times | None:
-        try:
-            found = self._path.stat()
-        except (OSError, ValueError):
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _look(self) -> tuple[_Times | None, ...]:
+        files = (self._path,) if self._calibration is None else (self._path, self._calibration.file)
+        return tuple(_times(file) for file in files)
+
+    def _take(self, rules: RuleSet) -> str | None:
+        return None if self._calibration is None else self._calibration.take(rules)
 
     def _read(self) -> None:
         digest = "unreadable"
         try:
             data = read_bytes(self._path)
             digest = hashlib.sha256(data).hexdigest()
-            if digest == self._rules.sha256:
-                self._refused = None
-                return
-            rules = parse_rules(data, str(self._path))[0]
-            self._same_camera(rules)
+            rules = self._rules if digest == self._rules.sha256 else self._parsed(data)
+            self.calibration_sha256 = self._take(rules)
         except ConfigError as error:
-            if digest != self._refused:
-                self._refused = digest
+            if (digest, str(error)) != self._refused:
+                self._refused = digest, str(error)
                 log.error("rules_refused", path=str(self._path), in_force=self._rules.version, faults=str(error))
                 self._on_refusal(error)
             return
-        self._refused, self._rules = None, rules
+        self._refused = None
+        if rules is self._rules:
+            return
+        self._rules = rules
         log.info("rules_changed", path=str(self._path), version=rules.version, sha256=rules.sha256[:12])
         self._on_change(rules)
 
-    def _same_camera(self, rules: RuleSet) -> None:
-        was = self._rules
+    def _parsed(self, data: bytes) -> RuleSet:
+        rules, was = parse_rules(data, str(self._path))[0], self._rules
         if (rules.site, rules.camera) != (was.site, was.camera):
             raise ConfigError(
                 f"{self._path}: these are the rules of {rules.site}/{rules.camera}, not of {was.site}/{was.camera}"
             )
+        return rules
+
+
+def _times(file: Path) -> _Times | None:
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class LiveRules:
@@ -132,17 +165,25 @@ class LiveRules:
         self._timezone = timezone
         self._zones = tuple(zones)
         self._matcher = self._matcher_of(file.rules)
+        self._calibration_sha256 = file.calibration_sha256
 
     def refresh(self) -> None:
         """Look whether the file was edited, also while there is nothing to match."""
         self._file.poll()
 
     def match(self, caption: Caption, observed: ObservedWindow) -> tuple[RuleSet, list[Match]]:
-        """The rule set in force and the rules in it that the caption meets."""
+        """The rule set in force and the rules in it that the caption meets.
+
+        A window that was on its way when rules and calibration changed is held against the rules whose calibration it
+        was measured by.
+        """
         rules = self._file.poll()
-        if rules is not self._matcher.rules:
-            self._matcher = self._matcher_of(rules)
-        return rules, self._matcher.match(caption, observed.window.captured_at, self._timezone)
+        was, now = self._calibration_sha256, self._file.calibration_sha256
+        if not (observed.calibration_sha256 == was != now):
+            self._calibration_sha256 = now
+            if rules is not self._matcher.rules:
+                self._matcher = self._matcher_of(rules)
+        return self._matcher.rules, self._matcher.match(caption, observed.window.captured_at, self._timezone)
 
     def _matcher_of(self, rules: RuleSet) -> Matcher:
         try:

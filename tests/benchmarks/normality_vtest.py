@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -89,7 +90,7 @@ def ped2(folder: Path) -> None:
 def learned(name: str, runs: Runs) -> Calibration:
     """What ``fit`` makes of ``runs``, printed."""
     began = time.process_time()
-    calibration = fit(all_windows(runs), SETTINGS)
+    calibration = fit(all_windows(runs), SETTINGS, learned_at=datetime.now(UTC))
     speed = calibration.observed_s / (time.process_time() - began)
     scale = calibration.scales["speed"]
     print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,6 +19,7 @@ from streamproc.types import ObservedWindow
 
 pytestmark = [pytest.mark.integration, pytest.mark.models]
 SETTINGS = NormalitySettings()
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NORMAL_FRAMES = 400
 
 
@@ -37,7 +39,7 @@ def pictures(store: ModelStore) -> list[Pixels]:
 
 @pytest.fixture(scope="module")
 def calibration(pictures: list[Pixels]) -> Calibration:
-    return fit(windows_of(pictures[:NORMAL_FRAMES]), SETTINGS)
+    return fit(windows_of(pictures[:NORMAL_FRAMES]), SETTINGS, learned_at=NOW)
 
 
 def watch(

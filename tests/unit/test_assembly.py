@@ -11,15 +11,19 @@ import pytest
 from prometheus_client import generate_latest
 
 from streamproc import assembly
+from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.health import Health as HealthMessage
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import Assembled, alarm_score, assemble, camera_desk, camera_line, rules_path, unit_settings
+from streamproc.assembly import Assembled, alarm_score, assemble, camera_desk, camera_line, rules_path
+from streamproc.calibrations import CalibrationInForce
 from streamproc.config import Area, CameraSettings
 from streamproc.errors import ConfigError
+from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.breaker import Health
+from streamproc.runtime.clock import Clock
 from streamproc.site import LoadedSite, load_site
 from streamproc.testing import FakeClock
 from streamproc.testing_alerts import verdict_at
@@ -106,13 +110,10 @@ def test_a_rate_that_the_footage_supports_is_taken(tmp_path: Path) -> None:
 # ---- one camera's parts
 
 
-def test_the_unit_knows_the_calibration_beside_the_rules_if_there_is_one(loaded: LoadedSite, tmp_path: Path) -> None:
+def line_of(loaded: LoadedSite, backends: FakeBackends, desk: AlertDesk, metrics: Metrics, clock: Clock) -> CameraLine:
     camera = loaded.camera("gate")
-    assert unit_settings(loaded, camera).calibration is None
-    beside = tmp_path / "rules" / "gate.normality.json"
-    beside.write_text("{}")
-    assert unit_settings(loaded, camera).calibration == beside
-    assert unit_settings(loaded, camera, calibrated=False).calibration is None
+    calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
+    return camera_line(loaded, camera, cast(Any, backends), calibration, desk, metrics, clock)
 
 
 def test_a_line_decides_by_the_cameras_rules_and_threshold(loaded: LoadedSite, tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_line_decides_by_the_cameras_rules_and_threshold(loaded: LoadedSite, t
     camera = loaded.camera("gate")
     with_outbox = Outbox(tmp_path / "outbox.sqlite3", [], clock)
     desk = camera_desk(loaded, camera, with_outbox, None, metrics, clock)
-    line = camera_line(loaded, camera, cast(Any, FakeBackends(lambda _: HURRIES)), desk, metrics, clock)
+    line = line_of(loaded, FakeBackends(lambda _: HURRIES), desk, metrics, clock)
     verdict = line.watch(observed(1.0))
     assert verdict is not None
     assert verdict.rule_set.version == 3
@@ -138,7 +139,7 @@ def test_a_rule_edit_is_counted_whether_taken_or_refused(loaded: LoadedSite, tmp
     camera = loaded.camera("gate")
     outbox = Outbox(tmp_path / "outbox.sqlite3", [], clock)
     desk = camera_desk(loaded, camera, outbox, None, metrics, clock)
-    line = camera_line(loaded, camera, cast(Any, FakeBackends()), desk, metrics, clock)
+    line = line_of(loaded, FakeBackends(), desk, metrics, clock)
     path = tmp_path / "rules" / "gate.yaml"
     for text in (path.read_text().replace("version: 3", "version: 4"), "rules: 7"):
         path.write_text(text, encoding="utf-8")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from streamproc.backends import Backends, calibration_path
+from streamproc.backends import Backends
 from streamproc.camera import UnitSettings
 from streamproc.config import (
     CameraSettings,
@@ -21,6 +22,7 @@ from streamproc.config import (
 )
 from streamproc.errors import ConfigError, ModelLoadError
 from streamproc.models.store import ModelStore
+from streamproc.normality.calibration import Calibration
 from streamproc.runtime.breaker import Health
 from streamproc.testing import FakeClock
 
@@ -32,7 +34,7 @@ SERVED = PipelineSettings(
     perception=VlmPerception(kind="vlm", base_url="http://127.0.0.1:1/v1", model="vlm"),
     deduction=DeductionSettings(llm=LlmSettings(base_url="http://127.0.0.1:2/v1", model="llm")),
 )
-RULES = Path(__file__).parent.parent / "integration" / "site" / "rules" / "two.yaml"
+MEASURED = Calibration.load(Path(__file__).parent.parent / "integration" / "site" / "rules" / "two.normality.json")
 
 
 class Model:
@@ -91,29 +93,19 @@ def test_a_model_that_cannot_be_had_is_said(store: ModelStore, monkeypatch: pyte
         Backends(EMBEDDED, store, FakeClock())
 
 
-def unit(calibration: Path | None, flow_width_px: int = 384) -> UnitSettings:
-    return UnitSettings(
-        GATE, SamplingSettings(), PyavDecoder(), NormalitySettings(flow_width_px=flow_width_px), calibration
-    )
+UNIT = UnitSettings(GATE, SamplingSettings(), PyavDecoder(), NormalitySettings())
 
 
 def test_each_camera_has_an_observer_of_its_own_beside_the_shared_detector(store: ModelStore) -> None:
     backends = Backends(EMBEDDED, store, FakeClock())
-    one, two = (backends.observer(unit(None)) for _ in range(2))
+    one, two = (cast(Any, backends.observer(lambda: None, UNIT))._observer for _ in range(2))
     assert one is not two
-    one_detector: Any = one._detector
-    assert one_detector is two._detector is backends.detector
+    assert one._detector is two._detector is backends.detector
 
 
-def test_a_calibration_that_does_not_fit_the_pipeline_or_is_none_is_refused(store: ModelStore, tmp_path: Path) -> None:
+def test_a_calibration_that_does_not_fit_the_pipeline_is_refused(store: ModelStore) -> None:
     backends = Backends(EMBEDDED, store, FakeClock())
-    assert backends.observer(unit(calibration_path(RULES))) is not None
+    assert backends.observer(lambda: MEASURED, UNIT) is not None
+    wider = replace(UNIT, normality=NormalitySettings(flow_width_px=512))
     with pytest.raises(ConfigError, match="flow_width_px: 384, the pipeline says 512"):
-        backends.observer(unit(calibration_path(RULES), flow_width_px=512))
-    (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(ConfigError, match="not a calibration"):
-        backends.observer(unit(tmp_path / "x.json"))
-
-
-def test_the_calibration_lies_beside_the_rules() -> None:
-    assert calibration_path(Path("rules/gate.v2.yaml")) == Path("rules/gate.v2.normality.json")
+        backends.observer(lambda: MEASURED, wider)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.backends import calibration_path
+from streamproc.calibrations import calibration_path
 from streamproc.checking import CheckReport, check_site
 from streamproc.errors import ConfigError
 from streamproc.testing_wiring import write_rules, write_site

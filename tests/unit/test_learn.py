@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamproc import learn as module
-from streamproc.backends import calibration_path
+from streamproc.calibrations import calibration_path
 from streamproc.deduction.calibration import HIGHEST_THRESHOLD
 from streamproc.errors import ConfigError
 from streamproc.footage import EVERYTHING, Part

@@ -104,7 +104,7 @@ def test_a_recording_that_breaks_the_camera_ends_the_run_with_a_failure(
         def observe(self, window: object) -> object:
             raise RuntimeError("fell over")
 
-    monkeypatch.setattr(backends, "observer", lambda _: Breaks())
+    monkeypatch.setattr(backends, "observer", lambda *_: Breaks())
     with pytest.raises(StageError, match="could not be played to their end: gate"):
         running.run_site(recording(tmp_path))
     assert backends.closed
@@ -154,10 +154,12 @@ def test_the_pages_tell_cameras_servers_and_stand_ins_until_sigterm_ends_it(
         "threads": (True, "alive"),
         "outbox": (True, "wanted"),
         "camera gate": (False, "wanted"),
+        "calibration gate": (False, "wanted"),
         "model server deduction": (False, "wanted"),
     }
     assert checks["outbox"]["detail"] == "jsonl: 0 waiting"
     assert checks["model server deduction"]["detail"] == "connection refused"
+    assert checks["calibration gate"]["detail"].startswith("no calibration beside the rule file")
     assert 'streamproc_model_server_up{role="deduction"} 0.0' in pages.metrics
     assert 'streamproc_stand_in{role="perception",stand_in_for="a captioner"} 1.0' in pages.metrics
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def test_normal_footage_becomes_rules_that_notice_a_hurry_and_keep_peoples_edits
     calibration = Calibration.load(Path(report["calibration"]))
     assert model.provenance is not None
     assert model.provenance.calibration_sha256 == calibration.sha256
+    assert abs(datetime.fromisoformat(calibration.learned_at) - model.provenance.created_at) < timedelta(minutes=10)
     assert model.provenance.clips[0].sha256 == calibration.clips[0].sha256
     assert model.provenance.alarm_score == pytest.approx(report["alarm_score"], abs=1e-3)
     assert streamproc(site, "check", "site.yaml").returncode == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from streamproc.config import Area, DeductionSettings
@@ -151,8 +153,10 @@ def test_scores_are_smoothed_over_the_run_and_start_afresh_with_the_next() -> No
 
 def test_the_threshold_is_the_calibrated_one() -> None:
     score = decide(HURRIES, measurements=(QUICK,)).smoothed
-    assert decide(HURRIES, measurements=(QUICK,), deducer=Deducer(ONCE, threshold=score)).alarm
-    assert not decide(HURRIES, measurements=(QUICK,), deducer=Deducer(ONCE, threshold=score + 1e-9)).alarm
+    at, above = (replace(RULES, alarm_score=least) for least in (score, score + 1e-9))
+    assert decide(HURRIES, measurements=(QUICK,), rules=at).alarm
+    assert not decide(HURRIES, measurements=(QUICK,), rules=above).alarm
+    assert decide(HURRIES, measurements=(QUICK,), rules=above).judgement != "anomaly"
 
 
 def test_an_edited_rule_set_is_in_force_from_the_next_window() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain, pairwise
 
 import pytest
@@ -12,22 +13,28 @@ from hypothesis import strategies as st
 
 from streamproc.config import NormalitySettings, SamplingSettings
 from streamproc.errors import ConfigError
-from streamproc.normality.calibration import Calibration
+from streamproc.normality.calibration import Calibration, Scale
 from streamproc.normality.fit import fit
-from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver
+from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver, FollowingObserver
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.speed import SpeedSample
 from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow, Window
 
 SETTINGS = NormalitySettings(flow_width_px=320)
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+SLOWER = Scale(median=0.1, p99=0.2, threshold=1.0, held_out_max=0.5, held_out_range=0.1, one_hour_level=0.9)
 WALKERS = (Rectangle(100, 40.0), Rectangle(200, 55.0, start_px=300), Rectangle(340, 70.0, start_px=150))
 RUNNERS = (*WALKERS[:2], Rectangle(340, 210.0, start_px=150))
 
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return fit(chain(windows_of(drawn(WALKERS, 12.0)), windows_of(drawn(WALKERS, 6.0, start_s=50), run=2)), SETTINGS)
+    return fit(
+        chain(windows_of(drawn(WALKERS, 12.0)), windows_of(drawn(WALKERS, 6.0, start_s=50), run=2)),
+        SETTINGS,
+        learned_at=NOW,
+    )
 
 
 def watch(
@@ -172,13 +179,13 @@ def test_windows_in_any_order_and_run_never_break_it(calibration: Calibration, o
 
 def test_too_little_to_learn_from_is_refused_with_the_amount() -> None:
     with pytest.raises(ConfigError, match=r"only 4 s in which something moves; at least 10 s needed"):
-        fit(windows_of(drawn(WALKERS, 4.0)), SETTINGS)
+        fit(windows_of(drawn(WALKERS, 4.0)), SETTINGS, learned_at=NOW)
     with pytest.raises(ConfigError, match="only 0 s in which something moves"):
-        fit(windows_of(drawn([], 12.0)), SETTINGS)
+        fit(windows_of(drawn([], 12.0)), SETTINGS, learned_at=NOW)
     with pytest.raises(ConfigError, match="frames could not be measured: 1 frame/s, needs 5"):
-        fit(windows_of(drawn(WALKERS, 20.0, fps=1.0), fps=1.0), SETTINGS)
+        fit(windows_of(drawn(WALKERS, 20.0, fps=1.0), fps=1.0), SETTINGS, learned_at=NOW)
     with pytest.raises(ConfigError, match="only 0 s"):
-        fit([], SETTINGS)
+        fit([], SETTINGS, learned_at=NOW)
 
 
 def test_each_fold_is_judged_by_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +196,7 @@ def test_each_fold_is_judged_by_the_others_alone(monkeypatch: pytest.MonkeyPatch
         return fit_rows(samples)
 
     monkeypatch.setattr("streamproc.normality.fit.fit_rows", spy)
-    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS)
+    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS, learned_at=NOW)
     whole = max(fitted, key=len)
     left_out = [whole - part for part in fitted if part != whole]
     assert len(left_out) == 4
@@ -211,6 +218,26 @@ def test_what_was_learned_is_told(calibration: Calibration) -> None:
 
 def test_progress_is_told_in_seconds() -> None:
     told: list[float] = []
-    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS, progress=told.append)
+    fit(windows_of(drawn(WALKERS, 12.0)), SETTINGS, learned_at=NOW, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(11.9, abs=0.01)
+
+
+def test_a_calibration_that_changes_is_measured_by_from_the_next_window_on(calibration: Calibration) -> None:
+    slower = calibration.model_copy(update={"scales": {"speed": SLOWER}})
+    in_force = [calibration]
+    observer = FollowingObserver(EmbeddedObserver(SETTINGS, calibration, BrightThings()), lambda: in_force[-1])
+    windows = list(windows_of(drawn(WALKERS, 8.0, start_s=100)))
+    before = [observer.observe(window) for window in windows[:4]]
+    in_force.append(slower)
+    after = [observer.observe(window) for window in windows[4:]]
+    assert not any(alarms(before))
+    assert all(alarms(after[1:]))
+    assert {window.calibration_sha256 for window in before} == {calibration.sha256}
+    assert {window.calibration_sha256 for window in after} == {slower.sha256}
+    numbers = {track.track_id for window in before[1:] for track in window.tracks}
+    assert numbers & {track.track_id for window in after for track in window.tracks}  # tracks go on
+
+
+def test_when_it_was_learned_is_the_wall_clocks_time(calibration: Calibration) -> None:
+    assert calibration.learned_at == "2026-11-21T09:30:00+00:00"
