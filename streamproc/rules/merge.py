@@ -96,7 +96,7 @@ def merge(
             continue
         induced[rule_id] = sha256
         if rule_id not in retired and known[rule_id].enabled and fingerprint(known[rule_id]) == sha256:
-            by_id[rule_id]["enabled"] = False
+            _put(by_id[rule_id], "enabled", False)
             retired.append(rule_id)
             switched_off.append(rule_id)
     people_s = [rule_id for rule_id in known if rule_id not in written and rule_id not in kept]
@@ -115,7 +115,15 @@ def _update(entry: CommentedMap, fields: Mapping[str, Any]) -> None:
         fresh, stale = flow(value), entry.get(name)
         if isinstance(stale, CommentedSeq | CommentedMap) and isinstance(fresh, CommentedSeq | CommentedMap):
             stale.copy_attributes(fresh)  # with the comment behind it
-        entry[name] = fresh
+        _put(entry, name, fresh)
+
+
+def _put(entry: CommentedMap, name: str, value: Any) -> None:
+    """Set a field; a new one goes before the last, behind which the next rule's heading stands."""
+    if name in entry:
+        entry[name] = value
+    else:
+        entry.insert(len(entry) - 1, name, value)
 
 
 def _plain(rule: Rule) -> dict[str, Any]:

@@ -159,6 +159,27 @@ def test_a_rule_that_is_no_longer_induced_is_switched_off_and_on_again(path: Pat
     assert text.index("# What is not seen here.") < text.index("- id: dog")
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "    support: {k: 9, n: 10}\n",
+        "    support: {k: 9, n: 10} # counted\n",
+        "    support:\n      k: 9\n      n: 10\n",
+        "    support: {k: 9, n: 10}\n    severity: info\n",
+        "    support: {k: 9, n: 10}\n    severity: info\n    keywords:\n      - walk\n",
+    ],
+)
+def test_a_rule_that_is_switched_off_leaves_the_next_ones_heading_where_it_is(path: Path, last: str) -> None:
+    for field in ("severity: info", "keywords: [walk]"):
+        if field.partition(":")[0] in last:
+            edit(path, f"    {field}\n", "")
+    edit(path, "    support: {k: 9, n: 10}\n", last)
+    assert save(path, RUN, DOG).retired == ("walk",)
+    end = last.splitlines()[-1]
+    assert f"{end}\n\n  # What people do not do here.\n  - id: run\n" in path.read_text()
+    assert not rule(path, "walk").enabled
+
+
 def test_people_may_switch_a_retired_rule_on_again(path: Path) -> None:
     save(path, WALK, DOG)
     edit(path, "enabled: false", "enabled: true")
