@@ -63,6 +63,8 @@ class Assembled:
     deliveries: tuple[Delivery, ...]
     calibrations: Mapping[str, CalibrationInForce]
     """By camera."""
+    lines: Mapping[str, CameraLine]
+    """By camera."""
 
 
 def rules_path(loaded: LoadedSite, camera: CameraSettings) -> Path:
@@ -270,6 +272,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         )
         cameras[camera.id] = CameraParts(unit, ring, desk, line)
         calibrations[camera.id] = calibration
+    lines = {name: parts.line for name, parts in cameras.items()}
     hub.connect(
         {name: parts.ring for name, parts in cameras.items()},
         {name: parts.desk for name, parts in cameras.items()},
@@ -282,4 +285,4 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     supervisor = Supervisor(clock, metrics.thread_restarted)
     workers = loaded.pipeline.workers
     site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, workers, metrics)
-    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations)
+    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations, lines)

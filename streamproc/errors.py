@@ -9,8 +9,8 @@
     │  └─ SourceRefused            bad credentials: slow retry, health alarm
     ├─ ModelError
     │  ├─ ModelLoadError           fatal at start, names the file and hash
-    │  ├─ InferenceError           the window is counted as lost; N in a row is an alarm
-    │  └─ ReplyError(text)         the model's reply is unusable: verdict "unknown", the text is kept
+    │  ├─ InferenceError           the window is "unknown" (captioner) or lost (detector), and counted
+    │  └─ ReplyError(text)         the model's reply is unusable; the text is kept
     └─ SinkError
        └─ DeliveryError            retriable; the outbox keeps the alert
 

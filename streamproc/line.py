@@ -32,6 +32,11 @@ _KEPT_CHARACTERS = 1000
 class RulesInForce(Protocol):
     """The camera's rules, reloaded when their file changes."""
 
+    @property
+    def rules(self) -> RuleSet:
+        """The rule set that the last window was held against."""
+        ...
+
     def refresh(self) -> None:
         """Take up an edit, or report it, also while nothing moves."""
         ...
@@ -99,9 +104,14 @@ class CameraLine:
         self._live = live
         self._lost_in_a_row = 0
         self._lost_since_verdict = 0
+        self.unheard = ""
+        """Why the last window could not be put into words; empty where it could."""
 
     def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
-        """Walk the line with one window; None where the gate or a failing model kept it from a verdict.
+        """Walk the line with one window; None where the gate kept it from a verdict.
+
+        A window that the captioner fails on is "unknown": neither normal nor an alarm. Incidents do not hear of it and
+        end as where nothing is judged.
 
         ``decode_ms`` is how long the window took from receipt to being observed.
         """
@@ -115,8 +125,8 @@ class CameraLine:
             caption = self._captioner.caption(observed)
         except ModelError as error:
             self._lose(error)
-            return None
-        self._lost_in_a_row = 0
+            return _unknown(observed, self._rules.rules, self.unheard)
+        self._lost_in_a_row, self.unheard = 0, ""
         captioned = self._clock.monotonic()
         rules, matches = self._rules.match(caption, observed)
         verdict = self._deducer.decide(observed, caption, matches, rules)
@@ -148,6 +158,33 @@ class CameraLine:
         self._lost_in_a_row += 1
         self._lost_since_verdict += 1
         self._metrics.lost(self._camera_id, "perception")
+        self._metrics.verdict(self._camera_id, "unknown")
+        self.unheard = f"{self._lost_in_a_row} windows in a row could not be put into words: {redact(str(error))}"
         tell = log.error if self._lost_in_a_row >= LOST_IN_A_ROW else log.warning
         said = {"reply": redact(error.text)[:_KEPT_CHARACTERS]} if isinstance(error, ReplyError) else {}
         tell("window_lost", camera=self._camera_id, in_a_row=self._lost_in_a_row, error=redact(str(error)), **said)
+
+
+def _unknown(observed: ObservedWindow, rules: RuleSet, why: str) -> Verdict:
+    window = observed.window
+    return Verdict(
+        camera_id=window.camera_id,
+        run=window.run,
+        pts_s=window.end_s,
+        captured_at=window.captured_at,
+        kind="behaviour",
+        judgement="unknown",
+        score=0.0,
+        smoothed=0.0,
+        alarm=False,
+        category="unknown",
+        severity="info",
+        cited_rules=(),
+        votes=(),
+        captions=(),
+        measurements=observed.measurements,
+        reason=f"Not judged: {why}.",
+        rule_set=rules,
+        models=(),
+        degraded=(why,),
+    )

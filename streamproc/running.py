@@ -102,6 +102,10 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         doubt = running.calibrations[name].found.doubt
         return Reading(doubt is None, doubt or "")
 
+    def words(name: str) -> Reading:
+        unheard = running.lines[name].unheard
+        return Reading(not unheard, unheard)
+
     def model_server(role: Role) -> Reading:
         found = running.backends.servers[role].health
         return Reading(found.up, found.reason)
@@ -117,6 +121,7 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
     for settings in loaded.settings.cameras:
         health.add(f"camera {settings.id}", partial(camera, settings.id), "wanted")
         health.add(f"calibration {settings.id}", partial(calibration, settings.id), "wanted")
+        health.add(f"words {settings.id}", partial(words, settings.id), "wanted")
     for role in running.backends.servers:
         health.add(f"model server {role}", partial(model_server, role), "wanted")
     for model in running.backends.stand_ins():

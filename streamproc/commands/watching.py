@@ -67,7 +67,7 @@ def replay(
 def _explain(json: bool, at: datetime, verdict: Verdict | None, threshold: float) -> None:
     from streamproc.alerts.text import explain, explained
 
-    nothing = "not judged: nothing moves, or a model failed on it"
+    nothing = "not judged: nothing moves"
     if json:
         row = explained(verdict, threshold) if verdict else {"time": at.isoformat(), "reason": nothing}
         emit_json(row, indent=None)

@@ -167,6 +167,11 @@ class LiveRules:
         self._matcher = self._matcher_of(file.rules)
         self._calibration_sha256 = file.calibration_sha256
 
+    @property
+    def rules(self) -> RuleSet:
+        """The rule set that the last window was held against."""
+        return self._matcher.rules
+
     def refresh(self) -> None:
         """Look whether the file was edited, also while there is nothing to match."""
         self._file.poll()

@@ -29,6 +29,7 @@ class Rules:
 
     def __init__(self, clock: FakeClock) -> None:
         self.refreshed = 0
+        self.rules = RULES
         self._clock = clock
 
     def refresh(self) -> None:
@@ -127,12 +128,17 @@ def test_a_window_that_the_model_fails_on_is_lost_counted_and_told_with_the_next
     walk = Walk(lambda _: next(says))
     walk.dropped = [0, 2]
     with capture_logs() as said:
-        assert [walk.line.watch(observed(float(i))) for i in (1, 2)] == [None, None]
+        lost = [walk.line.watch(observed(float(i))) for i in (1, 2)]
+    assert [(one.judgement, one.alarm, one.rule_set) for one in lost if one] == [("unknown", False, RULES)] * 2
     assert walk.desk.fed == []
+    assert walk.line.unheard == "2 windows in a row could not be put into words: not JSON"
+    assert walk.value('verdicts_total{camera="gate",judgement="unknown"}') == 2
+    assert walk.value('verdicts_total{camera="gate",judgement="normal"}') == 0
     assert walk.value('windows_lost_total{camera="gate",role="perception"}') == 2
     third = walk.line.watch(observed(3.0))
     assert third is not None
     assert third.dropped_windows == 2 + 2
+    assert walk.line.unheard == ""
     fourth = walk.line.watch(observed(4.0))
     assert fourth is not None
     assert fourth.dropped_windows == 0
@@ -140,8 +146,8 @@ def test_a_window_that_the_model_fails_on_is_lost_counted_and_told_with_the_next
         ("window_lost", 1, None),
         ("window_lost", 2, "I am ***"),
     ]
-    assert "s3cret-key" not in str(said)
-    assert "u:pw" not in str(said)
+    assert "s3cret-key" not in str(said) + str(lost)
+    assert "u:pw" not in str(said) + str(lost)
 
 
 def test_dropped_windows_are_told_once() -> None:

@@ -155,6 +155,7 @@ def test_the_pages_tell_cameras_servers_and_stand_ins_until_sigterm_ends_it(
         "outbox": (True, "wanted"),
         "camera gate": (False, "wanted"),
         "calibration gate": (False, "wanted"),
+        "words gate": (True, "wanted"),
         "model server deduction": (False, "wanted"),
     }
     assert checks["outbox"]["detail"] == "jsonl: 0 waiting"

@@ -387,7 +387,7 @@ def test_replay_says_of_a_window_without_a_verdict_that_it_has_none(
 ) -> None:
     monkeypatch.setattr("streamproc.line.CameraLine.watch", lambda *_: None)
     play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
-    assert run(*play).out.startswith("2026-11-21 08:00:00 UTC  not judged: nothing moves, or a model failed on it\n")
+    assert run(*play).out.startswith("2026-11-21 08:00:00 UTC  not judged: nothing moves\n")
     row = json.loads(run(*play, "--json").out.splitlines()[0])
     assert (row["time"], row["reason"][:10]) == ("2026-11-21T08:00:00.900000+00:00", "not judged")
 
