@@ -9,11 +9,13 @@ credential.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.secrets import check_address, check_placeholders, check_secret
@@ -31,16 +33,63 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a pattern permits, in words; stands beside it in a type."""
+
+    words: str
+
+
+def _no_pixels(corners: Any) -> Any:
+    numbers = [
+        number
+        for corner in (corners if isinstance(corners, list | tuple) else ())
+        for number in (corner if isinstance(corner, list | tuple) else ())
+        if isinstance(number, int | float)
+    ]
+    if any(number > 1 for number in numbers):
+        raise ValueError(
+            f"{max(numbers):g} is not a fraction: corners are [x, y] in 0..1 of the picture's width and height; divide "
+            "pixels by them"
+        )
+    return corners
+
+
+def _does_not_cross_itself(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    sides = list(pairwise((*corners, corners[0])))
+    for (i, one), (j, other) in combinations(enumerate(sides, 1), 2):
+        if _turn(*one, other[0]) * _turn(*one, other[1]) < 0 and _turn(*other, one[0]) * _turn(*other, one[1]) < 0:
+            raise ValueError(
+                f"the side after corner {i} crosses that after corner {j}; name the corners in order, around"
+            )
+    return corners
+
+
+def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    """Above 0 where the way over ``a`` and ``b`` to ``c`` turns one way, below where the other, 0 where straight on."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"),
+    Form("lower-case letters, digits, - and _, at most 63, beginning with a letter or digit"),
+]
 Address = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_address)]
 Placeholder = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_placeholders)]
 Secret = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_secret)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[Unit, Unit]
-Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+Polygon = Annotated[
+    tuple[Point, ...], Field(min_length=3), AfterValidator(_does_not_cross_itself), BeforeValidator(_no_pixels)
+]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Hours = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
+Hours = Annotated[
+    str,
+    StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$"),
+    Form("HH:MM-HH:MM in quotes, e.g. '22:00-06:00'"),
+]
 
 
 class Area(Settings):

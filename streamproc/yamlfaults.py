@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from streamproc.config import Form
 from streamproc.errors import Fault
 from streamproc.secrets import check_address, check_placeholders, check_secret, redact
 from streamproc.yamltree import Node, Place, shown_key
@@ -134,17 +135,20 @@ def _message(error: ErrorDetails, spot: _Spot) -> str:
         return f"{_shown(spot.node.value, spot)} is not permitted; permitted: {permitted}"
     if kind == "literal_error":
         options = [str(option) for option in _literals(spot.annotation)] or [str(ctx["expected"])]
-        near = difflib.get_close_matches(str(spot.node.value), options, 1)
+        if spot.path[-1] == "schema_version":
+            return (
+                f"{_shown(spot.node.value, spot)} is not a version that is read here; permitted: {', '.join(options)}"
+            )
+        near = _nearest(str(spot.node.value), options)
         text = f"{_shown(spot.node.value, spot)} is not permitted; permitted: {', '.join(options)}"
-        return text + (f"; did you mean {near[0]}?" if near else "")
+        return text + (f"; did you mean {near}?" if near else "")
     if kind in _KINDS:
         hint = "; put it in quotes" if _is_scalar(spot) and kind in {"string_type", "path_type"} else ""
         return f"{_shown(spot.node.value, spot)} is not {_KINDS[kind]}{hint}{_range(spot.metadata)}"
     if kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         return f"{_shown(spot.node.value, spot)} is out of range{_range(spot.metadata)}"
     if kind == "string_pattern_mismatch":
-        meant = _first_sentence(spot.description)
-        return f"{_shown(spot.node.value, spot)} does not fit; {meant} Pattern: {ctx['pattern']}"
+        return f"{_shown(spot.node.value, spot)} does not fit; permitted: {_form(spot.metadata)}"
     if kind == "string_too_short":
         return "is empty"
     if kind in {"too_short", "too_long"}:
@@ -156,6 +160,20 @@ def _message(error: ErrorDetails, spot: _Spot) -> str:
         text = re.sub(r"^\$\{.*\} is neither", "a placeholder is neither", text, flags=re.DOTALL)
         return text if spot.secret or not _is_scalar(spot) else f"{_shown(spot.node.value, spot)}: {text}"
     return redact(error["msg"])
+
+
+def _nearest(text: str, options: Sequence[str]) -> str | None:
+    """What was probably meant. "abnormal" is like "normal" to the letter, and means what else there is."""
+    words = text.casefold()
+    denied = [option for option in options if re.fullmatch(rf"(ab|un|in|non|not)[\s_-]*{re.escape(option)}\w*", words)]
+    if denied:
+        others = [option for option in options if option not in denied]
+        return others[0] if len(others) == 1 else None
+    return next(iter(difflib.get_close_matches(words, options, 1)), None)
+
+
+def _form(metadata: Sequence[Any]) -> str:
+    return next((item.words for item in metadata if isinstance(item, Form)), "another form")
 
 
 def _unknown(spot: _Spot) -> str:

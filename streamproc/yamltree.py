@@ -28,6 +28,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.tokens import ScalarToken
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -125,6 +126,11 @@ def parse(text: str) -> Tree:
             # What is never closed is best mended where it was opened.
             unclosed = "stream end" in str(error.problem) or "end of stream" in str(error.problem)
             mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
+            if mark is not None and (opened := _quote_closed_in(text, mark.line)) is not None:
+                message = (
+                    f"a quote that opens here and is closed only in line {mark.line + 1}; close it on its own line"
+                )
+                raise YamlFault(message, opened) from None
             raise YamlFault(_in_words(error), Place(mark.line + 1, mark.column + 1) if mark else None) from None
         except ReaderError:
             raise YamlFault("a character that YAML does not permit", None) from None
@@ -236,6 +242,22 @@ def _scalar(text: str) -> Any:
             text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").lower().replace(".nan", "nan")
         )
     return text
+
+
+def _quote_closed_in(text: str, line: int) -> Place | None:
+    """Where the quoted text opens that ends in ``line`` (from 0) and began in an earlier one; None where none does.
+
+    A quote that was forgotten is closed by the next one, and what the parser then trips over is right itself.
+    """
+    opened: Place | None = None
+    try:
+        for token in YAML(typ="safe", pure=True, plug_ins=[]).scan(text):
+            begins, ends = token.start_mark, token.end_mark
+            if isinstance(token, ScalarToken) and token.style in ("'", '"') and begins.line < ends.line == line:
+                opened = Place(begins.line + 1, begins.column + 1)
+    except (MarkedYAMLError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+        pass  # the same mistake again: what was found before it counts
+    return opened
 
 
 def _in_words(error: MarkedYAMLError) -> str:

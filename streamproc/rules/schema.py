@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from streamproc.config import Day, Hours, Settings, Slug
+from streamproc.config import Day, Form, Hours, Settings, Slug
 from streamproc.types import About, Rule, RuleSet, Says, Severity, Support, When
 from streamproc.yamlfile import check_model, read_bytes
 from streamproc.yamltree import Node
@@ -22,7 +22,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Form("64 hexadecimal digits")]
 Sentence = Annotated[str, StringConstraints(min_length=3, max_length=400), AfterValidator(_one_line)]
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_one_line)]
 Count = Annotated[int, Field(ge=0)]

@@ -96,7 +96,13 @@ class Bad(NamedTuple):
 
 
 BAD_SITES = [
-    Bad("schema_version: 1", "schema_version: 2", 1, "schema_version", "2 is not permitted; permitted: 1"),
+    Bad(
+        "schema_version: 1",
+        "schema_version: 2",
+        1,
+        "schema_version",
+        "2 is not a version that is read here; permitted: 1",
+    ),
     Bad("schema_version: 1", "schema_version: true", 1, "schema_version", "true is not a number"),
     Bad("{id: depot}", "{id: Depot One}", 2, "site.id", "lower-case letters"),
     Bad("{id: depot}", "", 2, "site", "nothing is not a block of fields"),
@@ -115,7 +121,9 @@ BAD_SITES = [
     Bad("timeout_s: 5", "timeout_s: .nan", 7, "", "not a finite number"),
     Bad("Europe/Zurich", "Europe/Zürich", 8, "cameras.0.timezone", "tz database"),
     Bad("[1, 0], [1, 1]", "[1, 0]", 10, "cameras.0.zones.0.polygon", "2 given, at least 3"),
-    Bad("[1, 1]]", "[1, 1.5]]", 10, "cameras.0.zones.0.polygon.2.1", "at least 0 and at most 1"),
+    Bad("[1, 1]]", "[1, -1]]", 10, "cameras.0.zones.0.polygon.2.1", "at least 0 and at most 1"),
+    Bad("[1, 1]]", "[640, 480]]", 10, "cameras.0.zones.0.polygon", "640 is not a fraction: corners are [x, y] in 0..1"),
+    Bad("[1, 1]]", "[0, 1], [1, 1]]", 10, "cameras.0.zones.0.polygon", "after corner 2 crosses that after corner 4"),
     Bad("[1, 1]]", "[1, 1, 1]]", 10, "cameras.0.zones.0.polygon.2", "3 given, at most 2"),
     Bad("days: [mon]", "days: [Mon]", 12, "cameras.0.schedule.0.days.0", "did you mean mon?"),
     Bad("22:00-06:00", "22-6", 12, "cameras.0.schedule.0.hours", "HH:MM-HH:MM"),
@@ -142,7 +150,7 @@ BAD_SITES = [
 
 BAD_PIPELINES = [
     Bad("schema_version: 1\n", "", 1, "schema_version", "missing"),
-    Bad("name: mine", "name: Mine!", 2, "name", "does not fit"),
+    Bad("name: mine", "name: Mine!", 2, "name", "does not fit; permitted: lower-case letters"),
     Bad("window_s: 1.0", "window_s: 0", 4, "sampling.window_s", "above 0 and at most 60"),
     Bad("window_s: 1.0", "windows_s: 1", 4, "sampling.windows_s", "did you mean window_s?"),
     Bad("kind: vlm", "kind: clip", 6, "perception.kind", "permitted: scene, vlm"),
@@ -161,7 +169,9 @@ BAD_RULES = [
     Bad("rules:\n", "rules: none\nx:\n", 5, "rules", "is not a list"),
     Bad("id: people-run", "id: people-walk", 12, "rules.1.id", "people-walk is used twice"),
     Bad("about: human\n    says: normal", "about: people\n    says: normal", 7, "rules.0.about", "human, environment"),
-    Bad("says: normal", "says: abnormal", 8, "rules.0.says", "permitted: normal, anomaly"),
+    Bad("says: normal", "says: abnormal", 8, "rules.0.says", "permitted: normal, anomaly; did you mean anomaly?"),
+    Bad("says: normal", "says: Normal", 8, "rules.0.says", "did you mean normal?"),
+    Bad("says: normal", "says: anomalous", 8, "rules.0.says", "did you mean anomaly?"),
     Bad("    text: People walk here.\n", "", 6, "rules.0.text", "missing"),
     Bad("text: People walk here.", "text:", 9, "rules.0.text", "nothing is not text"),
     Bad("text: People walk here.", "text: |\n      a b\n      c d", 9, "rules.0.text", "one line"),
