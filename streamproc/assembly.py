@@ -103,6 +103,24 @@ def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
     return max(settings.alarm_score, rules.alarm_score or 0.0)
 
 
+def set_without_llm(loaded: LoadedSite, camera: CameraSettings) -> str | None:
+    """What to know of the camera's alarm threshold where a language model votes that had no part in setting it.
+
+    Raises:
+        ConfigError: the rule file does not load.
+    """
+    if loaded.pipeline.deduction.llm is None:
+        return None
+    path = rules_path(loaded, camera)
+    provenance = parse_rules(read_bytes(path), str(path))[1].provenance
+    if provenance is not None and any(model.role == "deduction" for model in provenance.models):
+        return None
+    return (
+        "the alarm threshold was calibrated without the language model that votes here: what its votes make of normal "
+        "footage is not known"
+    )
+
+
 def unit_settings(loaded: LoadedSite, camera: CameraSettings) -> UnitSettings:
     """What the camera's unit needs to know."""
     pipeline = loaded.pipeline

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from streamproc.assembly import alarm_score, rules_path
+from streamproc.assembly import alarm_score, rules_path, set_without_llm
 from streamproc.calibrations import find_calibration
-from streamproc.config import CameraSettings, ScenePerception
+from streamproc.config import CameraSettings, JsonlSinkSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
 from streamproc.rules.lint import lint
 from streamproc.rules.schema import load_rules
@@ -33,6 +34,22 @@ class CheckedCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedPlace:
+    """Where something is written while the site runs."""
+
+    holds: str
+    """``outbox``, ``evidence``, ``alerts``."""
+    path: str
+    problem: str | None
+    """Why it cannot be written, by whoever runs the check; None where it can."""
+
+    def __str__(self) -> str:
+        return f"{self.holds} {self.path}: " + (
+            "can be written" if self.problem is None else f"warning: {self.problem}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """A site that would run."""
 
@@ -41,6 +58,7 @@ class CheckReport:
     stand_ins: tuple[str, ...]
     """What is embedded where a larger site runs a model server."""
     cameras: tuple[CheckedCamera, ...]
+    places: tuple[CheckedPlace, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -58,6 +76,7 @@ class CheckReport:
                 f"{camera.rules_version}; {seen}; alarm from {camera.alarm_score:.2f} on"
             )
             lines += [f"  warning: {text}" for text in camera.warnings]
+        lines += [str(place) for place in self.places]
         return "\n".join(lines)
 
 
@@ -79,7 +98,7 @@ def check_site(path: Path) -> CheckReport:
         raise ConfigError(faults=tuple(faults))
     embedded = isinstance(loaded.pipeline.perception, ScenePerception)
     stand_ins = ("the scene captioner stands in for a vision-language model",) if embedded else ()
-    return CheckReport(loaded.settings.site.id, loaded.pipeline.name, stand_ins, tuple(cameras))
+    return CheckReport(loaded.settings.site.id, loaded.pipeline.name, stand_ins, tuple(cameras), _places(loaded))
 
 
 def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
@@ -93,6 +112,8 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
     found = find_calibration(path, rules, loaded.pipeline.normality)
     if found.doubt is not None:
         warnings.append(found.doubt)
+    if (without := set_without_llm(loaded, camera)) is not None:
+        warnings.append(without)
     warnings += _unset(camera)
     return CheckedCamera(
         id=camera.id,
@@ -104,6 +125,38 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
         alarm_score=alarm_score(loaded, camera),
         warnings=tuple(warnings),
     )
+
+
+def _places(loaded: LoadedSite) -> tuple[CheckedPlace, ...]:
+    alerts = loaded.settings.alerts
+    files = [("outbox", alerts.outbox)]
+    files += [("alerts", sink.path) for sink in alerts.sinks if isinstance(sink, JsonlSinkSettings) and sink.path]
+    evidence = alerts.evidence.directory
+    return (
+        *(CheckedPlace(holds, str(path), _of_file(path)) for holds, path in files),
+        CheckedPlace("evidence", str(evidence), _of_folder(evidence)),
+    )
+
+
+def _of_file(path: Path) -> str | None:
+    """Why the file cannot be written to. It is left as it is, and so is its absence."""
+    try:
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        return f"cannot be written: {error.strerror}"
+    return _of_folder(path.parent)
+
+
+def _of_folder(folder: Path) -> str | None:
+    """Why no file can be written in the folder, or where it is not there yet, in what it would be made in."""
+    there = folder
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except OSError as error:
+        return f"nothing can be written in {there}: {error.strerror}"
 
 
 def _unset(camera: CameraSettings) -> list[str]:

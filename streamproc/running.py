@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from streamproc import __version__
-from streamproc.assembly import Assembled, assemble
+from streamproc.assembly import Assembled, assemble, set_without_llm
 from streamproc.backends import Role
 from streamproc.errors import InferenceError, StageError
 from streamproc.models.store import ModelStore
@@ -40,6 +40,7 @@ def run_site(path: Path) -> int:
     logs.configure(observed.log_format, observed.log_level)
     running = assemble(loaded, ModelStore(), SystemClock())
     _tell_stand_ins(running)
+    _tell_thresholds(loaded)
     with on_signals(running.supervisor.stopping):
         server = None
         try:
@@ -127,6 +128,12 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
     for model in running.backends.stand_ins():
         health.stand_in(model.role, f"{model.name} stands in for {model.stand_in_for}")
     return health
+
+
+def _tell_thresholds(loaded: LoadedSite) -> None:
+    for camera in loaded.settings.cameras:
+        if (reason := set_without_llm(loaded, camera)) is not None:
+            log.warning("threshold_without_llm", camera=camera.id, reason=reason)
 
 
 def _tell_stand_ins(running: Assembled) -> None:

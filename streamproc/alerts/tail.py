@@ -13,7 +13,7 @@ from kafka import errors as kafka_errors
 
 from streamproc.alerts.kafka import client_settings
 from streamproc.config import KafkaSinkSettings
-from streamproc.errors import DeliveryError
+from streamproc.errors import ConfigError, DeliveryError
 from streamproc.secrets import redact
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,7 @@ def tail(
     ``stop`` twice a second whether to end. Messages that are not JSON objects with an id are logged and skipped.
 
     Raises:
+        ConfigError: there is no such topic, and it is not to be waited for.
         DeliveryError: no broker answers within ``timeout_s``, or it refuses.
     """
     try:
@@ -45,6 +46,7 @@ def tail(
             **client_settings(settings),
             client_id="streamproc-tail",
             group_id=None,
+            allow_auto_create_topics=False,  # looking must not make a topic of a misspelt name
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=int(timeout_s * 1000),
@@ -63,6 +65,10 @@ def tail(
 def _read(
     consumer: Any, topic: str, from_beginning: bool, follow: bool, stop: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
+    if topic not in consumer.topics():
+        if not follow:
+            raise ConfigError(f"there is no topic {topic}; it is made with the first alert that is sent to it")
+        log.warning("no_such_topic", topic=topic, hint="waiting until it is there")
     consumer.subscribe([topic])
     ends: dict[Any, int] | None = None
     looked = 0
@@ -78,7 +84,7 @@ def _read(
                 yield alert
         looked += 1
         if not follow and ends is None and looked >= _LOOKS:
-            return  # there is no such topic yet
+            raise DeliveryError(f"no partition of topic {topic} can be read: its broker does not answer")
         if not follow and ends is not None and all(consumer.position(p) >= end for p, end in ends.items()):
             return
 

@@ -33,8 +33,11 @@ def induce(
     A rule file that is there already is merged with: what people edited stays.
     """
     from streamproc.learn import learn
+    from streamproc.rules.schema import RuleSetModel
+    from streamproc.schemas import write_beside
 
     report = learn(site, camera, clips, out)
+    write_beside(report.rules, RuleSetModel)
     if json:
         emit_json(report.as_dict())
     else:

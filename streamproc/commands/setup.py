@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Literal
@@ -10,6 +11,8 @@ import typer
 
 from streamproc.commands.output import MISTAKE, JsonFlag, SiteArgument, emit_json, faults_as_dicts, say
 from streamproc.errors import ConfigError
+
+_BROKER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:(?P<port>\d{1,5}))?")
 
 TransportOption = Annotated[Literal["tcp", "udp"], typer.Option(help="How RTSP carries the video.")]
 
@@ -39,7 +42,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Write a commented site file from flags."""
+    from streamproc.config import SiteSettings
     from streamproc.scaffold import Scaffold
+    from streamproc.schemas import write_beside
 
     cameras = [
         _camera(text) for text in camera or ["camera=rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@192.0.2.10/stream1"]
@@ -50,13 +55,24 @@ def init(
         pipeline=pipeline,
         transport=transport,
         timezone=timezone,
-        kafka=tuple(kafka or ()),
+        kafka=tuple(_broker(text) for text in kafka or ()),
     )
     scaffold.write(path, force=force)
+    write_beside(path, SiteSettings)
     first = cameras[0]
     say(f"wrote {path}")
     say(f"next: streamproc probe {quote(first[1])}")
     say(f"      streamproc induce {quote(str(path))} --camera {first[0]} --clips 'normal/*.mp4'")
+
+
+def _broker(text: str) -> str:
+    found = _BROKER.fullmatch(text)
+    if found is None:
+        raise ConfigError("--kafka takes HOST:PORT, e.g. --kafka kafka-1:9092")
+    if found["port"] is None:
+        say(f"--kafka {text} names no port: {text}:9092 is taken")
+        return f"{text}:9092"
+    return text
 
 
 def _camera(text: str) -> tuple[str, str]:

@@ -115,3 +115,37 @@ def test_credentials_that_are_not_there_are_warnings_that_name_them(
     report = checked(tmp_path, "gate", main=address)
     assert not any("CAM_" in text for text in report.cameras[0].warnings)
     assert "marked-Geheim77" not in str(report) + json.dumps(report.as_dict())
+
+
+def test_each_place_that_is_written_to_is_told_with_its_path(tmp_path: Path) -> None:
+    alerts = (
+        "alerts:\n  sinks: [{kind: jsonl, path: out/alerts.jsonl}, {kind: jsonl}]\n"
+        "  outbox: file/outbox.sqlite3\n  evidence: {directory: evidence}\n"
+    )
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "out" / "alerts.jsonl").mkdir(parents=True)
+    report = checked(tmp_path, "gate", more=alerts)
+    assert [(place.holds, place.path, place.problem) for place in report.places] == [
+        ("outbox", f"{tmp_path}/file/outbox.sqlite3", f"nothing can be written in {tmp_path}/file: Not a directory"),
+        ("alerts", f"{tmp_path}/out/alerts.jsonl", "cannot be written: Is a directory"),
+        ("evidence", f"{tmp_path}/evidence", None),
+    ]
+    assert str(report).splitlines()[-1] == f"evidence {tmp_path}/evidence: can be written"
+    assert not (tmp_path / "evidence").exists()  # to look is not to make
+
+
+def test_a_calibration_that_the_rules_were_not_learned_with_is_a_warning(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path / "rules" / "two.yaml", "two", {"calibration_sha256": "0" * 64})
+    calibration_path(rules).write_bytes(MEASURED.read_bytes())
+    (warning,) = check_site(write_site(tmp_path, "two")).cameras[0].warnings
+    assert "is not the calibration that these rules were learned with" in warning
+
+
+@pytest.mark.parametrize(("role", "said"), [("perception", True), ("deduction", False)])
+def test_a_threshold_that_was_set_without_the_language_model_is_said(tmp_path: Path, role: str, said: bool) -> None:
+    llm = 'deduction: {llm: {base_url: "http://127.0.0.1:1/v1", model: llm}}\n'
+    (tmp_path / "own.yaml").write_text(f"schema_version: 1\nname: own\n{llm}")
+    models = [{"role": role, "name": "some", "revision": "1"}]
+    write_rules(tmp_path / "rules" / "gate.yaml", provenance={"models": models})
+    found = check_site(write_site(tmp_path, pipeline="./own.yaml")).cameras[0].warnings
+    assert any("calibrated without the language model" in text for text in found) is said

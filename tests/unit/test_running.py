@@ -97,6 +97,20 @@ def test_a_recording_is_played_to_its_end_its_alerts_delivered_and_all_closed(
     assert (stand_in["model"], stand_in["stands_in_for"]) == ("scripted", "a captioner")
 
 
+def test_a_threshold_that_was_set_without_the_language_model_is_said_at_start(
+    tmp_path: Path, backends: FakeBackends, capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm = 'deduction: {llm: {base_url: "http://127.0.0.1:1/v1", model: llm}}\n'
+    (tmp_path / "own.yaml").write_text(f"schema_version: 1\nname: own\n{llm}")
+    path = recording(tmp_path)
+    assert running.run_site(path) == 0
+    assert "threshold_without_llm" not in [row["event"] for row in logged(capsys)]
+    path.write_text(path.read_text().replace("pipeline: embedded", "pipeline: ./own.yaml"), encoding="utf-8")
+    assert running.run_site(path) == 0
+    (said,) = [row for row in logged(capsys) if row["event"] == "threshold_without_llm"]
+    assert (said["camera"], "without the language model" in said["reason"]) == ("gate", True)
+
+
 def test_a_recording_that_breaks_the_camera_ends_the_run_with_a_failure(
     tmp_path: Path, backends: FakeBackends, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka import errors as kafka_errors
+from structlog.testing import capture_logs
 
 from streamproc.alerts.compose import Origin, build_alert
 from streamproc.alerts.incidents import Incidents
@@ -15,7 +16,7 @@ from streamproc.alerts.message import Alert
 from streamproc.alerts.tail import tail
 from streamproc.alerts.text import describe
 from streamproc.config import CameraSettings, IncidentSettings, KafkaSinkSettings, SiteIdentity
-from streamproc.errors import DeliveryError
+from streamproc.errors import ConfigError, DeliveryError
 from streamproc.testing_alerts import START, verdict_at
 
 SETTINGS = KafkaSinkSettings(kind="kafka", bootstrap_servers=("a:9092",))
@@ -50,11 +51,15 @@ class FakeConsumer:
 
     def __init__(self, held: list[bytes], batches: list[list[bytes]], *, partitions: bool = True) -> None:
         self.held, self.batches, self.partitions = held, batches, partitions
+        self.names = {"streamproc.alerts"}
         self.at, self.closed, self.started = 0, False, False
 
     def __call__(self, **settings: Any) -> FakeConsumer:
-        assert settings["group_id"] is None
+        assert (settings["group_id"], settings["allow_auto_create_topics"]) == (None, False)
         return self
+
+    def topics(self) -> set[str]:
+        return {"other"} | self.names
 
     def subscribe(self, topics: list[str]) -> None:
         assert topics == ["streamproc.alerts"]
@@ -99,9 +104,21 @@ def test_without_the_beginning_only_what_is_new() -> None:
     assert [one["id"] for one in read] == ["a-2", "a-3"]
 
 
-def test_following_nothing_ends_at_once_and_a_missing_topic_soon() -> None:
+def test_following_nothing_ends_at_once_and_a_topic_without_a_broker_is_a_failure() -> None:
     assert list(tail(SETTINGS, follow=False, make_consumer=FakeConsumer([body(1)], []))) == []
-    assert list(tail(SETTINGS, follow=False, make_consumer=FakeConsumer([], [], partitions=False))) == []
+    with pytest.raises(DeliveryError, match=r"no partition of topic streamproc\.alerts can be read"):
+        list(tail(SETTINGS, follow=False, make_consumer=FakeConsumer([], [], partitions=False)))
+
+
+def test_a_topic_that_is_not_there_is_said_and_is_waited_for_only_when_following() -> None:
+    consumer = FakeConsumer([], [[body(1)]])
+    consumer.names = set()
+    with pytest.raises(ConfigError, match=r"there is no topic streamproc\.alerts"):
+        list(tail(SETTINGS, follow=False, make_consumer=consumer))
+    assert consumer.closed
+    with capture_logs() as said:
+        assert [one["id"] for one in tail(SETTINGS, make_consumer=consumer, stop=lambda: consumer.at == 1)] == ["a-1"]
+    assert [(row["event"], row["topic"]) for row in said] == [("no_such_topic", "streamproc.alerts")]
 
 
 def test_no_broker_is_a_delivery_error_that_says_where() -> None:

@@ -209,6 +209,31 @@ def test_init_writes_a_file_that_loads_and_tells_what_comes_next(run: Run, tmp_p
     assert run("init", "--camera", "yard=clip.mp4", "--force").code == 0
 
 
+def test_init_writes_the_schema_that_the_file_names_beside_it(run: Run, tmp_path: Path) -> None:
+    assert run("init", "my/site.yaml").code == 0
+    first = (tmp_path / "my" / "site.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=site.schema.json"
+    schema = json.loads((tmp_path / "my" / "site.schema.json").read_text())
+    assert "cameras" in schema["properties"]
+
+
+@pytest.mark.parametrize("host", ["kafka-1", "10.0.0.7", "[fe80::1]"])
+def test_init_takes_the_usual_port_of_a_broker_and_says_so(run: Run, tmp_path: Path, host: str) -> None:
+    ran = run("init", "--kafka", host)
+    assert f"--kafka {host} names no port: {host}:9092 is taken" in ran.out
+    (sink,) = load_site(tmp_path / "configs" / "site.yaml").settings.alerts.sinks
+    assert isinstance(sink, KafkaSinkSettings)
+    assert sink.bootstrap_servers == (f"{host}:9092",)
+
+
+@pytest.mark.parametrize("host", ["fe80::1", "kafka:port", "a b", "kafka:9092,other:9092"])
+def test_init_says_how_a_broker_is_written(run: Run, tmp_path: Path, host: str) -> None:
+    ran = run("init", "--kafka", host)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("--kafka takes HOST:PORT")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("camera", ["gate", "gate=", "=clip.mp4"])
 def test_init_says_how_a_camera_is_written(run: Run, tmp_path: Path, camera: str) -> None:
     ran = run("init", "--camera", camera)
