@@ -103,7 +103,7 @@ def _resolution(
         update={
             "revision": incident.revision,
             "action": "resolve",
-            "end": incident.last_alarm_at,
+            "end": max(incident.started_at, incident.last_alarm_at),  # later, unless the clock was set back
             "captured_at": decision.at,
             "published_at": published_at,
             "reason": redact(f"{decision.reason} It was: {last.reason}"),

@@ -65,11 +65,11 @@ class AlertDesk:
             SinkError: the outbox could not store it. Nothing is decided, and the next verdict is judged as if this
                 one had not been.
         """
-        return self._decide(lambda: self._incidents.feed(verdict), picture, verdict)
+        return self._decide(lambda: self._incidents.feed(verdict, self._clock.monotonic()), picture, verdict)
 
     def tick(self) -> list[Alert]:
         """Resolve what a silent camera left open; call it every few seconds, never in a replay."""
-        return self._decide(lambda: self._incidents.tick(self._clock.now()))
+        return self._decide(lambda: self._incidents.tick(self._clock.now(), self._clock.monotonic()))
 
     def camera_changed(self, state: CameraState) -> list[Alert]:
         """Note a change in the camera's condition."""

@@ -1,7 +1,7 @@
 """Verdicts become incidents: one at a time for a camera and kind, opened, updated and resolved.
 
 Nothing here sleeps or looks at a clock. Within a run media time decides; across runs, and after a restart, capture
-times do. ``tick`` is for cameras that went silent and takes the wall clock's time; a replay never calls it.
+times do. ``tick`` is for cameras that went silent, which a clock that cannot be set tells; a replay never calls it.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Incidents:
         self._schedules, self._timezone, self._silence_s = schedules, timezone, silence_s
         read = [Incident.model_validate_json(text) for text in stored]
         self._open: dict[Kind, Incident] = {i.kind: i.model_copy(update=_OTHER_PROCESS) for i in read}
+        self._heard_s: dict[Kind, float] = {}
         self._trouble: CameraState | None = None
 
     @property
@@ -110,9 +111,10 @@ class Incidents:
             self._open[incident.kind] = incident
         return incident
 
-    def feed(self, verdict: Verdict) -> list[Decision]:
-        """What a verdict changes, in order; often nothing."""
+    def feed(self, verdict: Verdict, heard_s: float) -> list[Decision]:
+        """What a verdict changes, in order; often nothing. ``heard_s`` is when it came, on a monotonic clock."""
         decisions: list[Decision] = []
+        self._heard_s[verdict.kind] = heard_s
         current = self._open.get(verdict.kind)
         if current is not None and self._is_over(current, verdict):
             why = f"No alarm for {self._settings.resolve_after_s:g} s."
@@ -132,12 +134,18 @@ class Incidents:
             decisions += self._go_on(current, verdict)
         return decisions
 
-    def tick(self, now: datetime) -> list[Decision]:
-        """Resolve what has had no verdict for ``resolve_after_s + silence_s``; ``now`` is the wall clock's time."""
+    def tick(self, now: datetime, now_s: float) -> list[Decision]:
+        """Resolve what has had no verdict for ``resolve_after_s + silence_s``.
+
+        ``now_s`` is on the clock of ``heard_s`` and decides; the wall clock's ``now`` labels, and decides only about
+        what an earlier process left.
+        """
         bound_s = self._settings.resolve_after_s + self._silence_s
         decisions = []
         for incident in list(self._open.values()):
-            silent_s = (now - incident.last_seen_at).total_seconds()
+            silent_s = now_s - self._heard_s.setdefault(incident.kind, now_s)
+            if incident.run is None:
+                silent_s = max(silent_s, (now - incident.last_seen_at).total_seconds())
             if silent_s >= bound_s:
                 decisions.append(self._close(incident, now, self._why_silent(silent_s)))
         return decisions

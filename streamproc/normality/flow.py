@@ -48,6 +48,10 @@ class Motion:
     """Why there is no velocity, in words; None for a run's first frame, which has nothing before it."""
 
 
+ANOTHER_PICTURE = "the whole picture changed"
+"""Why nothing was measured where lights were switched or the camera was turned."""
+
+
 class FlowMeter:
     """Measures the motion of one camera, told of its frames in order."""
 
@@ -84,6 +88,8 @@ class FlowMeter:
         return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()))
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:
+        if self._background.renewed:
+            return ANOTHER_PICTURE
         if gap_s > MAX_GAP_S:
             rate = f"{1.0 / gap_s:.2g}"
             return f"{rate} frame{'' if rate == '1' else 's'}/s, needs 5"
@@ -91,8 +97,6 @@ class FlowMeter:
             return "the camera's timestamps do not advance"
         if float(np.percentile(grey[::4, ::4], 95)) < _DARK_LEVEL:
             return "the picture is too dark"
-        if self._background.renewed:
-            return "the whole picture changed"
         return None
 
     def _grey(self, frame: Frame) -> npt.NDArray[np.uint8]:

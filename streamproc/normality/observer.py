@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from streamproc.config import NormalitySettings
 from streamproc.normality.calibration import Calibration, Scale
-from streamproc.normality.flow import FlowMeter, Motion
+from streamproc.normality.flow import ANOTHER_PICTURE, FlowMeter, Motion
 from streamproc.normality.smoothing import HOLD_S, Smoother
 from streamproc.normality.speed import STRIDE_PX, HotSpot, hottest, measure_speed
 from streamproc.normality.tracks import Detector, Followed, Tracks
@@ -110,7 +110,8 @@ class EmbeddedObserver:
             self._tracks.carry(sample, self._normal)
         # What is fast is lost between two looks, and what is about to be told gets a look of its own.
         fast = self._stands_out()
-        self._moved = max(self._moved, motion.moved)
+        # Nothing moved in another picture, and nothing of the last one can be taken to stand there still.
+        self._moved = 1.0 if motion.why_not == ANOTHER_PICTURE else max(self._moved, motion.moved)
         wanted = self._tracks.due(frame.pts_s, closely=fast) or (fast and is_last)
         wanted = wanted and self._detector is not None and frame.pts_s > self._tracks.told_s
         if wanted and not fast and self._moved < _STILL and self._tracks.stay(frame.pts_s):

@@ -24,7 +24,7 @@ SETTINGS = KafkaSinkSettings(kind="kafka", bootstrap_servers=("a:9092",))
 
 def alert() -> Alert:
     origin = Origin(SiteIdentity(id="yard"), CameraSettings(id="gate", name="Gate", main="rtsp://cam/1"))
-    decision = Incidents("yard", "gate", IncidentSettings()).feed(verdict_at(2.0))[0]
+    decision = Incidents("yard", "gate", IncidentSettings()).feed(verdict_at(2.0), 0.0)[0]
     return build_alert(decision, origin, published_at=START + timedelta(seconds=3.5))
 
 

@@ -28,7 +28,7 @@ class Camera:
         self.last: list[Decision] = []
 
     def feed(self, verdict: Verdict) -> list[str | None]:
-        return self.tell(self.incidents.feed(verdict))
+        return self.tell(self.incidents.feed(verdict, verdict.pts_s))
 
     def tell(self, decisions: list[Decision]) -> list[str | None]:
         for decision in decisions:
@@ -158,10 +158,34 @@ def test_a_silent_camera_is_resolved_by_the_clock_with_the_reason() -> None:
     camera.feed(verdict_at(0.0))
     camera.incidents.camera_changed(CameraState("gate", 1, "lost", START, "no packet for 5 s"))
     camera.incidents.camera_changed(CameraState("gate", 2, "connecting", START))
-    assert camera.tell(camera.incidents.tick(START + timedelta(seconds=34))) == []
-    assert camera.tell(camera.incidents.tick(START + timedelta(seconds=35))) == ["resolve"]
+    assert camera.tell(camera.incidents.tick(START, 34.9)) == []
+    assert camera.tell(camera.incidents.tick(START, 35.0)) == ["resolve"]
     assert "lost (no packet for 5 s)" in camera.last[0].reason
-    assert camera.incidents.tick(START + timedelta(seconds=99)) == []
+    assert camera.incidents.tick(START, 99.0) == []
+
+
+def test_a_clock_that_is_set_while_a_camera_is_watched_ends_nothing_and_keeps_nothing_open() -> None:
+    camera = Camera()
+    camera.feed(verdict_at(0.0))
+    assert camera.tell(camera.incidents.tick(START + timedelta(hours=1), 1.0)) == []
+    assert camera.tell(camera.incidents.tick(START - timedelta(hours=1), 35.0)) == ["resolve"]
+
+
+def test_after_a_restart_with_a_clock_set_back_a_dead_camera_is_resolved_all_the_same() -> None:
+    camera = Camera()
+    camera.feed(verdict_at(0.0))
+    again, before = camera.restarted(), START - timedelta(hours=1)
+    assert again.tell(again.incidents.tick(before, 500.0)) == []
+    assert again.tell(again.incidents.tick(before, 535.0)) == ["resolve"]
+
+
+def test_the_end_is_never_before_the_start() -> None:
+    camera = Camera()
+    camera.feed(verdict_at(0.0))
+    camera.feed(verdict_at(1.0, captured_at=START - timedelta(hours=1)))
+    camera.feed(verdict_at(7.0, captured_at=START - timedelta(hours=1), alarm=False))
+    resolution = build_alert(camera.last[0], ORIGIN, published_at=START)
+    assert (resolution.data.action, resolution.data.end) == ("resolve", START)
 
 
 def test_the_end_of_a_source_resolves() -> None:
@@ -183,7 +207,7 @@ def test_after_a_restart_on_a_dead_camera_the_clock_resolves() -> None:
     camera = Camera()
     camera.feed(verdict_at(0.0))
     again = camera.restarted()
-    assert again.tell(again.incidents.tick(START + timedelta(hours=1))) == ["resolve"]
+    assert again.tell(again.incidents.tick(START + timedelta(hours=1), 0.0)) == ["resolve"]
     assert again.last[0].incident.revision == 2
 
 
@@ -209,7 +233,7 @@ def test_an_alarm_that_lasts_into_watched_hours_opens_then() -> None:
 def test_going_back_forgets_what_could_not_be_stored() -> None:
     camera = Camera()
     before = camera.incidents.open
-    camera.incidents.feed(verdict_at(0.0))
+    camera.incidents.feed(verdict_at(0.0), 0.0)
     camera.incidents.restore(before)
     assert camera.feed(verdict_at(1.0)) == ["open"]
 

@@ -22,7 +22,7 @@ ORIGIN = Origin(SiteIdentity(id="yard", name="The yard"), CameraSettings(id="gat
 
 
 def opened(verdict: Verdict | None = None) -> Alert:
-    decision = Incidents("yard", "gate", IncidentSettings()).feed(verdict or verdict_at(2.0))[0]
+    decision = Incidents("yard", "gate", IncidentSettings()).feed(verdict or verdict_at(2.0), 0.0)[0]
     return build_alert(decision, ORIGIN, published_at=START + timedelta(seconds=3), publish_ms=12.3456)
 
 
@@ -93,11 +93,11 @@ def test_a_void_vote_says_why() -> None:
 
 def test_a_resolution_repeats_the_last_message_with_an_end() -> None:
     incidents = Incidents("yard", "gate", IncidentSettings(resolve_after_s=5))
-    first = incidents.feed(verdict_at(2.0))[0]
+    first = incidents.feed(verdict_at(2.0), 0.0)[0]
     alert = build_alert(first, ORIGIN, published_at=START)
     incidents.told(alert, first.incident)
-    incidents.feed(verdict_at(4.0))
-    resolution = incidents.feed(verdict_at(9.0, alarm=False))[0]
+    incidents.feed(verdict_at(4.0), 0.0)
+    resolution = incidents.feed(verdict_at(9.0, alarm=False), 0.0)[0]
     resolved = build_alert(resolution, ORIGIN, published_at=START + timedelta(seconds=10))
     validate("alert.v1", resolved.body())
     assert resolved.id == f"{alert.data.alert_id}-2"

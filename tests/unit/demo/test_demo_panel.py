@@ -32,7 +32,7 @@ def messages() -> list[dict[str, Any]]:
     incidents = Incidents("demo", "two", IncidentSettings(resolve_after_s=5))
     found = []
     for second in (2.0, 4.0, 8.0, 12.0):
-        for decision in incidents.feed(verdict_at(second, alarm=second < 5, camera="two")):
+        for decision in incidents.feed(verdict_at(second, alarm=second < 5, camera="two"), 0.0):
             if decision.action is None:
                 continue
             alert = build_alert(decision, ORIGIN, published_at=START + timedelta(seconds=second + 0.2), publish_ms=3)

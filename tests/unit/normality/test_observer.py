@@ -18,7 +18,7 @@ from streamproc.normality.fit import fit
 from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver, FollowingObserver
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.speed import SpeedSample
-from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn, windows_of
+from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow, Window
 
 SETTINGS = NormalitySettings(flow_width_px=320)
@@ -143,6 +143,23 @@ def test_without_calibration_it_tracks_and_says_so() -> None:
 
 def test_a_still_scene_does_not_move() -> None:
     assert all(window.motion == 0.0 for window in watch(EmbeddedObserver(SETTINGS, None, None), drawn([], 3.0)))
+
+
+def test_in_another_picture_nothing_of_the_last_one_is_found_again() -> None:
+    here, there = drawn([Rectangle(100, 0.0, start_px=60)], 7.0), drawn([Rectangle(200, 0.0, start_px=400)], 2.0)
+    turned = (255 - picture for picture in there)
+    windows = watch(EmbeddedObserver(SETTINGS, None, DarkOrBright()), chain(here, turned))
+    assert [track.label for track in windows[6].tracks] == ["bright"]
+    assert not any(track.label == "bright" for window in windows[8:] for track in window.tracks)
+
+
+class DarkOrBright:
+    """Says of a picture as a whole whether it is bright or dark, by its corner."""
+
+    def detect(self, picture: Pixels) -> list[BrightThing]:
+        if picture[0, 0, 0] > 127:
+            return [BrightThing("dark", 0.9, (0.7, 0.1, 0.8, 0.3))]
+        return [BrightThing("bright", 0.9, (0.1, 0.1, 0.2, 0.3))]
 
 
 def test_another_shape_of_picture_is_not_judged(calibration: Calibration) -> None:
