@@ -188,6 +188,7 @@ class Site:
         self._supervisor, self._metrics = supervisor, metrics
         self._workers = min(workers, len(cameras))
         self._delivers = False
+        self._swept_s = float("-inf")
 
     def start(self) -> None:
         """Start deliveries, workers, cameras; returns at once.
@@ -279,17 +280,21 @@ class Site:
             self._hub.dropped(camera_id, "inference", 1)
 
     def _care(self) -> None:
-        swept_s = float("-inf")
         while not self._clock.wait(self._supervisor.stopping, _CARE_S):
+            # First, as it makes room on a full disk; its time is kept where a failure has the caretaker start again.
+            if self._clock.monotonic() - self._swept_s >= _RETENTION_S:
+                self._swept_s = self._clock.monotonic()
+                self._sweep()
             for parts in self._cameras.values():
                 parts.desk.tick()
-            if self._clock.monotonic() - swept_s >= _RETENTION_S:
-                swept_s = self._clock.monotonic()
-                self._sweep()
 
     def _sweep(self) -> None:
+        forgotten = 0
+        try:
+            forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._evidence.retention_days))
+        except SinkError as error:  # a disk that is too full to forget on may have evidence to delete
+            log.error("outbox_not_purged", error=redact(str(error)))
         deleted = delete_evidence(self._evidence, self._clock.now())
         self._metrics.evidence_deleted(deleted.age, deleted.size)
-        forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._evidence.retention_days))
         if deleted.age or deleted.size or forgotten:
             log.info("retention", evidence_too_old=deleted.age, evidence_too_much=deleted.size, messages=forgotten)

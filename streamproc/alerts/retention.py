@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
-from streamproc.alerts.evidence import PART
+from streamproc.alerts.evidence import LEAST_FREE_BYTES, PART
 from streamproc.config import EvidenceSettings
 
 log = structlog.get_logger(__name__)
@@ -22,7 +23,7 @@ class Deleted:
     age: int = 0
     """For ``retention_days``."""
     size: int = 0
-    """For ``max_gb``."""
+    """For ``max_gb``, or for room on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,19 @@ class _File:
 
 
 def delete_evidence(settings: EvidenceSettings, now: datetime) -> Deleted:
-    """Delete what is older than ``retention_days``, then the oldest until the rest is within ``max_gb``.
+    """Delete what is older than ``retention_days``, then the oldest until the rest is within ``max_gb`` and the disk
+    has twice the room without which no evidence is written.
 
     Past days' folders that are left empty go too. Looks only at names that evidence has; files of others stay. What
-    cannot be deleted is logged and tried next time.
+    cannot be read or deleted is logged and tried next time.
     """
     limit_s = (now - timedelta(days=settings.retention_days)).timestamp()
     files = sorted(_files(settings.directory), key=lambda file: (file.written_s, file.path))
-    old = [file for file in files if file.written_s < limit_s]
+    old = sum(_delete(file) for file in files if file.written_s < limit_s)
     # What is being written is counted, and left alone.
     rest = [file for file in files if file.written_s >= limit_s]
     over_bytes = sum(file.size_bytes for file in rest) - settings.max_gb * 1e9
+    over_bytes = max(over_bytes, _lacking_bytes(settings.directory))
     too_much: list[_File] = []
     for file in rest:
         if over_bytes <= 0:
@@ -51,28 +54,57 @@ def delete_evidence(settings: EvidenceSettings, now: datetime) -> Deleted:
         if not file.path.name.endswith(PART):
             too_much.append(file)
             over_bytes -= file.size_bytes
-    deleted = Deleted(sum(map(_delete, old)), sum(map(_delete, too_much)))
+    deleted = Deleted(old, sum(map(_delete, too_much)))
     today = now.astimezone(UTC).strftime("%Y-%m-%d")
-    for folder in settings.directory.glob("*/????-??-??"):
-        if folder.name < today and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    for folder in _days(settings.directory):
+        if folder.name < today and not _listed(folder):
+            _remove(folder, Path.rmdir)
     return deleted
 
 
+def _lacking_bytes(directory: Path) -> int:
+    try:
+        return 2 * LEAST_FREE_BYTES - shutil.disk_usage(directory).free
+    except OSError:
+        return 0  # Nothing was written yet, or nothing can be.
+
+
 def _files(directory: Path) -> Iterator[_File]:
-    for path in directory.glob("*/????-??-??/*"):
-        if path.name.endswith((".jpg", ".mp4", PART)):
-            try:
-                found = path.stat()
-            except FileNotFoundError:
-                continue  # it was being written, and has its name now
-            yield _File(path, found.st_mtime, found.st_size)
+    for folder in _days(directory):
+        for path in _listed(folder):
+            if path.name.endswith((".jpg", ".mp4", PART)):
+                try:
+                    found = path.stat()
+                except FileNotFoundError:
+                    continue  # it was being written, and has its name now
+                except OSError as error:
+                    log.warning("evidence_not_read", path=str(path), error=error.strerror)
+                    continue
+                yield _File(path, found.st_mtime, found.st_size)
+
+
+def _days(directory: Path) -> list[Path]:
+    return [day for camera in _listed(directory) for day in _listed(camera) if day.match("????-??-??")]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        log.warning("evidence_not_read", path=str(folder), error=error.strerror)
+        return []
 
 
 def _delete(file: _File) -> bool:
+    return _remove(file.path, Path.unlink)
+
+
+def _remove(path: Path, remove: Callable[[Path], None]) -> bool:
     try:
-        file.path.unlink()
+        remove(path)
     except OSError as error:
-        log.warning("evidence_not_deleted", path=str(file.path), error=error.strerror)
+        log.warning("evidence_not_deleted", path=str(path), error=error.strerror)
         return False
     return True

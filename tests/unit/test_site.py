@@ -282,19 +282,59 @@ def test_the_caretaker_looks_after_silent_cameras_and_old_evidence(tmp_path: Pat
     built.site.stop(5)
 
 
-class SlowClock(SystemClock):
-    """Years ahead, and in no hurry: the caretaker's second is a hundredth of one, its third round comes never."""
+@pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), RuntimeError("a bug")])
+def test_what_keeps_evidence_from_being_deleted_keeps_no_message_and_no_silent_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    built = Built(tmp_path, clock=SlowClock(rounds=3))
+    built.outbox.decide([Outgoing("a-1", "gate", b"{}")])
+    built.outbox.delivered("kafka", ["a-1"])
+    sweeps: list[object] = []
 
-    def __init__(self) -> None:
-        self.rounds = 0
+    def fails(*_: object) -> None:
+        sweeps.append(1)
+        raise fault
+
+    monkeypatch.setattr("streamproc.pipeline.delete_evidence", fails)
+    built.site.start()
+    assert built.desks["gate"].ticked.wait(5)  # in the round after the failure
+    assert list(built.outbox.journal()) == []
+    built.site.stop(5)
+    assert len(sweeps) == 1
+
+
+def test_an_outbox_that_cannot_forget_still_has_room_made_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Built(tmp_path, clock=SlowClock())
+    old = built.evidence.directory / "gate" / "2026-11-01" / "a-1.jpg"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"jpeg")
+
+    def full(*_: object) -> int:
+        raise SinkError("the disk is full")
+
+    monkeypatch.setattr(built.outbox, "purge", full)
+    built.site.start()
+    assert built.clock.swept.wait(5)
+    assert not old.exists()
+    built.site.stop(5)
+
+
+class SlowClock(SystemClock):
+    """Years ahead, and in no hurry: a wait is a hundredth of a second, and after the first ``rounds`` one of them ends
+    never."""
+
+    def __init__(self, rounds: int = 1) -> None:
+        self.rounds = rounds
         self.swept = threading.Event()
 
     def now(self) -> datetime:
         return AT + timedelta(days=4000)
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        self.rounds += 1
-        if self.rounds > 1:
+        self.rounds -= 1
+        if self.rounds < 0:
             self.swept.set()
             return event.wait(5)
         return event.wait(0.01)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -69,3 +71,46 @@ def test_what_cannot_be_deleted_is_not_counted(settings: EvidenceSettings, monke
 
     monkeypatch.setattr(Path, "unlink", refuse)
     assert delete_evidence(settings, START) == Deleted()
+
+
+def test_what_cannot_be_read_or_removed_keeps_nothing_else_from_going(
+    settings: EvidenceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = settings.directory / "gate"
+    for name in ("2026-10-01/a-1.jpg", "2026-10-01/b-1.jpg", "2026-10-02/c-1.jpg", "2026-10-03/d-1.jpg"):
+        make_old(gate / name, 50)
+    stat, listed = Path.stat, Path.iterdir
+
+    def stale(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "a-1.jpg":
+            raise OSError(116, "Stale file handle")
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    def broken(path: Path) -> Iterator[Path]:
+        if path.name == "2026-10-02":
+            raise OSError(5, "Input/output error")
+        return listed(path)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", stale)
+    monkeypatch.setattr(Path, "iterdir", broken)
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    assert delete_evidence(settings, START) == Deleted(age=2)
+    monkeypatch.undo()
+    assert left(settings) == ["gate/2026-10-01/a-1.jpg", "gate/2026-10-02/c-1.jpg"]
+    assert (gate / "2026-10-03").exists()
+
+
+def test_on_a_full_disk_the_oldest_makes_room_for_the_next(
+    settings: EvidenceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.alerts.retention.LEAST_FREE_BYTES", 1000)
+    free = shutil.disk_usage(settings.directory.parent)._replace(free=1500)
+    monkeypatch.setattr("streamproc.alerts.retention.shutil.disk_usage", lambda _: free)
+    roomy = settings.model_copy(update={"max_gb": 10.0})
+    for day in (17, 18, 19):
+        make_old(settings.directory / "gate" / f"2026-11-{day}" / "a-1.mp4", 21 - day, 300)
+    assert delete_evidence(roomy, START) == Deleted(size=2)
+    assert left(settings) == ["gate/2026-11-19/a-1.mp4"]
