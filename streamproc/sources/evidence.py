@@ -55,14 +55,15 @@ class EvidenceRing:
     def clip(self, run: int, start_s: float, end_s: float) -> PacketBatch | None:
         """Packets from the keyframe at or before ``start_s`` to ``end_s``, media time of the analysed stream's ``run``.
 
-        Of the main stream where it has all that the analysed one has, else of that one, and ``degraded`` says so;
-        None if nothing of that time is held.
+        Of the main stream where it has all that the analysed one has, or where both are cut short by what a ring holds;
+        else of the analysed one, and ``degraded`` says so. None if nothing of that time is held.
         """
         analysed = self._analysed.clip(run, start_s, end_s)
         zero_s = self._analysed.zero_s(run)
         if self._main is None or analysed is None or zero_s is None:
             return analysed
-        main = _shifted(self._main, zero_s, max(start_s, analysed.packets[0].pts_s), end_s)
+        first_s = max(start_s, analysed.packets[0].pts_s)
+        main = _shifted(self._main, zero_s, first_s, end_s, cut_short=first_s > start_s)
         if main is None:
             return replace(analysed, degraded=(AWAY,))
         if not _same_shape(main.stream, analysed.stream):
@@ -81,8 +82,11 @@ class EvidenceRing:
             )
 
 
-def _shifted(ring: PacketRing, zero_s: float, start_s: float, end_s: float) -> PacketBatch | None:
-    """The ring's packets of a time told on another clock, whose zero is at ``zero_s``; None if not all are held."""
+def _shifted(ring: PacketRing, zero_s: float, start_s: float, end_s: float, *, cut_short: bool) -> PacketBatch | None:
+    """The ring's packets of a time told on another clock, whose zero is at ``zero_s``; None if not all are held.
+
+    ``cut_short``: what had to go of the beginning is not missed, as the other ring has not all that was wanted either.
+    """
     for run in ring.runs():
         own_s = ring.zero_s(run)
         if own_s is None:
@@ -95,7 +99,8 @@ def _shifted(ring: PacketRing, zero_s: float, start_s: float, end_s: float) -> P
             replace(packet, pts_s=packet.pts_s + shift_s, dts_s=packet.dts_s + shift_s) for packet in batch.packets
         )
         last_s = max(packet.pts_s for packet in packets)
-        if packets[0].pts_s <= start_s + SLACK_S and last_s >= end_s - SLACK_S:
+        begins = packets[0].pts_s <= start_s + SLACK_S or (cut_short and ring.was_cut(run))
+        if begins and last_s >= end_s - SLACK_S:
             return replace(batch, packets=packets)
     return None
 

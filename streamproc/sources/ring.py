@@ -29,6 +29,7 @@ class PacketRing:
         self._limit_bytes = int(megabytes * 1_000_000)
         self._gops: deque[_Gop] = deque()
         self._size_bytes = 0
+        self._dropped_run: int | None = None
         self._lock = threading.Lock()
 
     @property
@@ -67,12 +68,19 @@ class PacketRing:
         return (newest.received_at - gop.packets[0].received_at).total_seconds()
 
     def _drop_oldest(self) -> None:
-        self._size_bytes -= self._gops.popleft().size_bytes
+        oldest = self._gops.popleft()
+        self._size_bytes -= oldest.size_bytes
+        self._dropped_run = oldest.packets[0].run
 
     def runs(self) -> tuple[int, ...]:
         """The runs of which packets are held, the newest first."""
         with self._lock:
             return tuple(dict.fromkeys(gop.packets[0].run for gop in reversed(self._gops)))
+
+    def was_cut(self, run: int) -> bool:
+        """Whether the run began with packets that were held once, and had to go."""
+        with self._lock:
+            return self._dropped_run == run
 
     def zero_s(self, run: int) -> float | None:
         """Wall-clock time, in seconds since 1970, of the run's media time 0; None if nothing of the run is held.

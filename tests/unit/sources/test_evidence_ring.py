@@ -89,6 +89,30 @@ def test_while_the_main_stream_is_away_evidence_is_of_the_sub_stream_and_says_so
     assert (clip.packets[0].pts_s, clip.packets[-1].pts_s) == (5.0, 10.0)
 
 
+def test_in_a_long_incident_the_main_stream_may_be_cut_shorter_than_the_sub_stream() -> None:
+    made = EvidenceRing(10, 0.1, with_main=True)  # the main stream's share are 75 packets of 1 kB
+    for of_sub, of_main in zip(batches(STREAM, 30), batches(MAIN, 30, size=1000), strict=True):
+        made.append(of_sub)
+        made.append_main(of_main)
+    clip = made.clip(1, 5.0, 29.5)
+    assert clip is not None
+    assert (clip.stream, clip.packets[0].pts_s, clip.degraded) == (MAIN, 23.0, ())
+    within = made.clip(1, 21.0, 29.5)  # the sub-stream has all of this
+    assert within is not None
+    assert (within.stream, within.degraded) == (STREAM, (AWAY,))
+
+
+def test_in_a_long_incident_a_main_stream_that_came_late_is_not_used() -> None:
+    made = EvidenceRing(10, 1, with_main=True)
+    for batch in batches(STREAM, 30):
+        made.append(batch)
+    for batch in batches(MAIN, 5, begin_s=25.0):
+        made.append_main(batch)
+    clip = made.clip(1, 5.0, 29.5)
+    assert clip is not None
+    assert (clip.stream, clip.degraded) == (STREAM, (AWAY,))
+
+
 def test_a_main_stream_that_came_back_is_used_again() -> None:
     main = batches(MAIN, 3.0) + batches(MAIN, 16.0, run=2, begin_s=4.3)
     clip = ring(main).clip(1, 6.0, 10.0)
