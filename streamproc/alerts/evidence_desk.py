@@ -29,6 +29,7 @@ HOLD_S = 5.0
 """An alert waits for its evidence at most so long."""
 HOLD_RESOLUTION_S = 20.0
 """Nobody is in a hurry for a resolution, and it is the last message that can name the clip of how it went."""
+_WINDOW_S = 1.0
 QUEUE_FULL = "no evidence: too much of it waits to be made"
 
 
@@ -100,18 +101,21 @@ class EvidenceDesk:
             self._complete(alert, Evidence(EvidenceRef(), (QUEUE_FULL,)), on_ready)
 
     def _cut(self, decision: Decision, seen: Verdict | None) -> PacketBatch | None:
-        """The run's packets from before the incident until now; from the run's start if it began in the midst."""
+        """The run's packets from before the incident until now; from the run's start if it began in the midst. Of an
+        update only its window's last second: it makes no clip."""
         until = decision.verdict or seen
         if self._ring is None or until is None:
             return None
-        incident, first_s = decision.incident, until.pts_s
-        if incident.first_run == until.run:
-            first_s = incident.first_pts_s
-        elif incident.first_run is not None:
-            if decision.action == "resolve":
-                return None  # this run has not seen the incident
+        incident = decision.incident
+        if decision.action == "update":
+            first_s = until.pts_s - _WINDOW_S
+        elif incident.first_run == until.run:
+            first_s = incident.first_pts_s - self._writer.before_s
+        elif incident.run == until.run:
             first_s = 0.0
-        return self._ring.clip(until.run, max(0.0, first_s - self._writer.before_s), until.pts_s)
+        else:
+            return None  # this run has not seen the incident
+        return self._ring.clip(until.run, max(0.0, first_s), until.pts_s)
 
     def _make(self, alert: Alert, gathered: Gathered, on_ready: Callable[[Alert], None]) -> None:
         decision, packets = gathered.decision, gathered.packets

@@ -186,13 +186,23 @@ def test_missing_evidence_is_said_in_the_alert_which_goes_out(office: Office) ->
     assert office.counts.failed == 1
 
 
-def test_the_clip_is_cut_from_before_the_incidents_start(office: Office) -> None:
+def test_a_clip_is_cut_from_before_the_incidents_start_and_for_an_update_there_is_its_window(office: Office) -> None:
     desk = office.desk(evidence=True)
     for second in range(20, 32, 2):
         desk.feed(verdict_at(float(second)), PICTURE)
     desk.feed(verdict_at(0.5, run=2, captured_at=START + timedelta(seconds=34.5)), PICTURE)
     desk.feed(verdict_at(4.5, run=2, captured_at=START + timedelta(seconds=40.5)), PICTURE)
-    assert office.ring.asked == [(1, 15.0, 20.0), (1, 15.0, 30.0), (2, 0.0, 4.5)]
+    desk.feed(verdict_at(10.5, run=2, alarm=False, captured_at=START + timedelta(seconds=46.5)), PICTURE)
+    assert office.ring.asked == [(1, 15.0, 20.0), (1, 29.0, 30.0), (2, 3.5, 4.5), (2, 0.0, 10.5)]
+
+
+def test_a_run_that_has_not_seen_the_incident_makes_no_clip_of_it(office: Office) -> None:
+    desk = office.desk(evidence=True)
+    desk.feed(verdict_at(20.0), PICTURE)
+    desk.feed(verdict_at(3.0, run=2, alarm=False, captured_at=START + timedelta(seconds=30)), PICTURE)
+    assert office.ring.asked == [(1, 15.0, 20.0)]
+    opened, resolved = office.told
+    assert resolved.data.evidence == opened.data.evidence
 
 
 def test_evidence_that_is_less_than_wanted_is_said_and_is_no_failure(
