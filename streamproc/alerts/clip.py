@@ -6,6 +6,7 @@ PyAV's and FFmpeg's errors leave here as ``ClipError``, which says in words what
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -110,14 +111,17 @@ def _encoder(out: OutputContainer, frame: VideoFrame) -> VideoStream:
     return video
 
 
-def decode_at(batch: PacketBatch, pts_s: float, mask: Mask | None) -> Pixels:
+def decode_at(batch: PacketBatch, pts_s: float, mask: Mask | None, most_px: float = math.inf) -> Pixels:
     """The picture shown at media time ``pts_s``, full size, (height, width, 3) uint8 RGB, masked.
 
     Raises:
-        ClipError: none could be decoded.
+        ClipError: none could be decoded, or that would take decoding more than ``most_px`` pixels.
     """
     keyframes = [i for i, packet in enumerate(batch.packets) if packet.is_keyframe and packet.pts_s <= pts_s + 0.001]
     part = PacketBatch(batch.stream, batch.packets[keyframes[-1] if keyframes else 0 :])
+    count = sum(packet.pts_s <= pts_s + 0.001 for packet in part.packets)
+    if count * batch.stream.width_px * batch.stream.height_px > most_px:
+        raise ClipError(f"the last keyframe lies {count} pictures back")
     shown: VideoFrame | None = None
     with _translated(batch.stream):
         for frame in _decoded(part):

@@ -6,6 +6,7 @@ Evidence never holds an alert back: what cannot be made is left out, and the ale
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -28,6 +29,9 @@ PART = ".part"
 """Ends the name of a file that is being written."""
 MOST_ENCODED_S = 30.0
 """Of a clip that has to be encoded again: a longer one would be ready too late for its message."""
+MOST_DECODED_PX = 500e6
+"""For a snapshot, from the last keyframe on: about a second, in which 240 pictures of 1080p are decoded, or 60 of 2160p.
+A count and not a time, so that a replay stays deterministic."""
 
 LEAST_FREE_BYTES = 256_000_000
 """Left on the disk: the outbox may lie on the same one, and without space it can decide nothing."""
@@ -129,11 +133,11 @@ class EvidenceWriter:
         return _store(stem.with_suffix(".jpg"), lambda path: _write(path, jpeg))
 
     def _full_size(self, pts_s: float, picture: Picture | None, packets: PacketBatch | None) -> Pixels:
-        """The window's own picture, or the camera's full one where that is larger and can be decoded."""
+        """The window's own picture, or the camera's full one where that is larger and soon decoded."""
         small = picture is None or (packets is not None and picture.shape[1] < packets.stream.width_px)
         if small and packets is not None:
             try:
-                return decode_at(packets, pts_s, self._mask)
+                return decode_at(packets, pts_s, self._mask, math.inf if picture is None else MOST_DECODED_PX)
             except ClipError:
                 if picture is None:
                     raise

@@ -187,6 +187,23 @@ def test_the_analysis_picture_stands_in_where_packets_cannot_be_decoded(settings
     assert not list(settings.directory.rglob("*.part"))
 
 
+def test_the_analysis_picture_stands_in_where_the_last_keyframe_is_too_long_ago(
+    settings: EvidenceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = EvidenceWriter(settings, CAMERA)
+
+    def shade(pts_s: float, picture: Pixels | None) -> int:
+        made = writer.write("abc", 1, verdict_at(pts_s), "warning", START, picture=picture, packets=footage())
+        assert made.degraded == ()
+        with Image.open(local(made.ref.snapshot_uri)) as image:
+            return int(image.getpixel((800, 600))[0])  # type: ignore[index]
+
+    monkeypatch.setattr("streamproc.alerts.evidence.MOST_DECODED_PX", 4 * WIDTH * HEIGHT)
+    assert shade(1.3, PICTURE) == pytest.approx(140, abs=6)
+    assert shade(1.4, PICTURE) == pytest.approx(77, abs=4)
+    assert shade(1.4, None) == pytest.approx(150, abs=6)
+
+
 def test_a_masked_camera_shows_unmasked_pixels_nowhere(settings: EvidenceSettings) -> None:
     writer = EvidenceWriter(settings, MASKED, blank_left)
     quiet = replace(verdict_at(1.2), objects=(), measurements=())
