@@ -45,6 +45,7 @@ from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
 from streamproc.site import LoadedSite
 from streamproc.sources.evidence import EvidenceRing
+from streamproc.types import RuleSet
 from streamproc.yamlfile import read_bytes
 
 log = structlog.get_logger(__name__)
@@ -147,14 +148,22 @@ def camera_line(
         ConfigError: its rule file or its calibration does not load.
     """
     settings = loaded.pipeline.deduction
+    zones = [zone.name for zone in camera.zones]
+
+    def in_force(rules: RuleSet) -> None:
+        metrics.rule_set(camera.id, rules.version)
+        for rule in rules.rules:
+            if rule.when and (unknown := [zone for zone in rule.when.zones if zone not in zones]):
+                log.warning("rule_without_zone", camera=camera.id, rule=rule.id, unknown=unknown, zones=zones)
+
     file = RuleFile(
         rules_path(loaded, camera),
         clock,
         calibration=calibration,
-        on_change=lambda rules: metrics.rule_set(camera.id, rules.version),
+        on_change=in_force,
         on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
     )
-    metrics.rule_set(camera.id, file.rules.version)
+    in_force(file.rules)
     return CameraLine(
         camera.id,
         MotionGate(loaded.pipeline.sampling),
@@ -164,7 +173,7 @@ def camera_line(
             backends.embedder,
             settings.semantic_threshold,
             camera.timezone,
-            [zone.name for zone in camera.zones],
+            zones,
         ),
         Deducer(
             settings,

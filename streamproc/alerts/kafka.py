@@ -265,4 +265,7 @@ def _in_order(
 
 
 def _in_words(error: Exception) -> str:
-    return redact(str(error) or type(error).__name__)
+    said = redact(str(error) or type(error).__name__)
+    if "bootstrap" in said:
+        return f"{said}; is the broker running, and are its port and security settings those of `bootstrap_servers`?"
+    return said

@@ -129,12 +129,13 @@ def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
     canvas.text((pad_px + chip_px + 12 * unit_px, y + 12 * unit_px), note.camera, _INK, plain, anchor="lm")
     canvas.text((width_px - pad_px, y + 12 * unit_px), when, _QUIET, plain, anchor="rm")
     y += 38 * unit_px
-    for line in _wrapped(canvas, note.headline, large, width_px - 2 * pad_px, 3):
+    for line in _wrapped(canvas, note.headline, large, width_px - 2 * pad_px, 4):
         canvas.text((pad_px, y), line, _INK, large, anchor="la")
         y += 31 * unit_px
     y += 8 * unit_px
-    label_px = max((canvas.textlength(rule.id, plain) for rule in note.rules[:3]), default=0.0) + 12 * unit_px
-    for rule in note.rules[:3]:
+    rules = [rule for rule in note.rules if rule.text not in note.headline][:3]
+    label_px = max((canvas.textlength(rule.id, plain) for rule in rules), default=0.0) + 12 * unit_px
+    for rule in rules:
         for number, line in enumerate(_wrapped(canvas, rule.text, plain, width_px - 2 * pad_px - label_px, 2)):
             if number == 0:
                 canvas.text((pad_px, y), rule.id, accent, plain, anchor="la")
@@ -164,7 +165,7 @@ def _gauge(
     """The score as a bar, with a tick at its threshold: always at the same place, so that pictures can be compared."""
     pad_px = 20 * unit_px
     text = f"{measured.name}: {_value(measured)}"
-    score = f"score {measured.score:.1f}, limit {measured.threshold:.1f}"
+    score = f"{measured.score / max(measured.threshold, 1e-9):.1f} times its limit"
     middle = y + 10 * unit_px
     canvas.text((pad_px, middle), text, _INK, font, anchor="lm")
     canvas.text((width_px - pad_px, middle), score, _QUIET, font, anchor="rm")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from streamproc import assembly
 from streamproc.alerts.desk import AlertDesk
@@ -141,10 +142,15 @@ def test_a_rule_edit_is_counted_whether_taken_or_refused(loaded: LoadedSite, tmp
     desk = camera_desk(loaded, camera, outbox, None, metrics, clock)
     line = line_of(loaded, FakeBackends(), desk, metrics, clock)
     path = tmp_path / "rules" / "gate.yaml"
-    for text in (path.read_text().replace("version: 3", "version: 4"), "rules: 7"):
-        path.write_text(text, encoding="utf-8")
-        clock.advance(60)
-        line.watch(observed(1.0))
+    edited = path.read_text().replace("version: 3", "version: 4")
+    elsewhere = edited.replace("keywords: [hurry]", "keywords: [hurry], when: {zones: [yard]}")
+    with capture_logs() as logs:
+        for text in (elsewhere, "rules: 7"):
+            path.write_text(text, encoding="utf-8")
+            clock.advance(60)
+            line.watch(observed(1.0))
+    doubts = [(log["rule"], log["unknown"]) for log in logs if log["event"] == "rule_without_zone"]
+    assert doubts == [("people-hurry", ["yard"])]
     page = generate_latest(metrics.registry).decode()
     assert 'streamproc_rule_set_version{camera="gate"} 4.0' in page
     assert 'streamproc_rule_reload_failures_total{camera="gate"} 1.0' in page
