@@ -30,7 +30,7 @@ PART = ".part"
 MOST_ENCODED_S = 30.0
 """Of a clip that has to be encoded again: a longer one would be ready too late for its message."""
 MOST_DECODED_PX = 500e6
-"""For a snapshot, from the last keyframe on: about a second, in which 240 pictures of 1080p are decoded, or 60 of 2160p.
+"""For a snapshot, from the last keyframe on: 240 pictures of 1080p or 60 of 2160p, which take about a second.
 A count and not a time, so that a replay stays deterministic."""
 
 LEAST_FREE_BYTES = 256_000_000

@@ -6,6 +6,7 @@ cannot be had, the message is completed and let go. In a replay all of it happen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,7 @@ class Ring(Protocol):
 class Threads(Protocol):
     """Where evidence is made; ``evidence_threads.EvidenceThreads`` is one."""
 
-    def put(self, task: Task, *, encodes: bool) -> bool: ...
+    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int) -> bool: ...
 
 
 class EvidenceMetrics(Protocol):
@@ -63,6 +64,12 @@ class Gathered:
     def hold_s(self) -> float:
         """How long the message may wait for it, seconds."""
         return HOLD_RESOLUTION_S if self.decision.action == "resolve" else HOLD_S
+
+    @property
+    def size_bytes(self) -> int:
+        """What it keeps in memory."""
+        packets = sum(len(packet.data) for packet in self.packets.packets) if self.packets is not None else 0
+        return packets + (math.prod(self.picture.shape) if self.picture is not None else 0)
 
 
 class EvidenceDesk:
@@ -96,8 +103,13 @@ class EvidenceDesk:
             return
         if gathered.packets is not None:
             self._encodes = self._writer.encodes(gathered.packets.stream)
-        # A camera stays on one thread, so that an incident's messages are completed in the order of their revisions.
-        if not self._threads.put(partial(self._make, alert, gathered, on_ready), encodes=self._encodes):
+        # A camera stays in one queue, so that an incident's messages are completed in the order of their revisions.
+        if not self._threads.put(
+            partial(self._make, alert, gathered, on_ready),
+            encodes=self._encodes,
+            resolves=gathered.decision.action == "resolve",
+            size_bytes=gathered.size_bytes,
+        ):
             self._complete(alert, Evidence(EvidenceRef(), (QUEUE_FULL,)), on_ready)
 
     def _cut(self, decision: Decision, seen: Verdict | None) -> PacketBatch | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -13,57 +15,93 @@ from streamproc.runtime.channels import Channel
 
 log = structlog.get_logger(__name__)
 
-Task = Callable[[], None]
+Task = Callable[[], object]
 
 COPIED, ENCODED = 64, 16
-"""Most pieces of evidence that wait: each keeps its packets in memory, and those to be encoded again take long."""
+"""Most pieces of evidence that are waiting or being made: those to be encoded again take long."""
+MOST_BYTES = 256_000_000
+"""Of packets and pictures that they keep in memory, all together."""
 
 
 class EvidenceThreads:
-    """Two threads, each doing its tasks in order: one for clips that are copied, one for those that are encoded again.
+    """Four threads, each doing its tasks in order: clips that are copied and clips that are encoded again, of openings
+    and updates and of resolutions.
 
-    They are apart because a clip that is encoded again takes seconds, and a camera whose clips are copied in
-    milliseconds must not wait for it.
+    They are apart because a clip that is encoded again takes seconds, and neither a camera whose clips are copied in
+    milliseconds must wait for it, nor an opening for a resolution. A resolution passes through the queue of the
+    openings first, so that it is made after what came before it.
     """
 
-    def __init__(self, copied: int = COPIED, encoded: int = ENCODED) -> None:
-        self._tasks: Mapping[bool, Channel[Task]] = {False: Channel(copied), True: Channel(encoded)}
-        self._threads: list[threading.Thread] = []
+    def __init__(self, copied: int = COPIED, encoded: int = ENCODED, most_bytes: int = MOST_BYTES) -> None:
+        self._most, self._most_bytes = {False: copied, True: encoded}, most_bytes
+        self._under_way, self._bytes = {False: 0, True: 0}, 0
+        self._lock = threading.Lock()
+        self._lanes: dict[tuple[bool, bool], Channel[Task]] = {
+            (resolves, encodes): Channel(self._most[encodes]) for resolves in (False, True) for encodes in (False, True)
+        }
+        self._threads: dict[tuple[bool, bool], threading.Thread] = {}
 
     def __len__(self) -> int:
-        return sum(len(tasks) for tasks in self._tasks.values())
+        with self._lock:
+            return sum(self._under_way.values())
 
     def start(self) -> None:
-        """Start both."""
-        for name, tasks in zip(("evidence-copy", "evidence-encode"), self._tasks.values(), strict=True):
-            thread = threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        """Start all of them."""
+        names = ("evidence-copy", "evidence-encode", "resolution-copy", "resolution-encode")
+        for name, (key, tasks) in zip(names, self._lanes.items(), strict=True):
+            self._threads[key] = threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
+            self._threads[key].start()
 
     def dead(self) -> tuple[str, ...]:
         """Names of the threads that ended; before ``stop`` none should have."""
-        return tuple(thread.name for thread in self._threads if not thread.is_alive())
+        return tuple(thread.name for thread in self._threads.values() if not thread.is_alive())
 
-    def put(self, task: Task, *, encodes: bool) -> bool:
-        """Have ``task`` done by one of the threads; False, at once, where too much waits or they were stopped."""
+    def put(self, task: Task, *, encodes: bool, resolves: bool = False, size_bytes: int = 0) -> bool:
+        """Have ``task``, which keeps ``size_bytes`` in memory, done by one of the threads; False, at once, where too
+        much waits or they were stopped."""
+        with self._lock:
+            # One alone may be larger: nothing would ever be made where rings are.
+            too_large = self._bytes > 0 and self._bytes + size_bytes > self._most_bytes
+            if too_large or self._under_way[encodes] >= self._most[encodes]:
+                return False
+            self._count(encodes, 1, size_bytes)
+        todo = partial(self._do, task, encodes, size_bytes)
         try:
-            return self._tasks[encodes].put(task, 0.0)
+            # There is room: a lane is as long as what may be under way.
+            self._lanes[False, encodes].put(partial(self._lanes[True, encodes].put, todo, 0.0) if resolves else todo)
         except ChannelClosed:
+            with self._lock:
+                self._count(encodes, -1, -size_bytes)
             return False
+        return True
 
     def stop(self, timeout_s: float) -> bool:
         """Do what waits, then end; False if that took longer than ``timeout_s`` seconds."""
-        for tasks in self._tasks.values():
-            tasks.close()
         ends_s = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, ends_s - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        for resolves in (False, True):  # as they are handed on
+            keys = [key for key in self._lanes if key[0] == resolves]
+            for key in keys:
+                self._lanes[key].close()
+            for key in keys:
+                if key in self._threads:
+                    self._threads[key].join(max(0.0, ends_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads.values())
+
+    def _do(self, task: Task, encodes: bool, size_bytes: int) -> None:
+        try:
+            task()
+        except Exception:  # one message's evidence is lost, never the thread that makes the others'
+            log.exception("evidence_task_failed")
+        finally:
+            with self._lock:
+                self._count(encodes, -1, -size_bytes)
+
+    def _count(self, encodes: bool, tasks: int, size_bytes: int) -> None:
+        self._under_way[encodes] += tasks
+        self._bytes += size_bytes
 
     @staticmethod
     def _run(tasks: Channel[Task]) -> None:
         for task in tasks:
-            try:
+            with suppress(ChannelClosed):  # a resolution was to be handed on, and its thread was stopped
                 task()
-            except Exception:  # one message's evidence is lost, never the thread that makes the others'
-                log.exception("evidence_task_failed")

@@ -68,12 +68,16 @@ class Later:
     room: int = 9
     tasks: list[Task] = field(default_factory=list)
     encodes: list[bool] = field(default_factory=list)
+    resolves: list[bool] = field(default_factory=list)
+    sizes_bytes: list[int] = field(default_factory=list)
 
-    def put(self, task: Task, *, encodes: bool) -> bool:
+    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int) -> bool:
         if len(self.tasks) >= self.room:
             return False
         self.tasks.append(task)
         self.encodes.append(encodes)
+        self.resolves.append(resolves)
+        self.sizes_bytes.append(size_bytes)
         return True
 
     def work(self) -> None:
@@ -355,6 +359,20 @@ def test_a_body_that_cannot_be_completed_goes_out_as_it_was_stored(
     assert office.waiting() == []
     office.clock.advance(HOLD_S)
     assert [alert.data.pipeline.degraded for alert in office.waiting()] == [(NOT_READY,)]
+
+
+def test_the_threads_are_told_of_resolutions_and_of_what_waits_in_memory(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = tuple(Packet("gate", 1, 20.0, 20.0, START, True, bytes(1000)) for _ in range(3))
+    held = PacketBatch(StreamInfo("h264", 64, 48, 10.0, b""), packets)
+    monkeypatch.setattr(office.ring, "clip", lambda *_: held)
+    later = Later()
+    desk = office.desk(evidence=True, threads=later)
+    desk.feed(verdict_at(20.0), PICTURE)
+    desk.feed(verdict_at(26.0, alarm=False))
+    assert later.resolves == [False, True]
+    assert later.sizes_bytes == [PICTURE.nbytes + 3000, 3000]
 
 
 def test_clips_that_are_encoded_again_have_a_thread_of_their_own(

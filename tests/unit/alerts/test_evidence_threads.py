@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from streamproc.alerts.evidence_threads import EvidenceThreads
 
@@ -45,4 +46,64 @@ def test_a_long_encoding_does_not_keep_copies_waiting_nor_the_end_for_ever() -> 
     assert copied.wait(10.0)
     assert not threads.stop(0.05)
     over.set()
+    assert threads.stop(10.0)
+
+
+def test_an_opening_does_not_wait_for_a_resolution_which_comes_after_what_was_before_it() -> None:
+    threads = EvidenceThreads()
+    over, first, opened = threading.Event(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def takes_long() -> None:
+        first.set()
+        over.wait(10.0)
+        done.append("resolved")
+
+    def update() -> None:
+        done.append("updated")
+
+    assert threads.put(update, encodes=True)
+    assert threads.put(takes_long, encodes=True, resolves=True)
+    threads.start()
+    assert first.wait(10.0)
+    threads.put(opened.set, encodes=True)
+    assert opened.wait(10.0)
+    over.set()
+    assert threads.stop(10.0)
+    assert done == ["updated", "resolved"]
+    assert len(threads) == 0
+
+
+def test_resolutions_that_wait_are_done_before_the_end() -> None:
+    threads = EvidenceThreads()
+    done: list[int] = []
+    for number in range(5):
+        assert threads.put(lambda number=number: done.append(number), encodes=False, resolves=True)  # type: ignore[misc]
+    threads.start()
+    assert threads.stop(10.0)
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_what_waits_has_a_bound_in_memory_which_one_alone_may_pass() -> None:
+    threads = EvidenceThreads(most_bytes=100)
+    assert threads.put(lambda: None, encodes=False, size_bytes=150)
+    assert not threads.put(lambda: None, encodes=True, size_bytes=1)
+    threads.start()
+    assert threads.stop(10.0)
+    threads = EvidenceThreads(most_bytes=100)
+    assert threads.put(lambda: None, encodes=False, size_bytes=60)
+    assert threads.put(lambda: None, encodes=True, resolves=True, size_bytes=40)
+    assert not threads.put(lambda: None, encodes=True, size_bytes=1)
+
+
+def test_what_was_made_makes_room() -> None:
+    threads = EvidenceThreads(copied=1, most_bytes=100)
+    over = threading.Semaphore(0)
+    threads.start()
+    for _ in range(3):
+        assert threads.put(over.release, encodes=False, resolves=True, size_bytes=80)
+        assert over.acquire(timeout=10.0)
+        ends_s = time.monotonic() + 10.0
+        while len(threads) and time.monotonic() < ends_s:  # from the task's end until it is counted
+            threading.Event().wait(0.001)
     assert threads.stop(10.0)
