@@ -7,6 +7,7 @@ cannot be had, the message is completed and let go. In a replay all of it happen
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -87,8 +88,9 @@ class EvidenceDesk:
         """Without ``threads`` evidence is made at once, by the caller."""
         self._writer, self._outbox, self._ring = writer, outbox, ring
         self._threads, self._metrics = threads, metrics
-        self._encodes = False
-        self._made: dict[str, EvidenceRef] = {}  # by incident; also what came too late for its own message
+        self._encodes: bool | None = None
+        self._made: dict[str, EvidenceRef] = {}  # by open incident; also what came too late for its own message
+        self._lock = threading.Lock()
 
     def gather(self, decision: Decision, picture: Picture | None, seen: Verdict | None) -> Gathered | None:
         """What there is for a decision's message, None where it gets none; ``seen`` is the verdict that led to it."""
@@ -98,15 +100,19 @@ class EvidenceDesk:
 
     def make(self, alert: Alert, gathered: Gathered, on_ready: Callable[[Alert], None]) -> None:
         """Have the evidence of a decided, held alert made; ``on_ready`` is given the alert as it goes out."""
+        data = alert.data
+        if data.action != "resolve":
+            with self._lock:
+                self._made.setdefault(data.alert_id, data.evidence)
         if self._threads is None:
             self._make(alert, gathered, on_ready)
             return
-        if gathered.packets is not None:
-            self._encodes = self._writer.encodes(gathered.packets.stream)
         # A camera stays in one queue, so that an incident's messages are completed in the order of their revisions.
+        if self._encodes is None and gathered.packets is not None:
+            self._encodes = self._writer.encodes(gathered.packets.stream)
         if not self._threads.put(
             partial(self._make, alert, gathered, on_ready),
-            encodes=self._encodes,
+            encodes=bool(self._encodes),
             resolves=gathered.decision.action == "resolve",
             size_bytes=gathered.size_bytes,
         ):
@@ -154,9 +160,12 @@ class EvidenceDesk:
     ) -> None:
         """``said`` is what the evidence is less than wanted by, which is no failure."""
         data = alert.data
-        ref = _merged(self._made.pop(data.alert_id, data.evidence), made.ref)
-        if data.action != "resolve":
-            self._made[data.alert_id] = ref
+        with self._lock:
+            ref = _merged(self._made.get(data.alert_id, data.evidence), made.ref)
+            if data.action == "resolve":
+                self._made.pop(data.alert_id, None)
+            elif data.alert_id in self._made:  # else its resolution, for which there was no room, was faster
+                self._made[data.alert_id] = ref
         whole = attach(alert, ref, (*said, *made.degraded))
         try:
             in_time = self._outbox.complete(whole.id, whole.body())

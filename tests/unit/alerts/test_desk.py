@@ -375,15 +375,32 @@ def test_the_threads_are_told_of_resolutions_and_of_what_waits_in_memory(
     assert later.sizes_bytes == [PICTURE.nbytes + 3000, 3000]
 
 
-def test_clips_that_are_encoded_again_have_a_thread_of_their_own(
+def test_a_camera_whose_clips_are_encoded_again_stays_with_the_thread_for_it(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = Later()
     desk = office.desk(evidence=True, threads=later)
     desk.feed(verdict_at(20.0), PICTURE)
-    jpegs = PacketBatch(StreamInfo("mjpeg", 64, 48, 10.0, b""), ())
-    with monkeypatch.context() as patch:
-        patch.setattr(office.ring, "clip", lambda *_: jpegs)
-        desk.feed(verdict_at(21.0, severity="critical"), PICTURE)
+    for second, codec in ((31, "mjpeg"), (42, "h264")):
+        cut = PacketBatch(StreamInfo(codec, 64, 48, 10.0, b""), ())
+        monkeypatch.setattr(office.ring, "clip", lambda *_, cut=cut: cut)
+        desk.feed(verdict_at(float(second)), PICTURE)
     desk.finish(START, "Over.")
-    assert later.encodes == [False, True, True]
+    assert later.encodes == [False, True, True, True, True, True]
+
+
+def test_nothing_is_kept_of_an_incident_that_was_resolved(office: Office) -> None:
+    later = Later()
+    exhibits = EvidenceDesk(EvidenceWriter(EvidenceSettings(), CAMERA), office.outbox, None, threads=later)
+    desk = AlertDesk(
+        Origin(SiteIdentity(id="yard"), CAMERA),
+        Incidents("yard", "gate", IncidentSettings()),
+        office.outbox,
+        evidence=exhibits,
+    )
+    for room, seconds in ((1, 20.0), (9, 40.0)):
+        later.room = room  # with room for one, the resolution goes out at once
+        desk.feed(verdict_at(seconds))
+        desk.finish(START + timedelta(seconds=seconds + 2), "Over.")
+        later.work()
+    assert exhibits._made == {}

@@ -67,7 +67,7 @@ def test_an_opening_does_not_wait_for_a_resolution_which_comes_after_what_was_be
     threads.start()
     assert first.wait(10.0)
     threads.put(opened.set, encodes=True)
-    assert opened.wait(10.0)
+    assert opened.wait(3.0)
     over.set()
     assert threads.stop(10.0)
     assert done == ["updated", "resolved"]
