@@ -60,6 +60,8 @@ class Gathered:
     decision: Decision
     picture: Picture | None
     packets: PacketBatch | None
+    degraded: tuple[str, ...] = ()
+    """In what it is less than was wanted, in words."""
 
     @property
     def hold_s(self) -> float:
@@ -96,7 +98,12 @@ class EvidenceDesk:
         """What there is for a decision's message, None where it gets none; ``seen`` is the verdict that led to it."""
         if decision.action in (None, "suppress"):
             return None
-        return Gathered(decision, picture, self._cut(decision, seen))
+        try:
+            packets = self._cut(decision, seen)
+        except Exception as error:  # the alert is decided after this, and is worth more than its evidence
+            log.exception("evidence_not_gathered", camera=decision.incident.camera_id)
+            return Gathered(decision, picture, None, (f"no packets could be gathered: {type(error).__name__}",))
+        return Gathered(decision, picture, packets, packets.degraded if packets is not None else ())
 
     def make(self, alert: Alert, gathered: Gathered, on_ready: Callable[[Alert], None]) -> None:
         """Have the evidence of a decided, held alert made; ``on_ready`` is given the alert as it goes out."""
@@ -153,7 +160,7 @@ class EvidenceDesk:
                 # The opening's clip shows how it began, the resolution's how it went; updates would fill the disk.
                 with_clip=decision.action != "update",
             )
-        self._complete(alert, made, on_ready, packets.degraded if packets is not None else ())
+        self._complete(alert, made, on_ready, gathered.degraded)
 
     def _complete(
         self, alert: Alert, made: Evidence, on_ready: Callable[[Alert], None], said: tuple[str, ...] = ()
@@ -174,9 +181,9 @@ class EvidenceDesk:
             in_time = False
         if self._metrics is not None and (made.degraded or not in_time):
             self._metrics.evidence_failed(data.camera.id)
-        if in_time:
+        if in_time or self._threads is None:  # a replay tells what was decided, whatever became of its evidence
             on_ready(whole)
-        else:
+        if not in_time:
             log.warning("evidence_late", camera=data.camera.id, id=alert.id)
 
 

@@ -348,6 +348,24 @@ def test_what_could_not_be_decided_leaves_no_evidence(office: Office, monkeypatc
     assert not (office.path / "evidence").exists()
 
 
+@pytest.mark.parametrize("alarm", [True, False])
+def test_an_alert_is_decided_though_its_packets_cannot_be_gathered(
+    office: Office, monkeypatch: pytest.MonkeyPatch, alarm: bool
+) -> None:
+    def fails(*_: object) -> PacketBatch:
+        raise RuntimeError("a bug")
+
+    desk = office.desk(evidence=True)
+    if not alarm:
+        desk.feed(verdict_at(10.0), PICTURE)
+    monkeypatch.setattr(office.ring, "clip", fails)
+    desk.feed(verdict_at(20.0, alarm=alarm), PICTURE)
+    alert = office.waiting()[-1]
+    assert alert.data.action == ("open" if alarm else "resolve")
+    assert alert.data.evidence.snapshot_uri is not None
+    assert "no packets could be gathered: RuntimeError" in alert.data.pipeline.degraded
+
+
 def test_a_body_that_cannot_be_completed_goes_out_as_it_was_stored(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,7 +373,10 @@ def test_a_body_that_cannot_be_completed_goes_out_as_it_was_stored(
         raise SinkError("the disk is full")
 
     monkeypatch.setattr(office.outbox, "complete", full)
-    office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    later = Later()
+    office.desk(evidence=True, threads=later).feed(verdict_at(20.0), PICTURE)
+    later.work()
+    assert office.told == []
     assert office.waiting() == []
     office.clock.advance(HOLD_S)
     assert [alert.data.pipeline.degraded for alert in office.waiting()] == [(NOT_READY,)]
@@ -373,6 +394,18 @@ def test_the_threads_are_told_of_resolutions_and_of_what_waits_in_memory(
     desk.feed(verdict_at(26.0, alarm=False))
     assert later.resolves == [False, True]
     assert later.sizes_bytes == [PICTURE.nbytes + 3000, 3000]
+
+
+def test_a_replay_tells_an_alert_whose_body_cannot_be_completed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise SinkError("the disk is full")
+
+    monkeypatch.setattr(office.outbox, "complete", full)
+    office.desk(evidence=True).feed(verdict_at(20.0), PICTURE)
+    (alert,) = office.told
+    assert alert.data.evidence.snapshot_uri is not None
 
 
 def test_a_camera_whose_clips_are_encoded_again_stays_with_the_thread_for_it(
