@@ -19,16 +19,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
+from streamproc.alerts.evidence_desk import HOLD_RESOLUTION_S
 from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.health import Health, camera_health
 from streamproc.alerts.outbox import Outbox
-from streamproc.alerts.retention import delete_evidence
+from streamproc.alerts.retention import Sweep
 from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
 from streamproc.errors import SinkError, StageError
@@ -45,7 +45,6 @@ log = structlog.get_logger(__name__)
 
 _WAIT_S = 0.5
 _CARE_S = 1.0
-_RETENTION_S = 600.0
 _DRAIN_S = 3.0
 _EVIDENCE_S = 3.0
 _TROUBLE = ("lost", "refused", "frozen")
@@ -184,11 +183,12 @@ class Site:
         metrics: Metrics,
     ) -> None:
         self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
-        self._outbox, self._threads, self._evidence, self._clock = outbox, threads, evidence, clock
-        self._supervisor, self._metrics = supervisor, metrics
+        self._outbox, self._threads, self._clock = outbox, threads, clock
+        self._sweep = Sweep(evidence, outbox, metrics, clock)
+        self._supervisor = supervisor
         self._workers = min(workers, len(cameras))
         self._delivers = False
-        self._swept_s = float("-inf")
+        self._ended_s: float | None = None
 
     def start(self) -> None:
         """Start deliveries, workers, cameras; returns at once.
@@ -210,8 +210,13 @@ class Site:
             parts.unit.start()
 
     def finished(self) -> bool:
-        """Whether every camera was a recording that has ended, or cannot be played any further."""
-        return all(parts.unit.join(0.0) for parts in self._cameras.values())
+        """Whether every camera was a recording that has ended, or cannot be played any further, and its evidence is
+        made; that is waited for as long as an alert is held for it."""
+        if not all(parts.unit.join(0.0) for parts in self._cameras.values()):
+            return False
+        if self._ended_s is None:
+            self._ended_s = self._clock.monotonic()
+        return len(self._threads) == 0 or self._clock.monotonic() - self._ended_s >= HOLD_RESOLUTION_S
 
     def dead(self) -> tuple[str, ...]:
         """Names of the threads that should run and do not, for the liveness page."""
@@ -281,20 +286,6 @@ class Site:
 
     def _care(self) -> None:
         while not self._clock.wait(self._supervisor.stopping, _CARE_S):
-            # First, as it makes room on a full disk; its time is kept where a failure has the caretaker start again.
-            if self._clock.monotonic() - self._swept_s >= _RETENTION_S:
-                self._swept_s = self._clock.monotonic()
-                self._sweep()
+            self._sweep.when_due()  # first, as it makes room on a full disk
             for parts in self._cameras.values():
                 parts.desk.tick()
-
-    def _sweep(self) -> None:
-        forgotten = 0
-        try:
-            forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._evidence.retention_days))
-        except SinkError as error:  # a disk that is too full to forget on may have evidence to delete
-            log.error("outbox_not_purged", error=redact(str(error)))
-        deleted = delete_evidence(self._evidence, self._clock.now())
-        self._metrics.evidence_deleted(deleted.age, deleted.size)
-        if deleted.age or deleted.size or forgotten:
-            log.info("retention", evidence_too_old=deleted.age, evidence_too_much=deleted.size, messages=forgotten)

@@ -1,4 +1,4 @@
-"""How much evidence is kept: by age, and by size."""
+"""How much evidence is kept: by age, and by size; and how long messages are."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from streamproc.alerts.evidence import LEAST_FREE_BYTES, PART
+from streamproc.alerts.outbox import Outbox
 from streamproc.config import EvidenceSettings
+from streamproc.errors import SinkError
+from streamproc.runtime.clock import Clock
+from streamproc.secrets import redact
 
 log = structlog.get_logger(__name__)
+
+
+_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,35 @@ class _File:
     path: Path
     written_s: float
     size_bytes: int
+
+
+class SweepMetrics(Protocol):
+    """What is counted; ``observability.metrics.Metrics`` is one."""
+
+    def evidence_deleted(self, age: int, size: int) -> None: ...
+
+
+class Sweep:
+    """Forgets old messages and deletes old evidence every ten minutes. One caller at a time."""
+
+    def __init__(self, settings: EvidenceSettings, outbox: Outbox, metrics: SweepMetrics, clock: Clock) -> None:
+        self._settings, self._outbox, self._metrics, self._clock = settings, outbox, metrics, clock
+        self._swept_s = float("-inf")
+
+    def when_due(self) -> None:
+        """Sweep if the last time is long ago, be it that it failed."""
+        if self._clock.monotonic() - self._swept_s < _EVERY_S:
+            return
+        self._swept_s = self._clock.monotonic()
+        forgotten = 0
+        try:
+            forgotten = self._outbox.purge(self._clock.now() - timedelta(days=self._settings.retention_days))
+        except SinkError as error:  # a disk that is too full to forget on may have evidence to delete
+            log.error("outbox_not_purged", error=redact(str(error)))
+        deleted = delete_evidence(self._settings, self._clock.now())
+        self._metrics.evidence_deleted(deleted.age, deleted.size)
+        if deleted.age or deleted.size or forgotten:
+            log.info("retention", evidence_too_old=deleted.age, evidence_too_much=deleted.size, messages=forgotten)
 
 
 def delete_evidence(settings: EvidenceSettings, now: datetime) -> Deleted:

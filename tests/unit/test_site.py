@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from streamproc.alerts.evidence_desk import HOLD_RESOLUTION_S
 from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import Outgoing
@@ -265,6 +266,24 @@ def test_it_is_finished_when_every_camera_has_come_to_its_end(built: Built) -> N
     built.site.stop(5)
 
 
+def test_the_evidence_of_recordings_that_ended_is_waited_for_as_long_as_alerts_are_held(tmp_path: Path) -> None:
+    clock = FakeClock(AT)
+    built = Built(tmp_path, clock=clock)
+    for unit in built.units.values():
+        unit.ended = True
+    built.threads.put(lambda: None, encodes=True)
+    assert not built.site.finished()
+    clock.advance(HOLD_RESOLUTION_S - 0.1)
+    assert not built.site.finished()
+    clock.advance(0.2)
+    assert built.site.finished()
+    built.threads.start()
+    assert built.threads.stop(5)
+    clock.advance(-10.0)
+    assert built.site.finished()  # all of it is made
+    built.site.stop(5)
+
+
 def test_the_caretaker_looks_after_silent_cameras_and_old_evidence(tmp_path: Path) -> None:
     built = Built(tmp_path, clock=SlowClock())
     old = built.evidence.directory / "gate" / "2026-11-01" / "a-1.jpg"
@@ -295,7 +314,7 @@ def test_what_keeps_evidence_from_being_deleted_keeps_no_message_and_no_silent_c
         sweeps.append(1)
         raise fault
 
-    monkeypatch.setattr("streamproc.pipeline.delete_evidence", fails)
+    monkeypatch.setattr("streamproc.alerts.retention.delete_evidence", fails)
     built.site.start()
     assert built.desks["gate"].ticked.wait(5)  # in the round after the failure
     assert list(built.outbox.journal()) == []
