@@ -1,0 +1,1 @@
+"""How well rules do on labelled footage: loading, scoring, measures. Nothing that runs live imports it."""
