@@ -138,8 +138,10 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
     assert emit.arrived(lambda e: e.drops.get("busy", 0) >= 3)
     release.set()
     assert emit.arrived(lambda e: len(e.windows) == 2)
-    assert emit.windows[0].window.index == 0
+    # Which window the observer was given first is the threads' matter; the last one is the newest.
+    assert emit.windows[0].window.index < 4
     assert emit.windows[1].window.index == 4
+    assert emit.drops["busy"] == 3
     assert unit.stop(5)
 
 
