@@ -228,6 +228,10 @@ class LlmSettings(ServerSettings):
     """Replies asked for a window; their majority is the vote."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Sampling temperature."""
+    logprobs: bool = True
+    """Whether a reply counts with the probability of its verdict, where the server tells it; else each counts 1."""
+    reflect: bool = True
+    """Whether the model is asked once more, about the rule in doubt, where it contradicts what others are sure of."""
 
 
 class VoterWeights(Settings):

@@ -143,6 +143,9 @@ class CameraLine:
         verdict = replace(verdict, dropped_windows=self._take_dropped() + self._lost_since_verdict)
         self._lost_since_verdict = 0
         self._metrics.verdict(self._camera_id, verdict.judgement)
+        for vote in verdict.votes:
+            if vote.voter == "llm":
+                self._metrics.llm_asked(self._camera_id, vote.reflected)
         try:
             self._desk.feed(verdict, observed.window.last.picture)
         except SinkError as error:

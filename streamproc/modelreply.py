@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 import openai
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from streamproc.errors import InferenceError, ReplyError
 from streamproc.secrets import redact
 
-R = TypeVar("R", bound=BaseModel)
+R = TypeVar("R", bound="Reply")
 LONGEST_QUOTE = 300
 """Characters of a server's own words that an error message repeats."""
 
@@ -27,6 +28,15 @@ class ServerUnfit(InferenceError):  # noqa: N818 - says what happened
     retriable = False
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a reply as the model wrote it."""
+
+    text: bytes
+    alternatives: tuple[tuple[bytes, float], ...]
+    """The likeliest pieces in this place, this one among them, with the logarithms of their probabilities."""
+
+
 class Reply(BaseModel):
     """Base of the replies that models are asked for; its JSON Schema goes to the server.
 
@@ -34,6 +44,12 @@ class Reply(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _tokens: tuple[Token, ...] = PrivateAttr(())
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The reply piece by piece, where probabilities were asked for and the server gives them."""
+        return self._tokens
 
 
 class _Message(BaseModel):
@@ -41,9 +57,28 @@ class _Message(BaseModel):
     refusal: str | None = None
 
 
+class _Alternative(BaseModel):
+    token: str
+    logprob: float
+    octets: list[int] | None = Field(None, alias="bytes")
+
+    def text(self) -> bytes:
+        """A token may be part of a character, which only its bytes tell."""
+        return self.token.encode() if self.octets is None else bytes(self.octets)
+
+
+class _Token(_Alternative):
+    top_logprobs: list[_Alternative] = []
+
+
+class _Logprobs(BaseModel):
+    content: list[_Token] | None = None
+
+
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Completion(BaseModel):
@@ -82,11 +117,18 @@ def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
     if choice.finish_reason not in (None, "stop"):
         return ReplyError(f"the reply ended early: {quoted(choice.finish_reason)}", text)
     try:
-        return reply.model_validate_json(text)
+        read = reply.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return ReplyError(f"the reply does not fit the schema: {where + ': ' if where else ''}{first['msg']}", text)
+    read._tokens = tuple(_token(token) for token in (choice.logprobs and choice.logprobs.content) or ())
+    return read
+
+
+def _token(token: _Token) -> Token:
+    alternatives = {one.text(): one.logprob for one in (token, *token.top_logprobs)}
+    return Token(token.text(), tuple(alternatives.items()))
 
 
 def read_models(body: str) -> tuple[str, ...]:

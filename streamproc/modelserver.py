@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import httpx2
@@ -17,23 +18,24 @@ import openai
 import structlog
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
-from pydantic import BaseModel
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
 from streamproc.config import ServerSettings
 from streamproc.errors import ChannelClosed, ConfigError, InferenceError, ReplyError
-from streamproc.modelreply import RequestRefused, ServerUnfit, read_choices, read_models, translate
+from streamproc.modelreply import Reply, RequestRefused, ServerUnfit, read_choices, read_models, translate
 from streamproc.runtime.breaker import Breaker, Health
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.loopthread import LoopThread
 from streamproc.secrets import redact, resolve
 
 log = structlog.get_logger(__name__)
-R = TypeVar("R", bound=BaseModel)
+R = TypeVar("R", bound=Reply)
 T = TypeVar("T")
 PROBE_S = 2.0
 """Seconds within which a server that was down must list its models before a window is risked on it."""
+ALTERNATIVES = 5
+"""So many tokens are asked for in each place: as many as every server permits."""
 _GRACE_S = 1.0
 
 
@@ -61,6 +63,7 @@ class ModelServer:
         ``open_after`` failures in a row the server counts as down. ``transport`` replaces the network in tests.
         """
         self.settings = settings
+        self.clock = clock
         self._on_health = on_health
         self._breaker = Breaker(clock, open_after=open_after, on_change=self._changed)
         self._transport = transport
@@ -68,6 +71,7 @@ class ModelServer:
         self._thread = LoopThread(f"model-{settings.model}")
         self._client: openai.AsyncOpenAI | None = None
         self._refuses_n = False
+        self._refuses_logprobs = False
 
     @property
     def health(self) -> Health:
@@ -80,18 +84,26 @@ class ModelServer:
         return f"{self.settings.model} at {redact(self.settings.base_url)}"
 
     def ask(
-        self, messages: Sequence[ChatCompletionMessageParam], reply: type[R], *, n: int = 1, temperature: float = 0.0
+        self,
+        messages: Sequence[ChatCompletionMessageParam],
+        reply: type[R],
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        logprobs: bool = False,
+        within_s: float | None = None,
     ) -> tuple[R | ReplyError, ...]:
         """``n`` replies to ``messages``, each as the pydantic model ``reply`` or as what is wrong with it.
 
         ``reply``'s JSON Schema constrains the server where it can; what comes is validated all the same. A server
-        that takes no ``n``, or gives fewer choices, is asked again for the rest within the same deadline.
+        that takes no ``n``, or gives fewer choices, is asked again for the rest within the same deadline. With
+        ``logprobs`` replies have ``tokens``, where the server gives them. ``within_s`` is a shorter deadline.
 
         Raises:
             InferenceError: no usable answer within ``deadline_s``, retries included; or the server is down and not
                 to be tried yet, which is said at once. The message holds no credential.
         """
-        return self._run(lambda: self._ask(messages, reply, n, temperature))
+        return self._run(lambda: self._ask(messages, reply, n, temperature, logprobs), within_s)
 
     def ask_one(self, messages: Sequence[ChatCompletionMessageParam], reply: type[R], *, temperature: float = 0.0) -> R:
         """One reply.
@@ -131,7 +143,12 @@ class ModelServer:
     # ---- on the client's own thread
 
     async def _ask(
-        self, messages: Sequence[ChatCompletionMessageParam], reply: type[R], n: int, temperature: float
+        self,
+        messages: Sequence[ChatCompletionMessageParam],
+        reply: type[R],
+        n: int,
+        temperature: float,
+        logprobs: bool,
     ) -> tuple[R | ReplyError, ...]:
         response_format: ResponseFormatJSONSchema = {
             "type": "json_schema",
@@ -139,7 +156,8 @@ class ModelServer:
         }
 
         async def complete(count: int) -> list[R | ReplyError]:
-            raw = await self._connected().chat.completions.with_raw_response.create(
+            create = partial(
+                self._connected().chat.completions.with_raw_response.create,
                 model=self.settings.model,
                 messages=list(messages),
                 max_tokens=self.settings.max_tokens,
@@ -147,6 +165,17 @@ class ModelServer:
                 response_format=response_format,
                 n=count if count > 1 else openai.omit,
             )
+            if logprobs and not self._refuses_logprobs:
+                try:
+                    raw = await create(logprobs=True, top_logprobs=ALTERNATIVES)
+                    return read_choices(raw.text, reply)
+                except openai.APIStatusError as error:
+                    # A server that has none says so; replies without them do.
+                    if not 400 <= error.status_code < 500 or "logprob" not in error.message.casefold():
+                        raise
+                    self._refuses_logprobs = True
+                    log.info("model_server_without_logprobs", model=self.settings.model)
+            raw = await create()
             return read_choices(raw.text, reply)
 
         replies: list[R | ReplyError] = []
@@ -218,8 +247,9 @@ class ModelServer:
 
     # ---- the seam to other threads
 
-    def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+    def _run(self, work: Callable[[], Awaitable[T]], within_s: float | None = None) -> T:
         """``work`` under breaker and deadline; errors leave here with the server's name and without a credential."""
+        deadline_s = self.settings.deadline_s if within_s is None else min(within_s, self.settings.deadline_s)
         admission = self._breaker.admit()
         if admission == "refused":
             again = f"next try in {self._breaker.next_probe_s:.0f} s"
@@ -232,11 +262,11 @@ class ModelServer:
                         await self._in_slot(self._models)
                 except TimeoutError:
                     raise InferenceError("still does not answer") from None
-            async with asyncio.timeout(self.settings.deadline_s):
+            async with asyncio.timeout(deadline_s):
                 return await work()
 
         try:
-            result = self._thread.run(bounded, self.settings.deadline_s + PROBE_S + _GRACE_S)
+            result = self._thread.run(bounded, deadline_s + PROBE_S + _GRACE_S)
         except RequestRefused as error:
             self._breaker.succeeded()  # it is well enough to refuse
             raise RequestRefused(f"model server {self.name} {error}") from None
@@ -247,8 +277,11 @@ class ModelServer:
             self._breaker.failed(str(error))
             raise type(error)(f"model server {self.name} {error}") from None
         except TimeoutError:
-            reason = f"does not answer within {self.settings.deadline_s:g} s"
-            self._breaker.failed(reason)
+            reason = f"does not answer within {deadline_s:.3g} s"
+            if deadline_s < self.settings.deadline_s:
+                self._breaker.abandoned()  # it was not given its time
+            else:
+                self._breaker.failed(reason)
             raise InferenceError(f"model server {self.name} {reason}") from None
         except ChannelClosed:
             self._breaker.abandoned()

@@ -106,7 +106,8 @@ def replay(
     threshold = alarm_score(loaded, camera)  # a mistake in the rule file is told before models are fetched and loaded
     clock = RecordingClock(start)
     metrics = Metrics([camera.id])
-    alerts = windows = 0
+    has_llm = loaded.pipeline.deduction.llm is not None
+    alerts = windows = asked = 0
 
     def decided(alert: Alert) -> None:
         nonlocal alerts
@@ -131,12 +132,16 @@ def replay(
         began_s = time.monotonic()
         for observed in unit.run_inline(start):
             clock.reach(observed.window.captured_at)
-            explain(observed.window.captured_at, line.watch(observed), threshold)
+            verdict = line.watch(observed)
+            explain(observed.window.captured_at, verdict, threshold)
             windows += 1
+            asked += verdict is not None and any(vote.voter == "llm" for vote in verdict.votes)
         desk.finish(clock.now(), "The recording ended.")
     took_s = time.monotonic() - began_s
     speed = clock.monotonic() / took_s if took_s else 0.0
     return (
         f"{windows} windows, {clock.monotonic():.1f} s of video in {took_s:.1f} s ({speed:.1f} times real time), "
-        f"{alerts} alert messages" + (f", {recorded.lost} packets or windows lost" if recorded.lost else "")
+        f"{alerts} alert messages"
+        + (f", {recorded.lost} packets or windows lost" if recorded.lost else "")
+        + (f", language model asked about {asked} ({asked / max(windows, 1):.1%})" if has_llm else "")
     )

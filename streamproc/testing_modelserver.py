@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import re
 import socket
 import struct
 import threading
@@ -86,6 +88,10 @@ class FakeModelServer:
     """Chat requests, oldest first."""
     seen_models: int = 0
     """How often the models were listed."""
+    chances: dict[str, float] = field(default_factory=dict)
+    """With these words log-probabilities are given: wherever one is said, these stood to choice, so likely."""
+    takes_logprobs: bool = True
+    """Whether a request for log-probabilities is accepted."""
     silent_models: bool = False
     """Whether listing the models hangs too: the machine is gone, not only the model."""
 
@@ -128,6 +134,8 @@ class FakeModelServer:
             return Fail(404, f"The model `{request.get('model')}` does not exist.")
         if request.get("n", 1) > 1 and not self.takes_n:
             return Fail(400, "only n = 1 is supported")
+        if request.get("logprobs") and not self.takes_logprobs:
+            return Fail(400, "this model does not support `logprobs`")
         fault = _fault_of(request)
         if fault:
             return Fail(400, fault)
@@ -153,6 +161,19 @@ def _fault_of(request: dict[str, Any]) -> str | None:
     if wanted and (wanted["type"] != "json_schema" or wanted["json_schema"]["schema"].get("type") != "object"):
         return "response_format is no JSON schema"
     return None
+
+
+def _tokens(text: str, chances: dict[str, float]) -> list[dict[str, Any]]:
+    """The text in tokens, words and what stands between them; one of ``chances`` comes with all of them."""
+
+    def one(token: str, chance: float = 1.0) -> dict[str, Any]:
+        return {"token": token, "logprob": math.log(chance), "bytes": list(token.encode())}
+
+    return [
+        one(token, chances.get(token, 1.0))
+        | {"top_logprobs": [one(*chance) for chance in chances.items()] if token in chances else []}
+        for token in re.findall(r"\w+|\W+", text)
+    ]
 
 
 class _Exchange(BaseHTTPRequestHandler):
@@ -202,7 +223,7 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def _completion(self, request: dict[str, Any], texts: tuple[str, ...], finish_reason: str) -> dict[str, Any]:
         count = request.get("n", 1) if self.server_side.gives_n else 1
-        choices = [
+        choices: list[dict[str, Any]] = [
             {
                 "index": i,
                 "finish_reason": finish_reason,
@@ -210,6 +231,9 @@ class _Exchange(BaseHTTPRequestHandler):
             }
             for i in range(count)
         ]
+        if request.get("logprobs") and self.server_side.chances:
+            for choice in choices:
+                choice["logprobs"] = {"content": _tokens(choice["message"]["content"], self.server_side.chances)}
         return {"id": "chatcmpl-1", "object": "chat.completion", "model": request["model"], "choices": choices}
 
     def _admitted(self) -> bool:

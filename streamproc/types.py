@@ -276,6 +276,8 @@ class Rule:
     support: Support | None = None
     when: When | None = None
     enabled: bool = True
+    strengths: tuple[float, ...] = ()
+    """What each keyword is worth, 0..1: less where normal footage meets it now and then. Empty: 1 each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,10 @@ class Match:
     """The caption's words that met the rule."""
 
 
+Reflection = Literal["kept", "changed", "unheard", "late"]
+"""A further question's outcome: the verdict was kept or changed, no usable answer came, there was no time to ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
     """One voter's opinion of a window; it must cite rules that exist and match, or it is void."""
@@ -321,6 +327,8 @@ class Vote:
     reason: str
     void: str | None = None
     """Why the vote does not count; None for a valid vote."""
+    reflected: Reflection | None = None
+    """What came of asking the language model once more; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)

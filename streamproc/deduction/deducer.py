@@ -12,12 +12,25 @@ from streamproc.deduction.evidence import Evidence, gather
 from streamproc.deduction.llm import LlmVoter, worth_asking
 from streamproc.deduction.pointing import objects, zone
 from streamproc.deduction.reasons import reason
+from streamproc.deduction.recent import Recent
 from streamproc.deduction.smoothing import CausalMean
 from streamproc.deduction.validity import Grounds, checked, grounds
 from streamproc.deduction.voters import UNKNOWN, keyword_vote, novelty_vote, semantic_vote
 from streamproc.errors import InferenceError
 from streamproc.severity import RANK
-from streamproc.types import Caption, Judgement, Match, ModelRef, ObservedWindow, Rule, RuleSet, Severity, Verdict, Vote
+from streamproc.types import (
+    Caption,
+    Judgement,
+    Match,
+    ModelRef,
+    ObservedWindow,
+    Rule,
+    RuleSet,
+    Severity,
+    Verdict,
+    Vote,
+    Window,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +55,7 @@ class Deducer:
         self._zones = tuple(zones)
         self._models = tuple(models)
         self._smoothing = CausalMean(settings.smoothing_s)
+        self._recent = Recent()
         self._index: tuple[RuleSet | None, dict[str, Rule]] = (None, {})
         self._holding: tuple[int, str, Severity] | None = None
 
@@ -61,7 +75,7 @@ class Deducer:
         models = [*self._models, caption.model]
         if self._llm is not None and worth_asking(evidence):
             models.append(self._llm.model)
-            votes.append(self._ask(self._llm, evidence, rules, held_against, degraded, window.camera_id))
+            votes.append(self._ask(self._llm, evidence, rules, held_against, degraded, window))
         votes = [weighed(checked(vote, held_against)) for vote in votes]
 
         score = combined(votes)
@@ -70,6 +84,7 @@ class Deducer:
         threshold = max(self._settings.alarm_score, rules.alarm_score or 0.0)
         alarm = smoothed >= threshold
         judgement = "anomaly" if score >= threshold else _calm(votes)
+        self._remember(window.run, judgement, smoothed / threshold if threshold else 1.0, evidence)
         # While an alarm only lingers, what is normal again is no reason for it.
         cited = () if alarm and judgement == "normal" else _cited(judgement, votes, by_id)
         category, severity = self._named(window.run, alarm, judgement, cited, evidence)
@@ -105,16 +120,25 @@ class Deducer:
         rules: RuleSet,
         held_against: Grounds,
         degraded: list[str],
-        camera_id: str,
+        window: Window,
     ) -> Vote:
         weight = self._settings.weights.llm
         try:
-            return llm.vote(evidence, rules, held_against, weight)
+            return llm.vote(evidence, rules, held_against, weight, self._recent.words(window.run))
         except InferenceError as error:
             # Said once as a warning by the client when the server goes down; here for each window.
-            log.info("language_model_left_out", camera=camera_id, error=str(error))
+            log.info("language_model_left_out", camera=window.camera_id, error=str(error))
             degraded.append(f"language model left out: {error}")
             return Vote("llm", "unknown", (), weight, UNKNOWN, f"not heard: {error}")
+
+    def _remember(self, run: int, judgement: Judgement, share: float, evidence: Evidence) -> None:
+        self._recent.add(
+            run,
+            anomaly=judgement == "anomaly",
+            share=share,
+            rules=[met.rule.id for met in (*evidence.standing(), *evidence.normals)],
+            beyond=[one.measurement.name for one in evidence.novel()],
+        )
 
     def _named(
         self, run: int, alarm: bool, judgement: Judgement, cited: Sequence[Rule], evidence: Evidence

@@ -1,16 +1,21 @@
-"""The language model as a voter: several samples, each held to its citations, their majority the vote."""
+"""The language model as a voter: several samples, each held to its citations, together one vote."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+
+from openai.types.chat import ChatCompletionMessageParam
 
 from streamproc.config import LlmSettings
+from streamproc.deduction.certainty import certainty
 from streamproc.deduction.evidence import Evidence
 from streamproc.deduction.prompts import SHA256, Opinion, messages, system_text
+from streamproc.deduction.reflection import conversation, doubt
 from streamproc.deduction.validity import Grounds
 from streamproc.deduction.voters import UNKNOWN
-from streamproc.errors import ReplyError
+from streamproc.errors import InferenceError, ReplyError
 from streamproc.modelreply import quoted
 from streamproc.modelserver import ModelServer
 from streamproc.types import Judgement, ModelRef, RuleSet, Vote
@@ -41,41 +46,79 @@ class LlmVoter:
         """Model and address in words, without credentials."""
         return self._server.name
 
-    def vote(self, evidence: Evidence, rules: RuleSet, held_against: Grounds, weight: float) -> Vote:
+    def vote(self, evidence: Evidence, rules: RuleSet, held_against: Grounds, weight: float, before: str) -> Vote:
         """The majority of the valid samples; a vote that is void if none is valid, unknown if none is readable.
 
-        The score is the share of the valid, knowing samples that say anomaly.
+        The score is the share of the valid, knowing samples that say anomaly, each counted with the probabilities that
+        the model gave its verdict, where the server tells them. ``before`` says what the camera's last windows came
+        to. Where the vote contradicts what the other voters are sure of, the model is asked once more, within the same
+        deadline; no answer to that leaves the vote as it is.
 
         Raises:
             InferenceError: the server does not answer.
         """
+        clock = self._server.clock
+        began_s = clock.monotonic()
         # Without randomness all samples are one; vLLM refuses to draw several then.
         n = self._settings.samples if self._settings.temperature > 0 else 1
-        asked = messages(system_text(rules), evidence)
-        replies = self._server.ask(asked, Opinion, n=n, temperature=self._settings.temperature)
-        opinions = [reply for reply in replies if not isinstance(reply, ReplyError)]
-        if not opinions:
-            errors = [reply for reply in replies if isinstance(reply, ReplyError)]
-            reason = f"no usable reply: {errors[0]}; it said: {quoted(errors[0].text) or 'nothing'}"
-            return Vote("llm", "unknown", (), weight, UNKNOWN, reason)
-        faults = [held_against.fault("llm", opinion.verdict, opinion.cites) for opinion in opinions]
-        valid = [opinion for opinion, fault in zip(opinions, faults, strict=True) if fault is None]
-        vote = _majority(valid or opinions, n, weight)
-        if valid:
+        asked = messages(system_text(rules), evidence, before)
+        replies = self._ask(asked, n, self._settings.temperature, None)
+        vote, said = _heard(replies, n, held_against, weight)
+        about = doubt(vote, evidence) if self._settings.reflect and vote.void is None else None
+        if about is None or said is None:
             return vote
-        first_fault = next(fault for fault in faults if fault)
-        return Vote("llm", vote.verdict, vote.cites, 0.0, vote.score, vote.reason, void=first_fault)
+        took_s = clock.monotonic() - began_s
+        left_s = self._settings.deadline_s - took_s
+        if left_s < took_s:
+            return replace(vote, reflected="late")
+        try:
+            replies = self._ask(conversation(asked, said, about), 1, 0.0, left_s)
+        except InferenceError:
+            return replace(vote, reflected="unheard")
+        second, again = _heard(replies, 1, held_against, weight)
+        if again is None or second.void is not None:
+            return replace(vote, reflected="unheard")
+        second = replace(second, reason=f"asked again: {second.reason}")
+        return replace(second, reflected="kept" if second.verdict == vote.verdict else "changed")
+
+    def _ask(
+        self, asked: Sequence[ChatCompletionMessageParam], n: int, temperature: float, within_s: float | None
+    ) -> tuple[Opinion | ReplyError, ...]:
+        return self._server.ask(
+            asked, Opinion, n=n, temperature=temperature, logprobs=self._settings.logprobs, within_s=within_s
+        )
 
 
-def _majority(opinions: Sequence[Opinion], asked: int, weight: float) -> Vote:
-    counts = Counter(opinion.verdict for opinion in opinions)
-    knowing = counts["anomaly"] + counts["normal"]
+def _heard(
+    replies: Sequence[Opinion | ReplyError], asked: int, held_against: Grounds, weight: float
+) -> tuple[Vote, Opinion | None]:
+    """The vote, and the first of the replies that say what it says."""
+    opinions = [reply for reply in replies if not isinstance(reply, ReplyError)]
+    if not opinions:
+        errors = [reply for reply in replies if isinstance(reply, ReplyError)]
+        reason = f"no usable reply: {errors[0]}; it said: {quoted(errors[0].text) or 'nothing'}"
+        return Vote("llm", "unknown", (), weight, UNKNOWN, reason), None
+    faults = [held_against.fault("llm", opinion.verdict, opinion.cites) for opinion in opinions]
+    valid = [opinion for opinion, fault in zip(opinions, faults, strict=True) if fault is None]
+    vote, said = _majority(valid or opinions, asked, weight)
+    if not valid:
+        vote = replace(vote, weight=0.0, void=next(fault for fault in faults if fault))
+    return vote, said
+
+
+def _majority(opinions: Sequence[Opinion], asked: int, weight: float) -> tuple[Vote, Opinion | None]:
+    shares = [certainty(opinion.verdict, opinion.tokens) for opinion in opinions]
+    anomaly, normal = (sum(share[verdict] for share in shares) for verdict in ("anomaly", "normal"))
     verdict: Judgement = "unknown"
-    if counts["anomaly"] != counts["normal"]:
-        verdict = "anomaly" if counts["anomaly"] > counts["normal"] else "normal"
+    if anomaly != normal:
+        verdict = "anomaly" if anomaly > normal else "normal"
     agreeing = [opinion for opinion in opinions if opinion.verdict == verdict]
+    if not agreeing or verdict == "unknown":
+        said = quoted(agreeing[0].reason) if agreeing else "its samples disagree"
+        words = f"{said} ({len(agreeing)} of {asked} samples)"
+        return Vote("llm", "unknown", (), weight, UNKNOWN, words), agreeing[0] if agreeing else None
     cited = Counter(cite for opinion in agreeing for cite in dict.fromkeys(opinion.cites))
-    cites = tuple(cite for cite, _ in cited.most_common()) if verdict != "unknown" else ()
-    score = counts["anomaly"] / knowing if knowing and verdict != "unknown" else UNKNOWN
-    said = quoted(agreeing[0].reason) if agreeing else "its samples disagree"
-    return Vote("llm", verdict, cites, weight, score, f"{said} ({len(agreeing)} of {asked} samples)")
+    score = anomaly / (anomaly + normal)
+    told = f", anomaly {score:.0%} likely" if any(opinion.tokens for opinion in agreeing) else ""
+    words = f"{quoted(agreeing[0].reason)} ({len(agreeing)} of {asked} samples{told})"
+    return Vote("llm", verdict, tuple(cite for cite, _ in cited.most_common()), weight, score, words), agreeing[0]

@@ -17,7 +17,7 @@ def reason(judgement: Judgement, alarm: bool, cited: Sequence[Rule], evidence: E
         case "anomaly":
             why = _of_anomaly(cited, evidence)
         case "normal":
-            why = _of_normal(cited, evidence)
+            why = _veto(votes) or _of_normal(cited, evidence)
         case "unknown":
             why = "Nothing can be said of this window."
     if alarm and judgement != "anomaly":
@@ -33,6 +33,19 @@ def _of_anomaly(cited: Sequence[Rule], evidence: Evidence) -> str:
         return f"{told}; measured: {measured}." if measured else f"{told}."
     where = next((f' "{evidence.facts[i].text}"' for one in novel for i in one.facts), "")
     return f"No rule names it; it is unlike this camera's normal footage: {measured}.{where}"
+
+
+def _veto(votes: Sequence[Vote]) -> str | None:
+    """What the language model held against the others, where its word outweighed theirs."""
+    heard = [vote for vote in votes if vote.void is None and vote.weight > 0]
+    veto = next((vote for vote in heard if vote.voter == "llm" and vote.verdict == "normal"), None)
+    overruled = [vote for vote in heard if vote.verdict == "anomaly"]
+    if veto is None or not overruled:
+        return None
+    rules = ", ".join(dict.fromkeys(cite for vote in overruled for cite in vote.cites[:MOST_NAMED]))
+    by = f" by rule {', '.join(veto.cites[:MOST_NAMED])}" if veto.cites else ""
+    said = f" (rules met: {rules})" if rules else ""
+    return f"The language model vetoes {' and '.join(vote.voter for vote in overruled)}{said}{by}: {veto.reason}."
 
 
 def _of_normal(cited: Sequence[Rule], evidence: Evidence) -> str:

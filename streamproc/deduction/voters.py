@@ -5,6 +5,7 @@ A vote for an anomaly scores above one half and a vote for normal below, so that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -33,8 +34,7 @@ def semantic_vote(evidence: Evidence, weight: float) -> Vote:
 def _matched(how: Literal["keyword", "semantic"], evidence: Evidence, weight: float) -> Vote:
     standing = [met for met in evidence.standing() if met.match.how == how]
     if standing:
-        best = max(met.match.score for met in standing)
-        return Vote(how, "anomaly", _cites(standing), weight, max(UNKNOWN, best), _told(standing))
+        return Vote(how, "anomaly", _cites(standing), weight, _strength(standing, how), _told(standing))
     answered = [met for met in evidence.anomalies if met.match.how == how and met.answered_by is not None]
     normals = [met for met in evidence.normals if met.match.how == how]
     if answered:
@@ -85,6 +85,12 @@ def measured_words(measured: Measured) -> str:
     """``speed 2.5 times normal speed (normal up to 1.3)``."""
     m = measured.measurement
     return f"{m.name} {m.value:.1f} {m.unit} (normal up to {m.normal:.1f})"
+
+
+def _strength(standing: Sequence[Met], how: Literal["keyword", "semantic"]) -> float:
+    """At least one half. Doubted words support each other (noisy or); of sentences that mean a rule the likest counts."""
+    scores = [met.match.score for met in standing]
+    return max(UNKNOWN, max(scores) if how == "semantic" else 1 - math.prod(1 - score for score in scores))
 
 
 def _cites(met: Iterable[Met]) -> tuple[str, ...]:

@@ -16,7 +16,15 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
 
 from streamproc import __version__
-from streamproc.types import CameraFault, CameraPhase, DropCause, Judgement, PacketDropCause, WindowDropCause
+from streamproc.types import (
+    CameraFault,
+    CameraPhase,
+    DropCause,
+    Judgement,
+    PacketDropCause,
+    Reflection,
+    WindowDropCause,
+)
 
 SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
@@ -58,6 +66,8 @@ class Metrics:
         )
         self._queue = gauge("queue_items", "Items that wait in a queue.", "queue")
         self._verdicts = counter("verdicts", "Verdicts on windows.", "camera", "judgement")
+        self._asked = counter("llm_windows", "Windows that the language model was asked about.", "camera")
+        self._reflected = counter("llm_reflections", "Further questions to the language model.", "camera", "outcome")
         self._incidents = gauge("incidents_open", "Incidents that are going on.", "camera")
         self._decided = counter("alerts_decided", "Alert messages that the outbox holds for good.", "camera", "action")
         self._delivered = counter("alerts_delivered", "Alert messages that a sink confirmed.", "sink")
@@ -94,7 +104,7 @@ class Metrics:
     def _start_at_zero(self) -> None:
         by_camera = (
             self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
-            self._reload_failures, self._evidence_failures, self._cut_short,
+            self._reload_failures, self._evidence_failures, self._cut_short, self._asked,
         )  # fmt: skip
         for camera in self._cameras:
             for metric in by_camera:
@@ -109,6 +119,8 @@ class Metrics:
                 self._faults.labels(camera, fault)
             for judgement in get_args(Judgement):
                 self._verdicts.labels(camera, judgement)
+            for outcome in get_args(Reflection):
+                self._reflected.labels(camera, outcome)
             self._phase.labels(camera)
         self.evidence_deleted(0, 0)
         for stage in get_args(Stage):
@@ -200,6 +212,12 @@ class Metrics:
     def verdict(self, camera_id: str, judgement: Judgement) -> None:
         """A window was judged."""
         self._verdicts.labels(self._camera(camera_id), judgement).inc()
+
+    def llm_asked(self, camera_id: str, reflected: Reflection | None) -> None:
+        """The language model was asked about a window; beside the verdicts, this is its share of the windows."""
+        self._asked.labels(self._camera(camera_id)).inc()
+        if reflected is not None:
+            self._reflected.labels(self._camera(camera_id), reflected).inc()
 
     def incidents_open(self, camera_id: str, count: int) -> None:
         """So many incidents go on at the camera."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,160 @@ def test_the_model_vetoes() -> None:
         verdict = decide(deducer, FALLS, SITS)
         assert (verdict.alarm, verdict.judgement) == (False, "normal")
         assert (heard(verdict).verdict, heard(verdict).cites, heard(verdict).weight) == ("normal", ("n-sit",), 2.0)
+
+
+def test_a_veto_is_named_in_the_reason_with_whom_it_overrules() -> None:
+    with FakeModelServer(reply=says("normal", "n-sit", reason="They sit down.")) as server, deducing(server) as deducer:
+        verdict = decide(deducer, FALLS, LIKE_A_FALL, SITS)
+        assert [vote.verdict for vote in verdict.votes] == ["anomaly", "anomaly", "unknown", "normal"]
+        assert (verdict.alarm, verdict.judgement, [rule.id for rule in verdict.cited_rules]) == (
+            False,
+            "normal",
+            ["n-sit"],
+        )
+        told = "The language model vetoes keyword and semantic (rules met: a-fall) by rule n-sit: asked again: They sit"
+        assert verdict.reason.startswith(told)
+
+
+def test_one_witness_more_is_not_vetoed() -> None:
+    with FakeModelServer(reply=says("normal", "n-sit")) as server, deducing(server) as deducer:
+        verdict = decide(deducer, FALLS, SITS, measurements=(speed(2.0),))
+        assert (verdict.alarm, verdict.judgement) == (True, "anomaly")
+        assert "vetoes" not in verdict.reason
+
+
+# ---- probabilities
+
+
+def test_a_verdict_counts_with_its_probability() -> None:
+    chances = {"anomaly": 0.6, "normal": 0.3, "unknown": 0.1}
+    with FakeModelServer(reply=says("anomaly", "a-fall"), chances=chances) as server, deducing(server) as deducer:
+        vote = heard(decide(deducer, LIKE_A_FALL))
+        assert (vote.verdict, vote.score) == ("anomaly", pytest.approx(2 / 3))
+        assert vote.reason == "Because. (3 of 3 samples, anomaly 67% likely)"
+        assert (server.requests[0]["logprobs"], server.requests[0]["top_logprobs"]) == (True, 5)
+
+
+def test_a_verdict_that_the_model_held_less_likely_than_its_opposite_is_none() -> None:
+    chances = {"anomaly": 0.4, "normal": 0.6}
+    with FakeModelServer(reply=says("anomaly", "a-fall"), chances=chances) as server, deducing(server) as deducer:
+        vote = heard(decide(deducer, LIKE_A_FALL))
+        assert (vote.verdict, vote.cites, vote.score) == ("unknown", (), 0.5)
+        assert vote.reason == "its samples disagree (0 of 3 samples)"
+
+
+@pytest.mark.parametrize("without", [{"takes_logprobs": False}, {}])
+def test_where_no_probabilities_are_to_be_had_samples_are_counted(without: dict[str, Any]) -> None:
+    samples = Say((says("anomaly", "a-fall"), says("anomaly", "a-fall"), says("normal")))
+    with FakeModelServer(always=None, **without) as server, deducing(server) as deducer:
+        server.reply = says("anomaly", "a-fall")
+        assert heard(decide(deducer, LIKE_A_FALL)).score == 1.0
+        server.always = samples
+        vote = heard(decide(deducer, LIKE_A_FALL))
+        assert (vote.score, vote.reason) == (pytest.approx(2 / 3), "Because. (2 of 3 samples)")
+        # It is refused once and not asked for again.
+        assert ["logprobs" in request for request in server.requests] == (
+            [True, False, False] if without else [True, True]
+        )
+
+
+def test_probabilities_can_be_left_out() -> None:
+    with (
+        FakeModelServer(reply=says("normal"), chances={"normal": 0.6}) as server,
+        deducing(server, logprobs=False) as d,
+    ):
+        assert heard(decide(d, LIKE_A_FALL, SITS)).score == 0.0
+        assert "logprobs" not in server.requests[0]
+
+
+# ---- the further question
+
+
+def test_a_veto_of_what_is_surely_met_is_asked_about_once_more_and_may_be_taken_back() -> None:
+    with FakeModelServer() as server, deducing(server) as deducer:
+        server.script = deque([Say((says("normal", "n-sit"),)), Say((says("anomaly", "a-fall", reason="It falls."),))])
+        verdict = decide(deducer, FALLS, SITS)
+        assert (verdict.alarm, heard(verdict).verdict, heard(verdict).reflected) == (True, "anomaly", "changed")
+        assert heard(verdict).reason == "asked again: It falls. (1 of 1 samples)"
+        first, second = server.requests
+        assert second["messages"][:2] == first["messages"]
+        assert json.loads(second["messages"][2]["content"])["verdict"] == "normal"
+        assert second["messages"][3]["content"].startswith(
+            'You said normal. But anomaly rule a-fall says "Someone falls." and seems to be met: '
+            '["A person sinks to the ground."]\n'
+        )
+        assert (second["temperature"], "n" in second) == (0.0, False)
+
+
+def test_an_alarm_about_what_a_normal_rule_surely_covers_is_asked_about_once_more() -> None:
+    surely = semantic("n-sit", "A person sinks to the ground.", 0.8)
+    with FakeModelServer() as server, deducing(server) as deducer:
+        server.script = deque([Say((says("anomaly", "a-fall"),)), Say((says("normal", "n-sit"),))])
+        verdict = decide(deducer, LIKE_A_FALL, surely)
+        assert (verdict.alarm, heard(verdict).verdict, heard(verdict).reflected) == (False, "normal", "changed")
+        assert 'normal rule n-sit says "People sit down on the grass."' in server.requests[1]["messages"][3]["content"]
+
+
+def test_what_is_measured_is_a_doubt_too() -> None:
+    with FakeModelServer(reply=says("normal")) as server, deducing(server) as deducer:
+        verdict = decide(deducer, measurements=(speed(2.0),))
+        assert heard(verdict).reflected == "kept"
+        assert "But speed 3.0 times normal speed (normal up to 1.3) is beyond normal" in str(server.requests[1])
+
+
+@pytest.mark.parametrize(
+    ("reply", "matches"),
+    [
+        (says("anomaly", "a-fall"), (FALLS,)),  # both say so
+        (says("normal", "n-sit"), (semantic("a-fall", "A person sinks to the ground.", 0.74), SITS)),  # hardly met
+        (says("unknown"), (FALLS,)),
+        (says("normal", "a-99"), (FALLS,)),  # void
+        (says("anomaly", "a-fall"), (LIKE_A_FALL, semantic("n-sit", "A person sinks to the ground.", 0.74))),
+    ],
+)
+def test_nothing_more_is_asked_where_nothing_contradicts_strongly(reply: str, matches: tuple[Match, ...]) -> None:
+    with FakeModelServer(reply=reply) as server, deducing(server) as deducer:
+        assert heard(decide(deducer, *matches)).reflected is None
+        assert len(server.requests) == 1
+
+
+def test_reflection_can_be_left_out() -> None:
+    with FakeModelServer(reply=says("normal")) as server, deducing(server, reflect=False) as deducer:
+        assert heard(decide(deducer, FALLS)).reflected is None
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("bad", [Fail(500), Say(("Hm.",)), Say((says("anomaly", "a-99"),)), Hang()], ids=str)
+def test_the_first_word_stands_where_the_second_is_not_to_be_had(bad: Behaviour) -> None:
+    with FakeModelServer() as server, deducing(server, deadline_s=0.5) as deducer:
+        server.script = deque([Say((says("normal", "n-sit"),)), bad])
+        verdict = decide(deducer, FALLS, SITS)
+        assert (verdict.alarm, heard(verdict).verdict, heard(verdict).reflected) == (False, "normal", "unheard")
+        assert verdict.degraded == ()
+
+
+@pytest.mark.parametrize(("took_s", "outcome", "asked"), [(2.4, "kept", 2), (2.6, "late", 1)])
+def test_a_question_that_may_not_be_answered_in_time_is_not_put(took_s: float, outcome: str, asked: int) -> None:
+    clock = FakeClock()
+
+    def slow(request: dict[str, Any]) -> str:
+        clock.advance(took_s)
+        return says("normal", "n-sit")
+
+    with FakeModelServer(reply=slow) as server, deducing(server, clock, deadline_s=5.0) as deducer:
+        assert heard(decide(deducer, FALLS, SITS)).reflected == outcome
+        assert len(server.requests) == asked
+
+
+def test_both_questions_share_one_deadline() -> None:
+    with FakeModelServer() as server, deducing(server, deadline_s=1.0) as deducer:
+        client = deducer._llm._server  # type: ignore[union-attr]
+        server.script = deque([Say((says("normal", "n-sit"),))] + [Hang()] * 5)
+        began = time.monotonic()
+        for _ in range(1):
+            assert heard(decide(deducer, FALLS, SITS)).reflected == "unheard"
+        assert time.monotonic() - began < 1.5
+        assert client.health.up
 
 
 def test_an_ordinary_window_is_not_asked_about() -> None:
@@ -204,6 +359,9 @@ def test_rules_come_first_and_stay_and_what_was_seen_comes_last() -> None:
         assert "A rule that is off" not in first[0]
         assert '"A person sinks to the ground."' in first[1]
         assert "Rules touched: a-fall; n-sit\n" in first[1]
+        assert "Before: nothing, this is the first\n" in first[1]
+        assert "Before: none of the last 1 judged an anomaly; taken together they are near an alarm; " in second[1]
+        assert "rules met: a-fall in 1, n-sit in 1\n" in second[1]
         assert "speed 3.0 times normal speed (normal up to 1.3), BEYOND NORMAL" in second[1]
         assert "Rules touched: none\n" in second[1]
         assert "sinks" not in first[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
@@ -19,7 +20,7 @@ from streamproc.secrets import remember
 from streamproc.testing import FakeClock
 from streamproc.testing_deduction import keyword, observed, rule, rule_set
 from streamproc.testing_wiring import HURRIES, WALKS, ScriptedCaptioner
-from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict
+from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict, Vote
 
 RULES = rule_set(rule("normal-walk", "normal"), rule("people-hurry", "anomaly"))
 
@@ -97,6 +98,23 @@ def test_a_window_reaches_the_desk_with_its_verdict_and_last_picture() -> None:
     assert walk.desk.pictures == [window.window.last.picture]
     assert [one.id for one in verdict.cited_rules] == ["people-hurry"]
     assert walk.value('verdicts_total{camera="gate",judgement="anomaly"}') == 1
+
+
+def test_windows_that_the_language_model_was_asked_about_are_counted_with_what_a_further_question_came_to() -> None:
+    walk = Walk()
+    decide = walk.line._deducer.decide
+
+    def with_model(*seen: Any) -> Verdict:
+        verdict = decide(*seen)
+        vote = Vote("llm", "normal", (), 2.0, 0.0, "", reflected="kept")
+        return replace(verdict, votes=(*verdict.votes, vote)) if seen[0].window.end_s == 2.0 else verdict
+
+    walk.line._deducer.decide = with_model  # type: ignore[method-assign]
+    for end_s in (1.0, 2.0, 3.0):
+        walk.line.watch(observed(end_s))
+    assert walk.value('llm_windows_total{camera="gate"}') == 1
+    assert walk.value('llm_reflections_total{camera="gate",outcome="kept"}') == 1
+    assert walk.value('llm_reflections_total{camera="gate",outcome="changed"}') == 0
 
 
 def test_what_the_gate_keeps_back_costs_no_model_and_is_counted_but_the_rules_are_looked_at() -> None:

@@ -14,7 +14,7 @@ from streamproc.errors import ConfigError, SourceError
 from streamproc.replay import RecordingClock, replay
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
-from streamproc.types import ObservedWindow
+from streamproc.types import ModelRef, ObservedWindow, Vote
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
@@ -73,6 +73,24 @@ def test_twice_the_same_is_the_same_evidence_included(site: Path, tmp_path: Path
     assert play(site, evidence=evidence)[0] == first
     assert Path(first[0]["data"]["evidence"]["snapshot_uri"].removeprefix("file://")).is_file()
     assert Path(first[0]["data"]["evidence"]["clip_uri"].removeprefix("file://")).is_file()
+
+
+def test_the_share_of_windows_that_the_language_model_is_asked_about_is_told(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Voter:
+        model = ModelRef("deduction", "small", "1")
+
+        def vote(self, *_: object) -> Vote:
+            return Vote("llm", "normal", (), 2.0, 0.0, "They may.")
+
+    monkeypatch.setattr(FakeBackends, "llm", lambda _: Voter())
+    llm = "deduction: {llm: {base_url: 'http://127.0.0.1:9/v1', model: small}}"
+    (tmp_path / "pipeline.yaml").write_text(f"schema_version: 1\nname: judged\n{llm}\n")
+    site = write_site(tmp_path, pipeline="./pipeline.yaml")
+    alerts, summary = play(site)
+    assert alerts == []
+    assert summary.endswith("language model asked about 4 (25.0%)")
 
 
 def test_another_start_is_another_incident(site: Path) -> None:

@@ -34,6 +34,9 @@ def test_every_series_of_a_configured_camera_starts_at_zero() -> None:
             assert value(metrics, "windows_dropped_total", camera=camera, cause=cause) == 0
         assert value(metrics, "camera_faults_total", camera=camera, fault="reader_abandoned") == 0
         assert value(metrics, "ring_cut_short_total", camera=camera) == 0
+        assert value(metrics, "llm_windows_total", camera=camera) == 0
+        for outcome in ("kept", "changed", "unheard", "late"):
+            assert value(metrics, "llm_reflections_total", camera=camera, outcome=outcome) == 0
         assert value(metrics, "camera_phase", camera=camera, streamproc_camera_phase="connecting") == 1
 
 
@@ -48,6 +51,10 @@ def test_counts_go_to_their_camera_and_cause() -> None:
     metrics.skipped("yard")
     metrics.lost("gate", "perception")
     metrics.verdict("gate", "anomaly")
+    metrics.llm_asked("gate", None)
+    metrics.llm_asked("gate", "changed")
+    assert value(metrics, "llm_windows_total", camera="gate") == 2
+    assert value(metrics, "llm_reflections_total", camera="gate", outcome="changed") == 1
     assert value(metrics, "packet_bytes_total", camera="gate") == 1200
     assert value(metrics, "last_packet_timestamp_seconds", camera="gate") == 1.5e9
     assert value(metrics, "windows_dropped_total", camera="gate", cause="busy") == 3
