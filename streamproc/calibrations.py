@@ -2,7 +2,7 @@
 
 Rules that were induced name their calibration's hash. Induction writes the calibration first and the rules last, and
 until the rules are there the calibration of the old ones is kept beside the new: whenever a process looks, or wherever
-induction is killed, the rules that are there find the calibration they were learned with.
+induction is killed, the rules that are there find the calibration they were learned with. Then it goes to the history.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import structlog
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration
+from streamproc.rules import history
 from streamproc.rules.schema import load_rules
 from streamproc.types import RuleSet
 
@@ -127,6 +128,7 @@ def exchanged(rules: Path, calibration: Calibration) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill the one that is kept is still that of the rules: it must not be lost to a second attempt.
         if path.exists() and not _belongs(kept, rules):
+            _retire(rules, kept)
             draft = kept.with_name(f".{kept.name}.new")
             shutil.copyfile(path, draft)
             draft.replace(kept)
@@ -141,7 +143,17 @@ def exchanged(rules: Path, calibration: Calibration) -> Iterator[None]:
         else:
             path.unlink(missing_ok=True)
         raise
-    kept.unlink(missing_ok=True)
+    _retire(rules, kept)
+
+
+def _retire(rules: Path, calibration: Path) -> None:
+    """To the history of the rule file, where a version in it names the calibration; else it goes."""
+    try:
+        history.keep_calibration(rules, Calibration.load(calibration).sha256, calibration.read_bytes())
+    except ConfigError as error:
+        if calibration.exists():
+            log.warning("calibration_not_kept", path=str(calibration), error=str(error))
+    calibration.unlink(missing_ok=True)
 
 
 def _belongs(calibration: Path, rules: Path) -> bool:

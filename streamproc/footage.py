@@ -20,8 +20,8 @@ _RUNS_A_CLIP = 1000
 """More than a clip has of breaks in its media time, each of which begins a run."""
 
 
-def find_clips(patterns: Sequence[str]) -> tuple[Path, ...]:
-    """The files that the patterns name, sorted by name within each, each once.
+def find_clips(patterns: Sequence[str], option: str = "--clips") -> tuple[Path, ...]:
+    """The files that the patterns name, sorted by name within each, each once; ``option`` is where they come from.
 
     Raises:
         ConfigError: a pattern names no file.
@@ -31,7 +31,7 @@ def find_clips(patterns: Sequence[str]) -> tuple[Path, ...]:
         paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute patterns too
         files = [path for path in paths if path.is_file()]
         if not files:
-            raise ConfigError(f"--clips {pattern!r} names no file; quote a pattern, e.g. --clips 'normal/*.mp4'")
+            raise ConfigError(f"{option} {pattern!r} names no file; quote a pattern, e.g. {option} 'normal/*.mp4'")
         found |= dict.fromkeys(path.absolute() for path in files)
     return tuple(found)
 

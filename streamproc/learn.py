@@ -24,9 +24,11 @@ from streamproc.footage import Part, find_clips, sha256_of
 from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.fit import GOOD_BUSY_S
 from streamproc.passes import Learning
+from streamproc.rules.diff import Diff
 from streamproc.rules.schema import load_rules
 from streamproc.rules.store import Clip as RecordedClip
 from streamproc.rules.store import Footage, save_rules
+from streamproc.rules.versions import difference, load
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.site import LoadedSite, load_site
 from streamproc.types import Caption
@@ -49,10 +51,12 @@ class Learned:
     """What the footage says about false alarms, in words."""
     notes: tuple[str, ...]
     """What people should look at."""
+    changes: Diff | None = None
+    """What is other than in the rules that were there; None where there were none."""
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return asdict(self)
+        return asdict(self) | {"changes": self.changes and self.changes.as_dict()}
 
     def __str__(self) -> str:
         lines = [
@@ -62,6 +66,8 @@ class Learned:
             f"calibration  {self.calibration}",
             f"alarm        from a score of {self.alarm_score:.2f} on; {self.false_alarms}",
         ]
+        if self.changes is not None:
+            lines += [f"since version {self.changes.old.version}:", *(f"  {line}" for line, _ in self.changes.lines())]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
@@ -117,6 +123,7 @@ def _learn(
     score = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)
     step("writing")
     beside = calibration_path(path)
+    before = load(path) if path.exists() else None
     footage = Footage(
         clips=tuple(RecordedClip(name, sha256, seconds) for name, sha256, seconds in records),
         created_at=clock.now(),
@@ -143,6 +150,7 @@ def _learn(
         alarm_score=score,
         false_alarms=str(calibration.false_alarms),
         notes=tuple(notes),
+        changes=None if before is None else difference(before, load(path)),
     )
 
 

@@ -89,9 +89,12 @@ def replay(
     evidence: Path | None,
     tell: Callable[[dict[str, Any]], None],
     explain: Callable[[datetime, Verdict | None, float], None] = lambda *_: None,
+    *,
+    rules: Path | None = None,
 ) -> str:
     """Play ``video`` as ``camera_id`` would have seen it from ``start`` (UTC) on; ``tell`` is given each alert,
     ``explain`` each window: its time of capture, its verdict, None where there is none, and the score that alarms.
+    ``rules`` is a rule file to be held against in place of the camera's.
 
     Returns a summary in one line.
 
@@ -102,7 +105,9 @@ def replay(
     loaded = load_site(site)
     if not video.exists():
         raise ConfigError(f"{video}: no such recording")
-    camera = loaded.camera(camera_id).model_copy(update={"main": str(video.absolute()), "sub": None, "realtime": False})
+    recorded_as = {"main": str(video.absolute()), "sub": None, "realtime": False}
+    camera = loaded.camera(camera_id)
+    camera = camera.model_copy(update={**recorded_as, "rules": rules.absolute() if rules else camera.rules})
     threshold = alarm_score(loaded, camera)  # a mistake in the rule file is told before models are fetched and loaded
     clock = RecordingClock(start)
     metrics = Metrics([camera.id])

@@ -1,4 +1,4 @@
-"""`induce` and `rules`: from normal footage to a rule file, and what is in it."""
+"""`induce`: from normal footage to a rule file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import Annotated
 
 import typer
 
-from streamproc.commands.output import MISTAKE, JsonFlag, SiteArgument, emit_json, note, say
-
-rules_app = typer.Typer(no_args_is_help=True, help="Look after rule files.")
+from streamproc.commands.output import JsonFlag, SiteArgument, emit_json, say
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     app.command("induce")(induce)
-    rules_app.command("lint")(lint)
-    app.add_typer(rules_app, name="rules")
 
 
 def induce(
@@ -42,21 +38,3 @@ def induce(
         emit_json(report.as_dict())
     else:
         say(str(report))
-
-
-def lint(
-    files: Annotated[list[Path], typer.Argument(help="Rule files.")],
-    json: JsonFlag = False,
-) -> None:
-    """Check rule files, with line numbers; exits 2 if one would not load."""
-    from streamproc.rules.lint import lint as look
-
-    findings = [finding for path in files for finding in look(path)]
-    if json:
-        emit_json(findings)
-    else:
-        for finding in findings:
-            note(str(finding))
-        say(f"{len(files)} file(s), {len(findings)} finding(s)")
-    if any(finding.level == "error" for finding in findings):
-        raise typer.Exit(MISTAKE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -29,6 +30,12 @@ def note(text: str) -> None:
     """Print a line for people on standard error, beside output that a program reads."""
     sys.stderr.write(redact(text) + "\n")
     sys.stderr.flush()
+
+
+def coloured(text: str, colour: str) -> str:
+    """``text`` in a colour where standard output is a terminal that may have it; as it is if ``colour`` is empty."""
+    wanted = bool(colour) and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return typer.style(text, fg=colour) if wanted else text
 
 
 def emit_json(value: object, *, indent: int | None = 2) -> None:

@@ -58,9 +58,9 @@ def replay(
     from streamproc.replay import replay as play
 
     if explain:
-        summary = play(site, camera, video, _time(start), evidence, lambda _: None, partial(_explain, json))
+        summary = play(site, camera, video, parse_start(start), evidence, lambda _: None, partial(_explain, json))
     else:
-        summary = play(site, camera, video, _time(start), evidence, lambda alert: emit_json(alert, indent=None))
+        summary = play(site, camera, video, parse_start(start), evidence, lambda alert: emit_json(alert, indent=None))
     note(summary)
 
 
@@ -75,7 +75,12 @@ def _explain(json: bool, at: datetime, verdict: Verdict | None, threshold: float
         say(explain(verdict, threshold) if verdict else f"{at:%Y-%m-%d %H:%M:%S} UTC  {nothing}")
 
 
-def _time(text: str | None) -> datetime:
+def parse_start(text: str | None) -> datetime:
+    """What ``--start`` says, UTC; 1970 where it is left out.
+
+    Raises:
+        ConfigError: it is no time, or one without a time zone.
+    """
     if text is None:
         return datetime(1970, 1, 1, tzinfo=UTC)
     try:

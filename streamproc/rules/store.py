@@ -1,17 +1,14 @@
 """Writes rule files: a new one with an explanation at its top, or a new induction merged into one that is there.
 
-The file's version goes up by one. It takes its place whole, and only if it loads and nobody wrote to it meanwhile.
-What a merge keeps is told in ``merge``.
+The file's version goes up by one. It takes its place whole, and only if it loads and nobody wrote to it meanwhile; what
+it replaces is kept (``history``). What a merge keeps is told in ``merge``.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from streamproc.errors import ConfigError
+from streamproc.rules import history
+from streamproc.rules.atomic import replace
 from streamproc.rules.induction import Induction
 from streamproc.rules.merge import Memory, Merge, flow, merge
 from streamproc.rules.schema import RuleModel, parse_rules
@@ -106,7 +105,9 @@ def save_rules(path: Path, site: str, camera: str, induction: Induction, footage
     parse_rules(after, f"{path} (as it would be written)")
     if (read_bytes(path) if path.exists() else None) != before:
         raise ConfigError(f"{path} was changed while rules were learned; nothing was written")
-    _replace(path, after)
+    if before is not None:
+        history.keep(path, before)
+    replace(path, after)
     return result
 
 
@@ -170,24 +171,3 @@ def _require_same(path: Path, rules: RuleSet, site: str, camera: str) -> None:
         raise ConfigError(
             f"{path} holds the rules of {rules.site}/{rules.camera}; those of {site}/{camera} need another file"
         )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    try:
-        target = path.resolve()  # a link stays a link, to the new file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(target)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

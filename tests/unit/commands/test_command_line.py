@@ -81,7 +81,8 @@ def commands(app: typer.Typer, *path: str) -> Iterator[tuple[tuple[str, ...], An
 def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -> None:
     found = dict(commands(cli.app))
     assert {" ".join(words) for words in found} == {
-        "init", "probe", "check", "induce", "rules", "rules lint", "run", "replay", "alerts", "alerts tail",
+        "init", "probe", "check", "induce", "rules", "rules lint", "rules history", "rules diff", "rules rollback",
+        "rules backtest", "eval", "eval captions", "run", "replay", "alerts", "alerts tail",
         "models", "models list", "models pull", "demo",
     }  # fmt: skip
     for words, command in found.items():

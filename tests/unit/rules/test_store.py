@@ -239,7 +239,7 @@ def test_the_files_mode_and_link_stay_and_no_draft_is_left(path: Path, tmp_path:
     save(link, WALK)
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert [file.name for file in path.parent.iterdir()] == ["gate.yaml"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [".history", "gate.yaml"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
