@@ -1,0 +1,131 @@
+"""Rules induced from two videos of a set, beside what was published, on the set's other videos: seed by seed."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from streamproc.config import DeductionSettings
+from streamproc.errors import ConfigError
+from streamproc.evaluation.bootstrap import Difference, Pair, over_seeds, over_videos
+from streamproc.evaluation.captioned import CaptionedVideo
+from streamproc.evaluation.judging import CaptionJudge
+from streamproc.evaluation.metrics import ScoredVideo, measure
+from streamproc.evaluation.report import PUBLISHED, Variant, score
+from streamproc.rules.meaning import Embedder
+from streamproc.types import RuleSet
+
+Induce = Callable[[Sequence[CaptionedVideo], int], RuleSet]
+"""Rules from the normal frames of some videos, with a seed."""
+SOURCES = 2
+LEAST_NORMAL = 5
+"""Normal frames that a video must have to be learned from."""
+FEW_VIDEOS = 10
+"""Below so many a set says more by its seeds than by its videos: there are too few to resample."""
+_COLUMNS: tuple[Variant, ...] = ("ours", "base-causal", "base", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """One induction and its test."""
+
+    seed: int
+    sources: tuple[str, ...]
+    """Videos that were learned from, and not scored."""
+    aurocs: Mapping[Variant, float]
+    """Of ours and of what was published, on the same videos."""
+    difference: Difference
+    """Ours less ``base-causal``, over videos."""
+    frames: int
+    fps: float
+    """Captions a second on one core, ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One set's."""
+
+    name: str
+    videos: int
+    rows: tuple[SeedRow, ...]
+    difference: Difference
+    """Ours less ``base-causal``, the mean over seeds."""
+    over: str
+    """What was resampled for it: videos or seeds."""
+
+    def mean(self, variant: Variant) -> float:
+        """AUROC, the mean over seeds."""
+        return statistics.fmean(row.aurocs[variant] for row in self.rows)
+
+    def __str__(self) -> str:
+        width = max(len("+".join(row.sources)) for row in self.rows)
+        head = "".join(f"{name:>13}" for name in _COLUMNS)
+        lines = [f"{self.name}, {self.videos} videos", f"seed  {'learned from':{width}}{head}  ours - base-causal"]
+        for row in self.rows:
+            cells = "".join(f"{100 * row.aurocs[name]:13.1f}" for name in _COLUMNS)
+            lines.append(f"{row.seed:<5} {'+'.join(row.sources):{width}}{cells}  {_told(row.difference)} over videos")
+        cells = "".join(f"{100 * self.mean(name):13.1f}" for name in _COLUMNS)
+        lines.append(f"mean  {'':{width}}{cells}  {_told(self.difference)} over {self.over}")
+        return "\n".join(lines)
+
+
+def compare(
+    name: str,
+    videos: Sequence[CaptionedVideo],
+    induce: Induce,
+    seeds: Sequence[int],
+    settings: DeductionSettings,
+    embedder: Embedder | None = None,
+) -> Comparison:
+    """Induce from two random videos a seed and score the others, ours and what was published.
+
+    Raises:
+        ConfigError: too few videos hold normal frames, or those that are left hold frames of one kind.
+    """
+    known = {variant: {v.name: v for v in score(videos, way)} for variant, way in PUBLISHED.items()}
+    rows, pairs = [], []
+    for seed in seeds:
+        sources = draw(videos, seed)
+        rest = [video for video in videos if video not in sources]
+        judge = CaptionJudge(induce(sources, seed), settings, embedder)
+        ours = score(rest, judge.smoothed)
+        theirs = {variant: tuple(scored[video.name] for video in rest) for variant, scored in known.items()}
+        pair = Pair(ours, theirs["base-causal"])
+        aurocs = {"ours": _auroc(name, ours), **{variant: _auroc(name, scored) for variant, scored in theirs.items()}}
+        frames = sum(len(video.frames) for video in rest)
+        names = tuple(video.name for video in sources)
+        rows.append(SeedRow(seed, names, aurocs, over_videos([pair]), frames, judge.fps or math.nan))
+        pairs.append(pair)
+    few = len(videos) < FEW_VIDEOS
+    difference = over_seeds([row.difference.mean for row in rows]) if few else over_videos(pairs)
+    return Comparison(name, len(videos), tuple(rows), difference, "seeds" if few else "videos")
+
+
+def draw(videos: Sequence[CaptionedVideo], seed: int) -> tuple[CaptionedVideo, ...]:
+    """The videos to learn from, in the order of the file: drawn at random from those with enough normal frames.
+
+    Raises:
+        ConfigError: there are too few.
+    """
+    fit = [video for video in videos if video.labels.count(0) >= LEAST_NORMAL]
+    if len(fit) < SOURCES or len(videos) <= SOURCES:
+        raise ConfigError(
+            f"rules are learned from {SOURCES} videos of {LEAST_NORMAL} normal frames or more, and others are scored; "
+            f"here are {len(videos)} videos, {len(fit)} of them with so many"
+        )
+    drawn = random.Random(seed).sample(range(len(fit)), SOURCES)  # noqa: S311 - a draw, not a secret
+    return tuple(fit[index] for index in sorted(drawn))
+
+
+def _auroc(name: str, videos: Sequence[ScoredVideo]) -> float:
+    auroc = measure(videos, 0.5, 25.0).auroc
+    if auroc is None:
+        raise ConfigError(f"{name}: what is left to score holds frames of one kind only")
+    return auroc
+
+
+def _told(difference: Difference) -> str:
+    return f"{100 * difference.mean:+5.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
