@@ -2,7 +2,7 @@
 
 The captions are split in time into batches, and a rule's support is counted over batches, so that one long visit does
 not outweigh the rest (AnomalyRuler, section 3.2, aggregates over batches of reference frames; here the votes are
-counted). Anomaly rules come by contrast from ``taxonomy``, less the words that normal footage meets.
+counted). Anomaly rules come by contrast from ``taxonomy``, less the words that normal footage often meets.
 """
 
 from __future__ import annotations
@@ -14,20 +14,31 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from streamproc.errors import ConfigError
-from streamproc.rules.keywords import compile_keyword, find, plural_of, verb_of
-from streamproc.rules.negation import Word, words_of
+from streamproc.rules.keywords import Keyword, compile_keyword, find, plural_of, verb_of
+from streamproc.rules.negation import words_of
+from streamproc.rules.people import Sentence, sentences_of
+from streamproc.rules.strength import too_common
 from streamproc.rules.taxonomy import ANOMALIES, ORDINARY_ACTIONS, ORDINARY_THINGS, Category
 from streamproc.types import About, Caption, ModelRef, Rule, Support
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """A keyword that normal footage meets, and that its rule therefore does not list."""
+class Counted:
+    """A keyword that normal footage meets."""
 
     rule_id: str
     keyword: str
     captions: int
     """Normal captions that meet it or a synonym of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """An anomaly rule that was left out, as what it is about is normal here."""
+
+    text: str
+    normal: str
+    """What says so: a normal rule's sentence, or what the footage holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +49,16 @@ class Induction:
     """The way of induction and its parameters, in words."""
     rules: tuple[Rule, ...]
     """Unique ids; people before things, normal before anomaly."""
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Counted, ...]
+    """Keywords that are met too often, and that their rules therefore do not list."""
+    doubted: tuple[Counted, ...]
+    """Keywords that are met now and then, and weigh less for it (``strength``)."""
     captions: int
     """Captions that were counted."""
     models: tuple[ModelRef, ...]
     """Models that had a part."""
+    contradicted: tuple[Contradiction, ...] = ()
+    """Anomaly rules that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +80,10 @@ class StatisticalInducer:
         self._least_share = least_share
         self._least_captions = least_captions
 
-    def induce(self, captions: Sequence[Caption]) -> Induction:
+    def induce(self, captions: Sequence[Caption], references: Sequence[Sequence[Caption]] = ()) -> Induction:
         """Rules from captions of normal footage, in order of time.
+
+        What is normal is counted over the batches of ``references`` where they are given, else over all captions.
 
         Raises:
             ConfigError: there are too few captions.
@@ -76,13 +94,15 @@ class StatisticalInducer:
                 "give more footage, or footage in which something moves"
             )
         batches = _split(captions, min(self._batches, len(captions)))
-        texts = [[words_of(caption.text) for caption in batch] for batch in batches]
-        normal = self._normal(batches)
-        anomalies, dropped = _by_contrast(texts)
+        normal = self._normal(references or batches)
+        anomalies, met = _by_contrast([[sentences_of(caption) for caption in batch] for batch in batches])
+        listed = {(rule.id, keyword) for rule in anomalies for keyword in rule.keywords}
+        dropped = [one for one in met if (one.rule_id, one.keyword) not in listed]
+        doubted = [one for one in met if (one.rule_id, one.keyword) in listed]
         rules = sorted([*normal, *anomalies], key=lambda rule: (rule.about != "human", rule.says != "normal"))
         models = {caption.model: None for caption in captions}
-        how = f"statistics of captions, {len(batches)} batches"
-        return Induction(how, tuple(rules), tuple(dropped), len(captions), tuple(models))
+        how = f"statistics of captions, {len(references or batches)} batches"
+        return Induction(how, tuple(rules), tuple(dropped), tuple(doubted), len(captions), tuple(models))
 
     def _normal(self, batches: Sequence[Sequence[Caption]]) -> list[Rule]:
         met: Counter[tuple[About, str, str]] = Counter()
@@ -136,25 +156,33 @@ def _normal_rule(about: About, subject: str, action: str, most: int, support: Su
     return Rule(_slug(f"normal-{name}"), about, "normal", text, keywords, "info", support)
 
 
-def _by_contrast(texts: Sequence[Sequence[tuple[Word, ...]]]) -> tuple[list[Rule], list[Dropped]]:
+def _by_contrast(
+    batches: Sequence[Sequence[tuple[Sentence, ...]]],
+) -> tuple[list[Rule], list[Counted]]:
+    """Anomaly rules, and all keywords of the taxonomy that the captions meet."""
     rules: list[Rule] = []
-    dropped: list[Dropped] = []
-    total = len(texts)
+    met: list[Counted] = []
+    captions = sum(len(batch) for batch in batches)
     for category in ANOMALIES:
         batches_met: set[int] = set()
         kept: list[str] = []
         for synonyms in category.words:
             keywords = [compile_keyword(text) for text in synonyms]
-            hits = [sum(any(find(k, words) for k in keywords) for words in batch) for batch in texts]
+            hits = [sum(_meets(keywords, category.about, caption) for caption in batch) for batch in batches]
             if any(hits):
-                dropped += [Dropped(category.id, text, sum(hits)) for text in synonyms]
+                met += [Counted(category.id, text, sum(hits)) for text in synonyms]
+            if too_common(sum(hits), captions):
                 batches_met |= {index for index, count in enumerate(hits) if count}
             else:
                 kept += synonyms
-        rule = _anomaly_rule(category, kept, total - len(batches_met), total)
+        rule = _anomaly_rule(category, kept, len(batches) - len(batches_met), len(batches))
         if rule is not None:
             rules.append(rule)
-    return rules, dropped
+    return rules, met
+
+
+def _meets(keywords: Sequence[Keyword], about: About, caption: Sequence[Sentence]) -> bool:
+    return any(find(keyword, sentence.words_for(about)) for sentence in caption for keyword in keywords)
 
 
 def _anomaly_rule(category: Category, kept: Sequence[str], unmet: int, total: int) -> Rule | None:

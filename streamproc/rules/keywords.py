@@ -87,18 +87,17 @@ def forms_of(word: str) -> frozenset[str]:
 
 def find(keyword: Keyword, words: Sequence[Word]) -> tuple[Word, ...] | None:
     """The first run of ``words`` that meets ``keyword`` and is not denied; None where there is none."""
-    size = len(keyword.parts)
-    if not size:
+    return next((run for start in range(len(words)) if (run := found_at(keyword, words, start))), None)
+
+
+def found_at(keyword: Keyword, words: Sequence[Word], start: int) -> tuple[Word, ...] | None:
+    """The run of ``words`` from ``start`` on that meets ``keyword`` and is not denied; None if it does not."""
+    run = words[start : start + len(keyword.parts)]
+    if not run or len(run) < len(keyword.parts):
         return None
-    for start in range(len(words) - size + 1):
-        if words[start].text not in keyword.parts[0]:
-            continue
-        run = words[start : start + size]
-        if all(word.text in part for word, part in zip(run, keyword.parts, strict=True)) and (
-            keyword.denies or not any(word.denied for word in run)
-        ):
-            return tuple(run)
-    return None
+    if not all(word.text in part for word, part in zip(run, keyword.parts, strict=True)):
+        return None
+    return tuple(run) if keyword.denies or not any(word.denied for word in run) else None
 
 
 def meets(keywords: Iterable[str], text: str) -> str | None:

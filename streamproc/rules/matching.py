@@ -6,6 +6,7 @@ sentence meets at most the one rule it is most like: next to the rules it might 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,22 +15,35 @@ import structlog
 
 from streamproc.areas import named
 from streamproc.errors import InferenceError
-from streamproc.facts import facts_of
-from streamproc.rules.keywords import compile_keyword, find
+from streamproc.rules.keywords import Keyword, compile_keyword, found_at
 from streamproc.rules.meaning import Embedder, Meanings
-from streamproc.rules.negation import Word, affirmed, words_of
+from streamproc.rules.negation import affirmed
+from streamproc.rules.people import Sentence, sentences_of
 from streamproc.runtime.timetable import holds
-from streamproc.types import Caption, Match, Rule, RuleSet
+from streamproc.types import About, Caption, Match, Rule, RuleSet
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
-    text: str
-    words: tuple[Word, ...]
+class _Placed:
+    sentence: Sentence
     zones: frozenset[str]
     """Names of the zones that it places itself in."""
+
+    @property
+    def text(self) -> str:
+        return self.sentence.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A keyword of a rule."""
+
+    rule: int
+    order: int
+    keyword: Keyword
+    strength: float
 
 
 class Matcher:
@@ -48,7 +62,7 @@ class Matcher:
         """
         self.rules = rules
         self._active = tuple(rule for rule in rules.rules if rule.enabled)
-        self._keywords = [[compile_keyword(text) for text in rule.keywords] for rule in self._active]
+        self._listed = _index(self._active)
         self._denying = [affirmed(rule.text) is not None for rule in self._active]
         self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
         self._threshold = semantic_threshold
@@ -60,31 +74,38 @@ class Matcher:
         Whatever words and sentences meet a rule are a match each: what answers one of them need not answer another.
         A model that fails costs the matches by meaning of this caption, and is logged.
         """
-        sentences = [
-            _Sentence(fact.text, words_of(fact.text), frozenset(named(fact.place, self._zones)))
-            for fact in facts_of(caption)
+        placed = [
+            _Placed(sentence, frozenset(named(sentence.place, self._zones))) for sentence in sentences_of(caption)
         ]
         in_force = [_in_force(rule, at, timezone) for rule in self._active]
         found: dict[tuple[int, str, str], Match] = {}
-        for sentence in sentences:
-            for index, rule in enumerate(self._active):
-                if in_force[index] and _in_zone(rule, sentence):
-                    for match in self._by_keyword(index, sentence):
-                        found.setdefault((index, "keyword", match.words.casefold()), match)
+        for sentence in placed:
+            for index, match in self._by_keyword(sentence, in_force):
+                found.setdefault((index, "keyword", match.words.casefold()), match)
         try:
-            for index, match in self._by_meaning(sentences, in_force):
+            for index, match in self._by_meaning(placed, in_force):
                 found.setdefault((index, "semantic", match.words), match)
         except InferenceError as error:
             log.warning("semantic_matching_failed", camera=caption.camera_id, error=str(error))
         return [found[key] for key in sorted(found, key=lambda key: key[:2])]
 
-    def _by_keyword(self, index: int, sentence: _Sentence) -> Iterator[Match]:
-        for keyword in self._keywords[index]:
-            if run := find(keyword, sentence.words):
-                words = sentence.text[run[0].start : run[-1].end]
-                yield Match(self._active[index].id, "keyword", 1.0, words)
+    def _by_keyword(self, placed: _Placed, in_force: Sequence[bool]) -> Iterator[tuple[int, Match]]:
+        """Only keywords that begin with a word of the sentence are looked at: a set may hold thousands."""
+        runs: dict[tuple[int, int], Match] = {}
+        for about, listed in self._listed.items():
+            words = placed.sentence.words_for(about)
+            for start, word in enumerate(words):
+                for one in listed.get(word.text, ()):
+                    key, rule = (one.rule, one.order), self._active[one.rule]
+                    if key in runs or not in_force[one.rule] or not _in_zone(rule, placed):
+                        continue
+                    if run := found_at(one.keyword, words, start):
+                        said = placed.text[run[0].start : run[-1].end]
+                        runs[key] = Match(rule.id, "keyword", one.strength, said)
+        for key in sorted(runs):
+            yield key[0], runs[key]
 
-    def _by_meaning(self, sentences: Sequence[_Sentence], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
+    def _by_meaning(self, sentences: Sequence[_Placed], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
         if self._meanings is None or not self._active:
             return []
         # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
@@ -110,10 +131,22 @@ class Matcher:
         return matches
 
 
+def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:
+    """Keywords by what their rules are about and by each form that they begin with."""
+    index: dict[About, dict[str, list[_Listed]]] = {"human": defaultdict(list), "environment": defaultdict(list)}
+    for number, rule in enumerate(rules):
+        for order, text in enumerate(rule.keywords):
+            keyword = compile_keyword(text)
+            listed = _Listed(number, order, keyword, rule.strengths[order] if rule.strengths else 1.0)
+            for form in keyword.parts[0] if keyword.parts else ():
+                index[rule.about][form].append(listed)
+    return index
+
+
 def _in_force(rule: Rule, at: datetime, timezone: str) -> bool:
     return rule.when is None or holds(rule.when.hours, rule.when.days, timezone, at)
 
 
-def _in_zone(rule: Rule, sentence: _Sentence) -> bool:
+def _in_zone(rule: Rule, sentence: _Placed) -> bool:
     zones = rule.when.zones if rule.when else ()
     return not zones or not sentence.zones.isdisjoint(zones)

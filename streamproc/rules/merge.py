@@ -7,7 +7,9 @@ What an operator may count on, rule by rule:
 - a rule that nobody changed is brought up to date;
 - a rule that is new is added at the end; one that people deleted is not written again (``provenance.removed``);
 - a rule that was induced earlier and now is not is switched off, and is switched on again when it comes back
-  (``provenance.retired``); if people changed it or switched it on again, it stays as it is.
+  (``provenance.retired``); if people changed it or switched it on again, it stays as it is;
+- a rule that too few batches speak for is written switched off (``provenance.proposed``), and switched on when enough
+  do; if people switch it on, it stays on.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ class Merge:
     """No longer induced, so switched off."""
     removed: tuple[str, ...]
     """Induced, but deleted by people earlier, so not written."""
+    proposed: tuple[str, ...] = ()
+    """Switched off, as too few batches speak for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Memory:
     """Fingerprints of the rules as induced, by id."""
     retired: list[str]
     removed: list[str]
+    proposed: list[str]
 
 
 def fingerprint(rule: RuleModel | Rule) -> str:
@@ -69,6 +74,7 @@ def merge(
     by_id: dict[str, CommentedMap] = {entry["id"]: entry for entry in entries}
     written = {rule.id: rule.sha256 for rule in old.induced} if old else {}
     retired, removed = (list(old.retired), list(old.removed)) if old else ([], [])
+    before, proposed = (set(old.proposed) if old else set[str]()), list[str]()
     induced: dict[str, str] = {}
     added, updated, kept, switched_off = [], [], [], []
     for rule in induction.rules:
@@ -79,11 +85,18 @@ def merge(
                 continue
             entries.append(_entry(rule))
             added.append(rule.id)
+            proposed += [] if rule.enabled else [rule.id]
         elif rule.id in written and fingerprint(known[rule.id]) == written[rule.id]:
-            _update(entry, {"keywords": [], **_plain(rule)} if "keywords" in entry else _plain(rule))
+            fields = _plain(rule, switched=False)
+            _update(entry, {"keywords": [], **fields} if "keywords" in entry else fields)
             updated.append(rule.id)
-            if rule.id in retired:
+            on, by_us = known[rule.id].enabled, rule.id in retired or rule.id in before
+            if rule.enabled and not on and by_us:
                 entry["enabled"] = True  # taking the field out would take the comment after it along
+            elif not rule.enabled and on and not by_us:
+                _put(entry, "enabled", False)
+            if not rule.enabled and (on or by_us):
+                proposed.append(rule.id)
         else:
             if rule.support and known[rule.id].support:
                 _update(entry, {"support": _plain(rule)["support"]})
@@ -95,6 +108,7 @@ def merge(
         if rule_id in induced or rule_id not in by_id:
             continue
         induced[rule_id] = sha256
+        proposed += [rule_id] if rule_id in before else []
         if rule_id not in retired and known[rule_id].enabled and fingerprint(known[rule_id]) == sha256:
             _put(by_id[rule_id], "enabled", False)
             retired.append(rule_id)
@@ -104,8 +118,16 @@ def merge(
     removed = [rule_id for rule_id in dict.fromkeys(removed) if rule_id not in by_id]
     stays_away = tuple(rule.id for rule in induction.rules if rule.id in removed)
     version = int(data["version"]) + 1
-    memory = Memory(induced, retired, removed)
-    return Merge(version, tuple(added), tuple(updated), (*kept, *people_s), tuple(switched_off), stays_away), memory
+    memory = Memory(induced, retired, removed, proposed)
+    return Merge(
+        version,
+        tuple(added),
+        tuple(updated),
+        (*kept, *people_s),
+        tuple(switched_off),
+        stays_away,
+        tuple(rule_id for rule_id in proposed if rule_id not in by_id or not by_id[rule_id].get("enabled", True)),
+    ), memory
 
 
 def _update(entry: CommentedMap, fields: Mapping[str, Any]) -> None:
@@ -126,8 +148,8 @@ def _put(entry: CommentedMap, name: str, value: Any) -> None:
         entry.insert(len(entry) - 1, name, value)
 
 
-def _plain(rule: Rule) -> dict[str, Any]:
-    """The rule's fields as YAML has them, without those at their default."""
+def _plain(rule: Rule, *, switched: bool = True) -> dict[str, Any]:
+    """The rule's fields as YAML has them, without those at their default; ``enabled`` only if ``switched``."""
     fields: dict[str, Any] = {"id": rule.id, "about": rule.about, "says": rule.says, "text": rule.text}
     if rule.keywords:
         fields["keywords"] = list(rule.keywords)
@@ -137,7 +159,7 @@ def _plain(rule: Rule) -> dict[str, Any]:
     if rule.when is not None:
         when = {"zones": list(rule.when.zones), "hours": rule.when.hours, "days": list(rule.when.days)}
         fields["when"] = {name: value for name, value in when.items() if value}
-    if not rule.enabled:
+    if switched and not rule.enabled:
         fields["enabled"] = False
     return fields
 

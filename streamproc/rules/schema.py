@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.config import Day, Form, Hours, Settings, Slug
+from streamproc.rules.strength import strength
 from streamproc.types import About, Rule, RuleSet, Says, Severity, Support, When
 from streamproc.yamlfile import check_model, read_bytes
 from streamproc.yamltree import Node
@@ -26,6 +29,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Form("64 h
 Sentence = Annotated[str, StringConstraints(min_length=3, max_length=400), AfterValidator(_one_line)]
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_one_line)]
 Count = Annotated[int, Field(ge=0)]
+_ALL_IN_FULL: Mapping[str, float] = {}
 
 
 class WhenModel(Settings):
@@ -76,8 +80,8 @@ class RuleModel(Settings):
     enabled: bool = True
     """false keeps the rule in the file and out of use."""
 
-    def noun(self) -> Rule:
-        """The rule as the other stages know it."""
+    def noun(self, strengths: Mapping[str, float] = _ALL_IN_FULL) -> Rule:
+        """The rule as the other stages know it; ``strengths`` are of keywords that do not weigh in full."""
         return Rule(
             id=self.id,
             about=self.about,
@@ -88,6 +92,7 @@ class RuleModel(Settings):
             support=None if self.support is None else Support(self.support.k, self.support.n),
             when=None if self.when is None else When(self.when.zones, self.when.hours, self.when.days),
             enabled=self.enabled,
+            strengths=tuple(strengths.get(word, 1.0) for word in self.keywords) if strengths else (),
         )
 
 
@@ -111,17 +116,28 @@ class ModelModel(Settings):
     """Its name."""
     revision: str
     """Its version."""
+    prompt_sha256: Sha256 | None = None
+    """Of the prompt templates, where there are any."""
 
 
-class DroppedKeyword(Settings):
-    """A keyword that induction left out, because normal footage meets it."""
+class MetKeyword(Settings):
+    """A keyword that normal footage meets."""
 
     rule: Slug
-    """The rule it would have belonged to."""
+    """The rule that it belongs to, or would have."""
     keyword: Keyword
     """The word."""
     captions: Annotated[int, Field(ge=1)]
     """Normal captions that hold it."""
+
+
+class ContradictedRule(Settings):
+    """An anomaly rule that induction left out."""
+
+    text: str
+    """Its sentence."""
+    normal: str
+    """What says that it is normal here: a normal rule's sentence, or what the footage holds."""
 
 
 class InducedRule(Settings):
@@ -142,6 +158,8 @@ class ProvenanceModel(Settings):
     """When, UTC."""
     clips: tuple[ClipModel, ...] = ()
     """The normal footage."""
+    videos: tuple[str, ...] = ()
+    """Videos of a file of captions, where rules were learned from one: leave them out when you measure."""
     captions: Count = 0
     """Captions that were counted."""
     models: tuple[ModelModel, ...] = ()
@@ -156,8 +174,14 @@ class ProvenanceModel(Settings):
     """95 % upper bound of the rate of false alarms that this much footage without one supports."""
     alarm_score: Annotated[float, Field(ge=0, le=1)] | None = None
     """Score that raises an alarm: above what normal footage scored with what was learned from the rest of it."""
-    dropped_keywords: tuple[DroppedKeyword, ...] = ()
-    """Keywords that normal footage meets."""
+    dropped_keywords: tuple[MetKeyword, ...] = ()
+    """Keywords that induction left out, because normal footage meets them too often."""
+    doubted_keywords: tuple[MetKeyword, ...] = ()
+    """Keywords that normal footage meets now and then: they weigh less. Take one out to have it weigh in full."""
+    contradicted: tuple[ContradictedRule, ...] = ()
+    """Anomaly rules that induction left out, as what they are about is normal here."""
+    proposed: tuple[Slug, ...] = ()
+    """Rules that too few batches speak for: switched off until a person switches them on, or more batches do."""
     retired: tuple[Slug, ...] = ()
     """Rules that an earlier induction wrote and the last one did not; they are switched off, not deleted."""
     removed: tuple[Slug, ...] = ()
@@ -196,13 +220,18 @@ class RuleSetModel(Settings):
 
     def noun(self, sha256: str) -> RuleSet:
         """The rule set as the other stages know it; ``sha256`` is that of the file's bytes."""
+        strengths: dict[str, dict[str, float]] = defaultdict(dict)
+        for one in self.provenance.doubted_keywords if self.provenance else ():
+            strengths[one.rule][one.keyword] = strength(
+                one.captions, self.provenance.captions if self.provenance else 0
+            )
         return RuleSet(
             id=self.id or f"{self.site}-{self.camera}",
             site=self.site,
             camera=self.camera,
             version=self.version,
             sha256=sha256,
-            rules=tuple(rule.noun() for rule in self.rules),
+            rules=tuple(rule.noun(strengths.get(rule.id, _ALL_IN_FULL)) for rule in self.rules),
             calibration_sha256=self.provenance.calibration_sha256 if self.provenance else None,
             alarm_score=self.provenance.alarm_score if self.provenance else None,
         )

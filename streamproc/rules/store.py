@@ -23,7 +23,7 @@ from streamproc.rules.atomic import replace
 from streamproc.rules.induction import Induction
 from streamproc.rules.merge import Memory, Merge, flow, merge
 from streamproc.rules.schema import RuleModel, parse_rules
-from streamproc.types import RuleSet
+from streamproc.types import ModelRef, RuleSet
 from streamproc.yamlfile import read_bytes
 
 _HEAD = """\
@@ -73,6 +73,8 @@ class Footage:
     """95 % upper bound of the rate of false alarms that the footage supports."""
     alarm_score: float | None = None
     """Score that raises an alarm, from what the footage scored."""
+    videos: tuple[str, ...] = ()
+    """Videos of a file of captions, where that was learned from."""
 
 
 def save_rules(path: Path, site: str, camera: str, induction: Induction, footage: Footage) -> Merge:
@@ -137,8 +139,9 @@ def _provenance(memory: Memory, induction: Induction, footage: Footage) -> Comme
         "how": induction.how,
         "created_at": footage.created_at.astimezone(UTC).isoformat(timespec="seconds"),
         "clips": _rows({"name": c.name, "sha256": c.sha256, "seconds": round(c.seconds, 3)} for c in footage.clips),
+        "videos": flow(list(footage.videos)),
         "captions": induction.captions,
-        "models": _rows({"role": m.role, "name": m.name, "revision": m.revision} for m in induction.models),
+        "models": _rows(_model(model) for model in induction.models),
         "calibration": footage.calibration,
         "calibration_sha256": footage.calibration_sha256,
         "hours_observed": round(hours, 4),
@@ -147,11 +150,21 @@ def _provenance(memory: Memory, induction: Induction, footage: Footage) -> Comme
         "dropped_keywords": _rows(
             {"rule": d.rule_id, "keyword": d.keyword, "captions": d.captions} for d in induction.dropped
         ),
+        "doubted_keywords": _rows(
+            {"rule": d.rule_id, "keyword": d.keyword, "captions": d.captions} for d in induction.doubted
+        ),
+        "contradicted": _rows({"text": c.text, "normal": c.normal} for c in induction.contradicted),
+        "proposed": flow(memory.proposed),
         "retired": flow(memory.retired),
         "removed": flow(memory.removed),
         "induced": _rows({"id": rule_id, "sha256": sha256} for rule_id, sha256 in memory.induced.items()),
     }
     return CommentedMap({name: value for name, value in fields.items() if value not in (None, [])})
+
+
+def _model(model: ModelRef) -> dict[str, str]:
+    fields = {"role": model.role, "name": model.name, "revision": model.revision}
+    return fields | ({"prompt_sha256": model.prompt_sha256} if model.prompt_sha256 else {})
 
 
 def _rows(rows: Iterable[Mapping[str, Any]]) -> CommentedSeq:

@@ -1,8 +1,10 @@
 """What is worth an operator's attention at most places, from which induction takes away what is normal at one.
 
-It is general on purpose: it names no site and no data set. A category whose text holds ``{things}`` lists those of its
-names that were not seen in normal footage. Words that can mean something harmless in a caption ("hit", "shot", "lie")
-stand only in phrases.
+It is general on purpose: it names no site and no data set. It goes through how people move (manner and posture), what
+people do to each other and to property, what moves on wheels, and what is dangerous by itself. A category whose text
+holds ``{things}`` lists those of its names that were not seen in normal footage. The words of human categories are
+looked for only in what is said of people; words that can still mean something harmless ("smoke", "break") stand only
+in phrases.
 """
 
 from __future__ import annotations
@@ -37,50 +39,74 @@ ANOMALIES: tuple[Category, ...] = (
         "people-hurry",
         "human",
         "Someone runs or hurries, moving much faster than people do here.",
-        ("run", "hurry", "rush", "sprint", "dash", "jog", "race", "flee", "bolt"),
+        ("run", "hurry", "rush", "sprint", "dash", "jog", "race", "chase", "flee", "bolt"),
+    ),
+    Category(
+        "people-leap",
+        "human",
+        "Someone jumps, leaps or does acrobatics.",
+        ("jump", "leap", "hop", "somersault|cartwheel|backflip", "dance"),
+    ),
+    Category(
+        "people-ride",
+        "human",
+        "Someone rides, cycles or skates here.",
+        ("ride|rider", "cycle|cyclist", "skate|skater|skateboard|skateboarder", "rollerblade|roller skate", "scoot"),
     ),
     Category(
         "people-fall",
         "human",
         "Someone falls, has fallen or lies on the ground.",
-        (
-            "fall",
-            "collapse",
-            "tumble",
-            "stumble",
-            "faint",
-            "unconscious",
-            "lie down",
-            "lie on the ground",
-            "lie on the floor",
-            "lie motionless",
-        ),
+        ("fall", "collapse", "tumble", "stumble", "slip", "faint", "unconscious", "lie"),
         "error",
+    ),
+    Category(
+        "people-bend",
+        "human",
+        "Someone bends down, crouches, kneels or crawls.",
+        ("bend|stoop", "crouch|squat", "kneel", "crawl|creep"),
     ),
     Category(
         "people-fight",
         "human",
-        "People fight, strike or push each other.",
-        ("fight", "brawl", "punch", "wrestle", "attack", "assault", "shove", "beat up", "hit someone", "kick someone"),
+        "People fight, strike, push or drag each other.",
+        (
+            "fight|brawl",
+            "push|shove",
+            "punch|hit|strike|slap",
+            "kick",
+            "wrestle|struggle|grapple",
+            "grab|snatch",
+            "drag|pull",
+            "attack|assault",
+            "argue|quarrel|altercation",
+        ),
         "error",
-    ),
-    Category(
-        "people-climb",
-        "human",
-        "Someone climbs or jumps over a fence, a wall or a barrier.",
-        ("climb", "jump over", "vault", "clamber", "scale the fence", "scale the wall"),
-    ),
-    Category(
-        "people-crawl",
-        "human",
-        "Someone crawls, crouches or hides.",
-        ("crawl", "crouch", "creep", "hide", "lurk", "sneak"),
     ),
     Category(
         "people-throw",
         "human",
-        "Someone throws something or breaks things.",
-        ("throw", "hurl", "smash", "vandalize|vandalise", "spray paint", "break a window|break the window"),
+        "Someone throws or drops something.",
+        ("throw|toss|hurl|fling", "drop"),
+    ),
+    Category(
+        "people-climb",
+        "human",
+        "Someone climbs over a fence, a wall or a barrier.",
+        ("climb|clamber", "jump over|vault", "scale the fence|scale the wall"),
+    ),
+    Category(
+        "people-lurk",
+        "human",
+        "Someone loiters, hides or sneaks about.",
+        ("loiter|linger", "hide|lurk|sneak", "trespass|break in"),
+    ),
+    Category(
+        "people-damage",
+        "human",
+        "Someone steals, breaks or defaces something.",
+        ("steal|rob", "smash|break a window|break the window", "damage|vandalize|vandalise", "spray paint", "tamper"),
+        "error",
     ),
     Category(
         "people-crowd",
@@ -98,36 +124,62 @@ ANOMALIES: tuple[Category, ...] = (
     Category(
         "cycles",
         "environment",
-        "Someone rides or pushes a {things} here.",
-        ("bicycle|bike|cyclist", "scooter", "skateboard", "moped", "roller skate", "segway"),
+        "A {things} is here.",
+        ("bicycle|bike", "scooter", "skateboard", "moped", "tricycle|unicycle", "segway|hoverboard"),
         names=("bicycle", "scooter", "skateboard", "moped"),
     ),
     Category(
         "vehicles",
         "environment",
         "A {things} is here.",
-        ("car", "truck|lorry", "van", "bus", "motorcycle|motorbike", "forklift", "tractor", "train", "boat"),
-        names=("car", "truck", "van", "bus", "motorcycle", "train", "boat"),
+        (
+            "vehicle",
+            "car",
+            "truck|lorry",
+            "van",
+            "bus",
+            "motorcycle|motorbike",
+            "forklift",
+            "tractor",
+            "trailer",
+            "train",
+            "boat",
+        ),
+        names=("vehicle", "car", "truck", "van", "bus", "motorcycle", "train", "boat"),
+    ),
+    Category(
+        "handcarts",
+        "environment",
+        "Goods are moved on a {things} here.",
+        ("cart", "trolley", "wagon|wheelbarrow", "hand truck|dolly"),
+        names=("cart", "trolley", "wheelbarrow"),
     ),
     Category(
         "animals",
         "environment",
         "An animal is here: a {things}.",
-        ("dog|puppy", "cat|kitten", "horse", "cow|cattle", "sheep", "fox", "wild boar", "deer", "elephant", "zebra"),
+        ("dog|puppy", "cat|kitten", "horse", "cow|cattle", "sheep", "fox", "wild boar", "deer"),
         names=("dog", "cat", "horse", "cow", "sheep", "deer"),
     ),
     Category(
         "things-left-behind",
         "environment",
-        "A bag, a suitcase or a parcel is left behind by its owner.",
-        ("unattended", "abandoned", "left behind", "left alone", "parcel", "suitcase"),
+        "A bag or a parcel is left behind by its owner.",
+        ("unattended", "abandoned", "left behind", "left alone"),
     ),
     Category(
         "fire-smoke",
         "environment",
         "Something burns or smoke rises.",
-        ("fire|flame|blaze", "smoke", "burn", "explode|explosion"),
+        ("flame|on fire|blaze", "smoke rises|cloud of smoke|thick smoke|black smoke", "burn", "explode|explosion"),
         "critical",
+    ),
+    Category(
+        "accident",
+        "environment",
+        "Something crashes or collides.",
+        ("accident", "crash|collide|collision"),
+        "error",
     ),
     Category(
         "water",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from streamproc.errors import ConfigError
-from streamproc.rules.induction import Dropped, Induction, StatisticalInducer
+from streamproc.rules.induction import Counted, Induction, StatisticalInducer
 from streamproc.rules.keywords import compile_keyword, meets
 from streamproc.rules.schema import RuleModel
 from streamproc.rules.taxonomy import ANOMALIES
@@ -79,31 +79,33 @@ def test_anomaly_rules_come_by_contrast_with_their_support() -> None:
     assert learned.dropped == ()
 
 
-def test_a_keyword_that_normal_footage_meets_is_dropped_and_counted() -> None:
+def test_a_keyword_that_normal_footage_often_meets_is_dropped_and_one_that_it_seldom_meets_is_doubted() -> None:
     captions = ordinary()
-    captions[5] = caption(5.0, text="A child dashes off.")
-    captions[6] = caption(6.0, text="Nobody sprints.")
+    captions[50:56] = [caption(float(second), text="A child dashes off.") for second in range(50, 56)]
+    captions[60] = caption(60.0, text="Nobody sprints.")
+    captions[70] = caption(70.0, text="A man runs, past fallen leaves.")
     learned = induce(captions)
     hurry = rule(learned, "people-hurry")
     assert "dash" not in hurry.keywords
-    assert "sprint" in hurry.keywords
+    assert {"sprint", "run"} <= set(hurry.keywords)
     assert hurry.support == Support(9, 10)
-    assert learned.dropped == (Dropped("people-hurry", "dash", 1),)
+    assert learned.dropped == (Counted("people-hurry", "dash", 6),)
+    assert learned.doubted == (Counted("people-hurry", "run", 1),)
 
 
 def test_synonyms_are_dropped_together_and_leave_the_text() -> None:
     captions = ordinary()
-    captions[7] = caption(7.0, person(1, "walks"), thing("bicycle"))
+    captions[:6] = [caption(float(second), person(1, "walks"), thing("bicycle")) for second in range(6)]
     learned = induce(captions)
     cycles = rule(learned, "cycles")
-    assert {"bicycle", "bike", "cyclist"}.isdisjoint(cycles.keywords)
+    assert {"bicycle", "bike"}.isdisjoint(cycles.keywords)
     assert "bicycle" not in cycles.text
     assert "scooter" in cycles.text
     assert cycles.support == Support(10, 10)
 
 
 def test_a_category_that_is_normal_here_has_no_rule() -> None:
-    captions = [caption(s, person(1, "walks"), text="A person runs and hurries.") for s in range(40)]
+    captions = [caption(s, text="A person runs and hurries.") for s in range(40)]
     assert "people-hurry" not in ids(induce(captions))
 
 
@@ -125,7 +127,7 @@ def test_the_same_footage_gives_the_same_rules() -> None:
     assert induce(ordinary()) == induce(ordinary())
 
 
-def test_no_anomaly_keyword_fires_on_the_footage_it_was_learned_from() -> None:
+def test_no_anomaly_keyword_fires_often_on_the_footage_it_was_learned_from() -> None:
     captions = [*ordinary(), *(caption(s, text="A car and a dog wait; a man runs for the bus.") for s in range(9))]
     learned = induce(captions)
     keywords = [keyword for rule in learned.rules if rule.says == "anomaly" for keyword in rule.keywords]

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from streamproc.errors import ConfigError
 from streamproc.rules import store
-from streamproc.rules.induction import Dropped, Induction
+from streamproc.rules.induction import Counted, Induction
 from streamproc.rules.merge import Memory, Merge, merge
 from streamproc.rules.schema import RuleModel, load_rules, parse_rules
 from streamproc.rules.store import Clip, Footage, save_rules
@@ -33,8 +33,8 @@ FOOTAGE = Footage(
 
 
 def learned(*rules: Rule) -> Induction:
-    dropped = (Dropped("run", "dash", 3),)
-    return Induction("statistics", rules, dropped, 60, (ModelRef("perception", "scene", "1"),))
+    dropped = (Counted("run", "dash", 3),)
+    return Induction("statistics", rules, dropped, (), 60, (ModelRef("perception", "scene", "1"),))
 
 
 def save(path: Path, *rules: Rule) -> Merge:
