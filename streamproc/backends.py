@@ -7,7 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from streamproc.camera import Observer, UnitSettings
-from streamproc.config import CameraSettings, PipelineSettings, ScenePerception, ServerSettings, VlmPerception
+from streamproc.config import (
+    CameraSettings,
+    LlmInduction,
+    PipelineSettings,
+    ScenePerception,
+    ServerSettings,
+    StatisticalInduction,
+    VlmPerception,
+)
 from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from streamproc.modelserver import ModelServer
     from streamproc.normality.calibration import Calibration
     from streamproc.perception.captioner import Captioner
+    from streamproc.rules.inducer import Inducer
 
 Role = Literal["perception", "deduction"]
 """What a model server is asked for."""
@@ -45,11 +54,13 @@ class Backends:
         from streamproc.models.nanodet import NanoDet
         from streamproc.models.sentences import SentenceEmbedder
 
-        self._pipeline = pipeline
+        self._pipeline, self._clock = pipeline, clock
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
         self.servers: dict[Role, ModelServer] = {}
-        """Model servers by what they are asked for."""
+        """Model servers by what they are asked for while cameras are watched."""
+        self.writer: ModelServer | None = None
+        """The model server that writes rules; made by ``inducer``, for watching needs none."""
         wanted: dict[Role, ScenePerception | ServerSettings | None] = {
             "perception": pipeline.perception,
             "deduction": pipeline.deduction.llm,
@@ -93,6 +104,22 @@ class Backends:
 
         return LlmVoter(self.servers["deduction"], settings)
 
+    def inducer(self) -> Inducer:
+        """What learns rules."""
+        match self._pipeline.induction:
+            case StatisticalInduction():
+                from streamproc.rules.induction import StatisticalInducer
+
+                return StatisticalInducer()
+            case LlmInduction() as settings:
+                from streamproc.modelserver import ModelServer
+                from streamproc.rules.language import LanguageModelInducer
+
+                self.writer = ModelServer(settings, self._clock)
+                return LanguageModelInducer(self.writer, self.embedder, settings)
+            case _ as unreachable:
+                assert_never(unreachable)
+
     def models(self) -> tuple[ModelRef, ...]:
         """The embedded models, for alerts' records."""
         return (
@@ -110,5 +137,5 @@ class Backends:
 
     def close(self) -> None:
         """End the connections to model servers."""
-        for server in self.servers.values():
+        for server in (*self.servers.values(), *filter(None, [self.writer])):
             server.close()

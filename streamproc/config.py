@@ -234,6 +234,34 @@ class LlmSettings(ServerSettings):
     """Whether the model is asked once more, about the rule in doubt, where it contradicts what others are sure of."""
 
 
+class StatisticalInduction(Settings):
+    """Rules from counting what captions hold, and by contrast from a general taxonomy; no language model."""
+
+    kind: Literal["statistical"] = "statistical"
+    """Always statistical."""
+
+
+class LlmInduction(ServerSettings):
+    """Rules by a language model behind an OpenAI-compatible server, its votes counted; used by `streamproc induce`."""
+
+    kind: Literal["llm"]
+    """Always llm."""
+    deadline_s: Annotated[float, Field(gt=0, le=300)] = 120.0
+    """Seconds after which a batch is given up, retries included."""
+    max_tokens: Annotated[int, Field(ge=16, le=4096)] = 1500
+    """Longest reply; one that is cut off is unusable."""
+    batches: Annotated[int, Field(ge=1, le=100)] = 10
+    """Batches of references, each a request; votes are counted over them."""
+    references: Annotated[int, Field(ge=1, le=20)] = 1
+    """Reference captions a batch."""
+    choice: Literal["diverse", "random"] = "diverse"
+    """How references are chosen: unlike each other and spread over time, or drawn."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of that choice."""
+    least_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of the batches that must have written a rule; one below it is proposed, switched off."""
+
+
 class VoterWeights(Settings):
     """How much each voter counts; 0 silences it."""
 
@@ -281,6 +309,8 @@ class PipelineSettings(Settings):
     """What puts a window into words."""
     deduction: DeductionSettings = DeductionSettings()
     """How votes become a verdict."""
+    induction: Annotated[StatisticalInduction | LlmInduction, Field(discriminator="kind")] = StatisticalInduction()
+    """What learns rules from normal footage; `streamproc run` makes no use of it."""
     workers: Annotated[int, Field(ge=1, le=256)] = 4
     """Windows that are put into words and decided at once, never two of one camera."""
 

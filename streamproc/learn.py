@@ -136,6 +136,9 @@ def _learn(
         merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage)
     notes += [f"windows that could not be put into words, and were left out: {learning.lost}"] if learning.lost else []
     notes += [f"kept as people wrote them: {', '.join(merge.kept)}"] if merge.kept else []
+    notes += (
+        [f"too few batches speak for them, so proposed only: {', '.join(merge.proposed)}"] if merge.proposed else []
+    )
     notes += [f"no longer seen, so switched off: {', '.join(merge.retired)}"] if merge.retired else []
     if camera.rules is None or camera.rules != path:
         notes.append(f"the site file does not name this rule file yet: add `rules: {path}` to camera {camera.id}")
@@ -143,8 +146,8 @@ def _learn(
         rules=path,
         calibration=beside,
         version=merge.version,
-        normal_rules=sum(rule.says == "normal" for rule in induction.rules),
-        anomaly_rules=sum(rule.says == "anomaly" for rule in induction.rules),
+        normal_rules=sum(rule.says == "normal" and rule.enabled for rule in induction.rules),
+        anomaly_rules=sum(rule.says == "anomaly" and rule.enabled for rule in induction.rules),
         footage_s=sum(durations),
         busy_s=calibration.busy_s,
         alarm_score=score,

@@ -19,12 +19,13 @@ from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.fit import fit
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.perception.captioner import Captioner
-from streamproc.rules.induction import Induction, StatisticalInducer
+from streamproc.rules.induction import Induction
+from streamproc.rules.learned import rule_set
 from streamproc.rules.matching import Matcher
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.site import LoadedSite
-from streamproc.types import Caption, ObservedWindow, RuleSet
+from streamproc.types import Caption, ObservedWindow
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class Learning:
         self._settings: UnitSettings = unit_settings(loaded, camera)
         self._footage = NormalFootage(clips, self._settings, clock)
         self._backends = Backends(loaded.pipeline, ModelStore(), clock)
-        self._inducer = StatisticalInducer()
+        self._inducer = self._backends.inducer()
         self._asked = 0
         self.lost = 0
         """Windows that the captioner failed on."""
@@ -65,14 +66,17 @@ class Learning:
         )
 
     def require_model_server(self) -> None:
-        """Ask the server that puts windows into words, if there is one, whether it can: before minutes of decoding.
+        """Ask the servers that put windows into words and write rules, if there are any, whether they can.
+
+        Before minutes of decoding, not after them.
 
         Raises:
             ConfigError: it is the wrong one.
             InferenceError: it cannot be reached.
         """
-        if "perception" in self._backends.servers:
-            self._backends.servers["perception"].check()
+        for server in (self._backends.servers.get("perception"), self._backends.writer):
+            if server is not None:
+                server.check()
 
     def captions(self, observed: Iterator[ObservedWindow]) -> list[Caption | None]:
         """The footage in words; None for a window that the model failed on.
@@ -88,6 +92,7 @@ class Learning:
 
         Raises:
             ConfigError: there are too few.
+            InferenceError: the language model that writes rules does not answer, or not usably.
         """
         return self._inducer.induce([caption for caption in captions if caption is not None])
 
@@ -99,7 +104,7 @@ class Learning:
         """
         settings = self._loaded.pipeline.deduction
         site, camera = self._loaded.settings.site.id, self._camera
-        rules = RuleSet("induced", site, camera.id, 1, "0" * 64, induction.rules)
+        rules = rule_set(induction, site, camera.id)
         matcher = Matcher(rules, self._backends.embedder, settings.semantic_threshold)
         captioner = self._backends.captioner(camera)
         deducer = Deducer(settings, zones=camera.zones)

@@ -13,6 +13,7 @@ from streamproc.backends import Role
 from streamproc.camera import UnitSettings
 from streamproc.config import CameraSettings
 from streamproc.normality.calibration import Calibration
+from streamproc.rules.induction import StatisticalInducer
 from streamproc.testing_sources import FakeObserver
 from streamproc.types import Caption, Fact, ModelRef, ObservedWindow
 
@@ -88,6 +89,7 @@ class FakeBackends:
     def __init__(self, says: Callable[[ObservedWindow], str | Exception] = lambda _: WALKS) -> None:
         self.scripted = ScriptedCaptioner(says)
         self.servers: dict[Role, Any] = {}
+        self.writer: Any = None
         self.closed = False
 
     def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> FakeObserver:
@@ -100,6 +102,10 @@ class FakeBackends:
 
     def llm(self) -> None:
         """None."""
+
+    def inducer(self) -> StatisticalInducer:
+        """The one without a model."""
+        return StatisticalInducer()
 
     def models(self) -> tuple[ModelRef, ...]:
         """A detector."""
