@@ -61,7 +61,7 @@ class Comparison:
         return statistics.fmean(row.aurocs[variant] for row in self.rows)
 
     def __str__(self) -> str:
-        width = max(len("+".join(row.sources)) for row in self.rows)
+        width = max(len("learned from"), *(len("+".join(row.sources)) for row in self.rows))
         head = "".join(f"{name:>13}" for name in _COLUMNS)
         lines = [f"{self.name}, {self.videos} videos", f"seed  {'learned from':{width}}{head}  ours - base-causal"]
         for row in self.rows:

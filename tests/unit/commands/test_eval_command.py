@@ -50,3 +50,29 @@ def test_ours_needs_rules(
 
     assert ended.value.code == 2
     assert "--rules" in capsys.readouterr().err
+
+
+def test_a_table_of_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+) -> None:
+    path = tmp_path / "made.jsonl"
+    rows = [
+        {"video": f"v{video}", "frame": n, "label": int(n > 8), "caption": "A man rides." if n > 8 else "A man walks."}
+        for video in range(4)
+        for n in range(12)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "table", path, "--seeds", "2")
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "made, 4 videos"
+    assert [line.split()[0] for line in lines[1:5]] == ["seed", "0", "1", "mean"]
+
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "eval", "table", path, "--seeds", "2", "--json")
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["name"] == "made"
+    assert [row["seed"] for row in told["rows"]] == [0, 1]
+    assert {"ours", "base-causal", "base", "full"} == told["rows"][0]["aurocs"].keys()
