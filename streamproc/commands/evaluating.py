@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 eval_app = typer.Typer(no_args_is_help=True, help="Measure rules on labelled footage.")
 
+REFERENCES = 10
+"""Captions from which `eval table` reads what is normal; all normal ones count against keywords."""
+
 FrameRate = Annotated[
     float, typer.Option(min=0.01, help="Frames a second of the videos; delays and hours are told by it.")
 ]
@@ -108,10 +111,11 @@ def table(
         emit_json(compared)
 
 
-def _induce(videos: Sequence[CaptionedVideo], seed: int) -> RuleSet:  # noqa: ARG001 - all that is normal is counted
+def _induce(videos: Sequence[CaptionedVideo], seed: int) -> RuleSet:
     from streamproc.evaluation.judging import written
     from streamproc.rules.induction import StatisticalInducer
-    from streamproc.types import RuleSet
+    from streamproc.rules.learned import rule_set
+    from streamproc.rules.references import choose
 
     normal = [
         written(text, frame)
@@ -119,7 +123,8 @@ def _induce(videos: Sequence[CaptionedVideo], seed: int) -> RuleSet:  # noqa: AR
         for frame, label, text in zip(video.frames, video.labels, video.texts, strict=True)
         if not label
     ]
-    return RuleSet("induced", "captions", "captions", 1, "0" * 64, StatisticalInducer().induce(normal).rules)
+    references = choose(normal, REFERENCES, 1, None, "random", seed)
+    return rule_set(StatisticalInducer().induce(normal, references), "captions", "captions")
 
 
 def _embedder() -> SentenceEmbedder:
