@@ -57,6 +57,8 @@ class CheckReport:
     pipeline: str
     stand_ins: tuple[str, ...]
     """What is embedded where a larger site runs a model server."""
+    warnings: tuple[str, ...]
+    """Of the site as a whole."""
     cameras: tuple[CheckedCamera, ...]
     places: tuple[CheckedPlace, ...]
 
@@ -67,6 +69,7 @@ class CheckReport:
     def __str__(self) -> str:
         lines = [f"site {self.site}, pipeline {self.pipeline}: ok"]
         lines += [f"stand-in: {text}" for text in self.stand_ins]
+        lines += [f"warning: {text}" for text in self.warnings]
         for camera in self.cameras:
             seen = (
                 "NOT calibrated" if camera.calibrated_on_s is None else f"calibrated on {camera.calibrated_on_s:.0f} s"
@@ -98,7 +101,23 @@ def check_site(path: Path) -> CheckReport:
         raise ConfigError(faults=tuple(faults))
     embedded = isinstance(loaded.pipeline.perception, ScenePerception)
     stand_ins = ("the scene captioner stands in for a vision-language model",) if embedded else ()
-    return CheckReport(loaded.settings.site.id, loaded.pipeline.name, stand_ins, tuple(cameras), _places(loaded))
+    return CheckReport(
+        site=loaded.settings.site.id,
+        pipeline=loaded.pipeline.name,
+        stand_ins=stand_ins,
+        warnings=_few_workers(loaded),
+        cameras=tuple(cameras),
+        places=_places(loaded),
+    )
+
+
+def _few_workers(loaded: LoadedSite) -> tuple[str, ...]:
+    """A worker waits for its model server; with one for each camera none waits for another's."""
+    workers, cameras = loaded.pipeline.workers, len(loaded.settings.cameras)
+    asked = not isinstance(loaded.pipeline.perception, ScenePerception) or loaded.pipeline.deduction.llm is not None
+    if not asked or workers >= cameras:
+        return ()
+    return (f"{workers} workers for {cameras} cameras: a slow model server holds cameras up; set workers: {cameras}",)
 
 
 def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
