@@ -17,6 +17,7 @@ from streamproc.config import DeductionSettings, IncidentSettings
 from streamproc.errors import ConfigError
 from streamproc.evaluation.metrics import sklearn_metrics
 from streamproc.footage import find_clips
+from streamproc.secrets import redact
 from streamproc.site import load_site
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def write_page(backtest: Backtest, path: Path) -> None:
     """
     from streamproc.backtest.page import page
 
-    text = page(backtest)
+    text = redact(page(backtest))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

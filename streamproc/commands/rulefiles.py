@@ -157,11 +157,12 @@ def backtest(
     """
     from streamproc.backtest.run import write_page
 
-    done = _on_video(rules, site, camera, video, labels, against, start, pictures=html is not None) if video else None
-    if captions is not None and done is None:
-        done = _on_captions(rules, captions, site, against, frame_rate, semantic, labels, start)
-    elif captions is not None or done is None:
+    if bool(video) == (captions is not None):
         raise ConfigError("rules backtest takes either --video or --captions")
+    if captions is not None:
+        done = _on_captions(rules, captions, site, against, frame_rate, semantic, labels, start)
+    else:
+        done = _on_video(rules, site, camera, video or [], labels, against, start, pictures=html is not None)
     if html is not None:
         write_page(done, html)
         note(f"wrote {html}")
