@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streamproc.normality.calibration import Calibration
     from streamproc.perception.captioner import Captioner
     from streamproc.rules.inducer import Inducer
+    from streamproc.rules.meaning import Embedder
 
 Role = Literal["perception", "deduction"]
 """What a model server is asked for."""
@@ -106,19 +107,8 @@ class Backends:
 
     def inducer(self) -> Inducer:
         """What learns rules."""
-        match self._pipeline.induction:
-            case StatisticalInduction():
-                from streamproc.rules.induction import StatisticalInducer
-
-                return StatisticalInducer()
-            case LlmInduction() as settings:
-                from streamproc.modelserver import ModelServer
-                from streamproc.rules.language import LanguageModelInducer
-
-                self.writer = ModelServer(settings, self._clock)
-                return LanguageModelInducer(self.writer, self.embedder, settings)
-            case _ as unreachable:
-                assert_never(unreachable)
+        inducer, self.writer = make_inducer(self._pipeline.induction, self.embedder, self._clock)
+        return inducer
 
     def models(self) -> tuple[ModelRef, ...]:
         """The embedded models, for alerts' records."""
@@ -139,3 +129,22 @@ class Backends:
         """End the connections to model servers."""
         for server in (*self.servers.values(), *filter(None, [self.writer])):
             server.close()
+
+
+def make_inducer(
+    settings: StatisticalInduction | LlmInduction, embedder: Embedder, clock: Clock
+) -> tuple[Inducer, ModelServer | None]:
+    """What learns rules, and the model server that it asks, if any: to be checked before and closed after."""
+    match settings:
+        case StatisticalInduction():
+            from streamproc.rules.induction import StatisticalInducer
+
+            return StatisticalInducer(), None
+        case LlmInduction():
+            from streamproc.modelserver import ModelServer
+            from streamproc.rules.language import LanguageModelInducer
+
+            server = ModelServer(settings, clock)
+            return LanguageModelInducer(server, embedder, settings), server
+        case _ as unreachable:
+            assert_never(unreachable)

@@ -62,6 +62,18 @@ def load_site(path: Path) -> LoadedSite:
     return LoadedSite(_absolute(settings, path.parent), pipeline, _join(path.parent, Path(path.name)))
 
 
+def load_preset(name: str) -> PipelineSettings:
+    """The preset of this name that comes with streamproc, or in the file of this path.
+
+    Raises:
+        ConfigError: there is none, or it has faults.
+    """
+    path = _preset_path(name, Path())
+    if path is None or not path.exists():
+        raise ConfigError(f"no preset {name}; permitted: {', '.join(preset_names())}, or a YAML file's path")
+    return load_model(path, PipelineSettings)
+
+
 def preset_names() -> tuple[str, ...]:
     """Presets that come with streamproc, by name."""
     return tuple(sorted(file.stem for file in _presets().glob("*.yaml")))

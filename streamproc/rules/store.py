@@ -36,7 +36,8 @@ _HEAD = """\
 #   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied.
 #   severity  critical, error, warning or info; an alert has that of the gravest rule it cites.
 #   when      where and when the rule holds: {zones: [gate], hours: "22:00-06:00", days: [sat, sun]}; left out: always.
-#   enabled   false keeps a rule here and out of use.
+#   support   in how many of n batches of normal footage the rule was found; learned, and left out of your own rules.
+#   enabled   false keeps a rule here and out of use. A rule that too few batches speak for is proposed so: look at it.
 #
 # `streamproc induce` merges into this file: comments, order and rules that you changed or wrote stay as they are, and
 # rules that you deleted stay away.

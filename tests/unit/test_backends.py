@@ -20,7 +20,7 @@ from streamproc.config import (
     SamplingSettings,
     VlmPerception,
 )
-from streamproc.errors import ConfigError, ModelLoadError
+from streamproc.errors import ConfigError, InferenceError, ModelLoadError
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.runtime.breaker import Health
@@ -82,6 +82,24 @@ def test_model_servers_by_role_and_no_stand_in_beside_them(store: ModelStore) ->
     backends.servers["deduction"]._on_health(Health(up=False, reason="gone"))
     assert heard == [("deduction", False)]
     backends.close()
+
+
+def test_what_learns_rules_is_named_by_the_preset_and_its_server_is_no_part_of_watching(store: ModelStore) -> None:
+    backends = Backends(EMBEDDED, store, FakeClock())
+    assert type(backends.inducer()).__name__ == "StatisticalInducer"
+    assert backends.writer is None
+    backends.close()
+    writes = {"kind": "llm", "base_url": "http://gpu:8001/v1", "model": "mistral"}
+    preset = PipelineSettings.model_validate({"schema_version": 1, "name": "writes", "induction": writes})
+    backends = Backends(preset, store, FakeClock())
+    assert (backends.servers, backends.writer) == ({}, None)
+    assert type(backends.inducer()).__name__ == "LanguageModelInducer"
+    assert backends.writer is not None
+    assert (backends.writer.settings.model, backends.writer.settings.deadline_s) == ("mistral", 120.0)
+    assert backends.servers == {}
+    backends.close()
+    with pytest.raises(InferenceError, match="closed"):
+        backends.writer.check()
 
 
 def test_a_model_that_cannot_be_had_is_said(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from streamproc.errors import ConfigError
 from streamproc.rules import store
-from streamproc.rules.induction import Counted, Induction
+from streamproc.rules.induction import Contradiction, Counted, Induction
 from streamproc.rules.merge import Memory, Merge, merge
 from streamproc.rules.schema import RuleModel, load_rules, parse_rules
 from streamproc.rules.store import Clip, Footage, save_rules
@@ -272,3 +272,69 @@ def test_any_rules_are_read_as_they_were_written(tmp_path: Path, rules: list[Rul
     for _ in range(2):
         save(path, *rules)
         assert load_rules(path).rules == tuple(rules)
+
+
+MAYBE = dataclasses.replace(RUN, id="maybe", enabled=False, support=Support(1, 10))
+
+
+def supported(rule: Rule) -> Rule:
+    return dataclasses.replace(rule, enabled=True, support=Support(5, 10))
+
+
+def provenance(path: Path) -> Any:
+    return parse_rules(path.read_bytes(), "x")[1].provenance
+
+
+def test_what_too_few_batches_speak_for_is_proposed_switched_off(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    assert save(path, WALK, MAYBE).proposed == ("maybe",)
+    assert not rule(path, "maybe").enabled
+    assert provenance(path).proposed == ("maybe",)
+    assert save(path, WALK, MAYBE).proposed == ("maybe",)
+    assert not rule(path, "maybe").enabled
+
+
+def test_a_proposal_comes_into_force_when_enough_batches_speak_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    save(path, WALK, MAYBE)
+    save(path, WALK)  # not even proposed in between
+    assert save(path, WALK, supported(MAYBE)).proposed == ()
+    assert (rule(path, "maybe").enabled, rule(path, "maybe").support) == (True, Support(5, 10))
+    assert provenance(path).proposed == ()
+
+
+def test_a_rule_that_loses_its_support_is_switched_off(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    save(path, WALK, supported(MAYBE))
+    assert save(path, WALK, MAYBE).proposed == ("maybe",)
+    assert not rule(path, "maybe").enabled
+
+
+def test_a_proposal_that_people_switch_on_stays_on(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    save(path, WALK, MAYBE)
+    edit(path, "enabled: false", "enabled: true")
+    for _ in range(3):
+        assert save(path, WALK, MAYBE).proposed == ()
+        assert rule(path, "maybe").enabled
+
+
+def test_a_rule_that_people_switched_off_stays_off_whatever_speaks_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    save(path, WALK, supported(MAYBE))
+    edit(path, "support: {k: 5, n: 10}", "support: {k: 5, n: 10}\n    enabled: false")
+    save(path, WALK, MAYBE)
+    save(path, WALK, supported(MAYBE))
+    assert not rule(path, "maybe").enabled
+
+
+def test_what_was_left_out_and_where_captions_came_from_stand_in_the_provenance(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    models = (ModelRef("induction", "mistral", "abc", prompt_sha256="12" * 32),)
+    left_out = (Contradiction("Someone walks.", "People walk here."),)
+    induction = Induction("votes", (WALK,), (), (), 60, models, left_out)
+    save_rules(path, "depot", "gate", induction, dataclasses.replace(FOOTAGE, clips=(), videos=("01", "07")))
+    written = provenance(path)
+    assert written.videos == ("01", "07")
+    assert [(one.text, one.normal) for one in written.contradicted] == [("Someone walks.", "People walk here.")]
+    assert [(one.role, one.name, one.prompt_sha256) for one in written.models] == [("induction", "mistral", "12" * 32)]
