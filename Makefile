@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak dev clean
+.PHONY: help demo test lint bench soak servers dev clean
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint    style, types and imports only'
 	@echo 'make bench   measurements, printed and kept as text in tests/benchmarks'
 	@echo 'make soak    the tests that take minutes'
+	@echo 'make servers real language-model servers for them (vLLM and llama.cpp on the CPU, 7 GB), in SERVERS='
 	@echo 'make dev     the environment with the source tree itself installed, for work on it'
 	@echo 'make clean   remove the environment and what was built; models and footage stay cached'
 
@@ -89,6 +90,12 @@ $(VENV)/.package-%: $(VENV)/.deps-% $(SOURCES)
 
 $(RUN):
 	@mkdir -p $@
+
+# In environments of their own: nothing of them is needed or wanted in .venv.
+SERVERS ?= $(HOME)/.cache/streamproc/servers
+
+servers:
+	@$(PYTHON) tests/integration/servers/prepare.py '$(SERVERS)'
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
