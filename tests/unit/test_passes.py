@@ -63,7 +63,7 @@ def test_footage_is_scored_by_the_rules_window_after_window(learning: Callable[[
     says = iter(said)
     learner = learning(lambda _: next(says))
     rule = Rule("people-hurry", "human", "anomaly", "Somebody hurries.", ("hurry",))
-    scores = learner.scores(Induction("by hand", (rule,), (), 0, ()), windows(4))
+    scores = learner.scores(Induction("by hand", (rule,), (), (), 0, ()), windows(4))
     assert len(scores) == 3
     assert scores[0] < scores[1] < scores[2]
 
@@ -79,6 +79,10 @@ def test_a_server_is_asked_whether_it_can_before_anything_is_read(learning: Call
     backends.servers["deduction"] = Server()
     learner.require_model_server()  # it has no part in learning
     backends.servers["perception"] = Server()
+    with pytest.raises(ConfigError, match="does not serve vlm"):
+        learner.require_model_server()
+    del backends.servers["perception"]
+    backends.writer = Server()
     with pytest.raises(ConfigError, match="does not serve vlm"):
         learner.require_model_server()
     learner.close()

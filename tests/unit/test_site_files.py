@@ -81,7 +81,8 @@ def test_the_gpu_preset_asks_the_servers_that_its_comments_start() -> None:
     pipeline = load_model(ROOT / "pipelines/gpu-vllm.yaml", PipelineSettings)
     assert pipeline.perception.kind == "vlm"
     assert pipeline.deduction.llm is not None
-    for server in (pipeline.perception, pipeline.deduction.llm):
+    assert pipeline.induction.kind == "llm"
+    for server in (pipeline.perception, pipeline.deduction.llm, pipeline.induction):
         assert f"--served-model-name {server.model} " in text
         assert f"--revision {server.revision} " in text
         assert f"--port {server.base_url.split(':')[2].removesuffix('/v1')} " in text
