@@ -13,13 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamproc.evaluation.captioned import CaptionedVideo
-    from streamproc.models.sentences import SentenceEmbedder
+    from streamproc.rules.meaning import Embedder
     from streamproc.types import RuleSet
 
 eval_app = typer.Typer(no_args_is_help=True, help="Measure rules on labelled footage.")
-
-REFERENCES = 10
-"""Captions from which `eval table` reads what is normal; all normal ones count against keywords."""
 
 FrameRate = Annotated[
     float, typer.Option(min=0.01, help="Frames a second of the videos; delays and hours are told by it.")
@@ -93,41 +90,33 @@ def table(
 ) -> None:
     """Learn rules from two random videos of each set and score the others, beside AnomalyRuler's published keywords.
 
-    All see the same captions. A difference is in AUROC, in points, with its 95 % bootstrap interval over videos; over
-    seeds where a set has fewer than ten videos.
+    They are learned as by `induce --captions FILE --seed N`, N from 0 on: from ten captions of normal frames, without a
+    language model. All are scored on the same captions. A difference is in AUROC, in points, with its 95 % bootstrap
+    interval over videos; over seeds where a set has fewer than ten videos.
     """
+    from streamproc.captions_induction import induce_from_captions
     from streamproc.config import DeductionSettings
     from streamproc.evaluation.captioned import load_captioned
     from streamproc.evaluation.table import compare
 
-    embedder = _embedder() if semantic else None
+    embedder = _embedder()
+    voting = embedder if semantic else None
+
+    def induce(videos: Sequence[CaptionedVideo], seed: int) -> RuleSet:
+        normal = {video.name: video.normal() for video in videos}
+        return induce_from_captions(normal, seed=seed, embedder=embedder).rule_set()
+
     compared = []
     for file in files:
         name = file.name.removesuffix(".gz").removesuffix(".jsonl")
-        compared.append(compare(name, load_captioned(file), _induce, range(seeds), DeductionSettings(), embedder))
+        compared.append(compare(name, load_captioned(file), induce, range(seeds), DeductionSettings(), voting))
         if not json:
             say(f"{compared[-1]}\n")
     if json:
         emit_json(compared)
 
 
-def _induce(videos: Sequence[CaptionedVideo], seed: int) -> RuleSet:
-    from streamproc.evaluation.judging import written
-    from streamproc.rules.induction import StatisticalInducer
-    from streamproc.rules.learned import rule_set
-    from streamproc.rules.references import choose
-
-    normal = [
-        written(text, frame)
-        for video in videos
-        for frame, label, text in zip(video.frames, video.labels, video.texts, strict=True)
-        if not label
-    ]
-    references = choose(normal, REFERENCES, 1, None, "random", seed)
-    return rule_set(StatisticalInducer().induce(normal, references), "captions", "captions")
-
-
-def _embedder() -> SentenceEmbedder:
+def _embedder() -> Embedder:
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.models.store import ModelStore
 

@@ -28,6 +28,10 @@ class CaptionedVideo:
     texts: tuple[str, ...]
     """Captions."""
 
+    def normal(self) -> tuple[str, ...]:
+        """The captions of the frames that are labelled normal."""
+        return tuple(text for label, text in zip(self.labels, self.texts, strict=True) if not label)
+
 
 def load_captioned(path: Path) -> tuple[CaptionedVideo, ...]:
     """The videos of a ``.jsonl`` or ``.jsonl.gz`` file, in the order in which the file first names them.

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from streamproc import cli
+from streamproc.commands import evaluating
+from streamproc.testing_rules import TopicEmbedder
 
 
 @pytest.fixture
@@ -55,9 +57,15 @@ def test_ours_needs_rules(
 def test_a_table_of_sets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
 ) -> None:
+    monkeypatch.setattr(evaluating, "_embedder", TopicEmbedder)
     path = tmp_path / "made.jsonl"
     rows = [
-        {"video": f"v{video}", "frame": n, "label": int(n > 8), "caption": "A man rides." if n > 8 else "A man walks."}
+        {
+            "video": f"v{video}",
+            "frame": n,
+            "label": int(n > 8),
+            "caption": "A man rides." if n > 8 else f"A man walks, {n}.",
+        }
         for video in range(4)
         for n in range(12)
     ]

@@ -31,6 +31,7 @@ def test_videos_come_in_the_order_of_the_file_and_frames_in_their_own(tmp_path: 
         CaptionedVideo("b", (0, 1, 2, 10), (0, 1, 1, 1), ("B0.", "B1.", "B2.", "B10.")),
         CaptionedVideo("a", (0,), (0,), ("A0.",)),
     )
+    assert videos[0].normal() == ("B0.",)
 
 
 @pytest.mark.parametrize(
