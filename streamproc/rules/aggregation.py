@@ -105,8 +105,10 @@ def _clusters(texts: Sequence[str], about: About, likeness: Floats) -> list[list
 
 def _proposal(group: Sequence[Said], batches: int, least: int) -> Proposal:
     first = group[0]
-    told = Counter(word for word, _ in {(word, one.batch) for one in group for word in wording_of(one.text).keywords})
-    own = wording_of(first.text).keywords
+    told = Counter(
+        word for word, _ in {(word, one.batch) for one in group for word in wording_of(one.text).keywords(one.about)}
+    )
+    own = wording_of(first.text).keywords(first.about)
     others = sorted(word for word, count in told.items() if count >= _TOLD_BY and word not in own)
     support = Support(len({one.batch for one in group}), batches)
     return Proposal(first.about, first.says, first.text, (*own, *others), support, support.k >= least)

@@ -46,7 +46,8 @@ _VAGUE = _set(
     "perform act behave cause create present display observe exist contain consist hold "
     "thing object item activity action behaviour behavior movement motion manner way part kind type form area zone "
     "scene view camera image picture moment time side front back centre center middle rest end number pair variety "
-    "purpose presence state condition nature speed pace distance direction reason visible present sight"
+    "purpose presence state condition nature speed pace distance direction reason visible present sight "
+    "background foreground"
 )
 _PLACES = _set(
     "ground path pathway walkway road street sidewalk pavement floor lawn grass building wall campus square plaza "
@@ -76,11 +77,14 @@ class Wording:
     all: frozenset[str]
     """Every word that tells something, of any kind."""
 
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        """Verbs, then nouns, to know what is meant by; none that says where."""
-        words = [*sorted(self.acts), *sorted(self.things - self.acts)]
-        return tuple(word for word in words if word not in _VAGUE | _PLACES)
+    def keywords(self, about: About) -> tuple[str, ...]:
+        """What to know it by: of people verbs, then nouns; of things nouns. Places only where there is nothing else."""
+        nouns = sorted(self.things - self.acts - _VAGUE)
+        verbs = sorted(self.acts - _VAGUE)
+        telling = [noun for noun in nouns if noun not in _PLACES]
+        if about == "environment":
+            return tuple(telling or nouns or verbs)
+        return tuple([*verbs, *telling] or nouns)
 
     def subject(self, about: About) -> frozenset[str]:
         """What the sentence is about, in kinds of the taxonomy where it knows the word: acts of people, else things."""

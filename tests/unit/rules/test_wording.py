@@ -24,7 +24,22 @@ from streamproc.types import About
     ],
 )
 def test_verbs_and_nouns_that_tell_something_are_its_keywords(text: str, keywords: tuple[str, ...]) -> None:
-    assert wording_of(text).keywords == keywords
+    assert wording_of(text).keywords("human") == keywords
+
+
+@pytest.mark.parametrize(
+    ("text", "keywords"),
+    [
+        ("Broken glass lies on the path.", ("glass",)),
+        ("Smoke rises from the building.", ("smoke",)),
+        ("A building stands beside the walkway.", ("building", "walkway")),
+        ("Something burns.", ("burn",)),
+    ],
+)
+def test_of_things_it_is_the_nouns_and_what_says_where_only_if_nothing_else_is_named(
+    text: str, keywords: tuple[str, ...]
+) -> None:
+    assert wording_of(text).keywords("environment") == keywords
 
 
 @pytest.mark.parametrize(
