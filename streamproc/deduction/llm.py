@@ -114,9 +114,10 @@ def _majority(opinions: Sequence[Opinion], asked: int, weight: float) -> tuple[V
         verdict = "anomaly" if anomaly > normal else "normal"
     agreeing = [opinion for opinion in opinions if opinion.verdict == verdict]
     if not agreeing or verdict == "unknown":
-        said = quoted(agreeing[0].reason) if agreeing else "its samples disagree"
-        words = f"{said} ({len(agreeing)} of {asked} samples)"
-        return Vote("llm", "unknown", (), weight, UNKNOWN, words), agreeing[0] if agreeing else None
+        unknowing = [opinion for opinion in opinions if opinion.verdict == "unknown"]
+        said = quoted(unknowing[0].reason) if unknowing else "its samples disagree"
+        words = f"{said} ({len(unknowing)} of {asked} samples)"
+        return Vote("llm", "unknown", (), weight, UNKNOWN, words), unknowing[0] if unknowing else None
     cited = Counter(cite for opinion in agreeing for cite in dict.fromkeys(opinion.cites))
     score = anomaly / (anomaly + normal)
     told = f", anomaly {score:.0%} likely" if any(opinion.tokens for opinion in agreeing) else ""

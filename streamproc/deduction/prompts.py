@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Literal
 
 from openai.types.chat import ChatCompletionMessageParam
@@ -37,10 +36,10 @@ over is over, and what was said before may have been wrong.
 
 Think in this order: which of the rules named as touched really apply to what is described; whether a normal rule \
 covers the same thing; what follows. Reply with JSON:
-{{"reason": one or two sentences, "cites": the ids of the rules that your verdict rests on, "verdict": "anomaly" or \
+{{"reason": one short sentence, "cites": the ids of the rules that your verdict rests on, "verdict": "anomaly" or \
 "normal" or "unknown"}}
 A verdict of anomaly cites anomaly rules only, a verdict of normal cites normal rules only; cite only rules named as \
-touched, and none if none applies. Say unknown if the description does not tell.
+touched, and none if none applies. Say unknown only if the description does not tell what was seen.
 
 Rules of this camera:
 {rules}"""
@@ -48,7 +47,7 @@ Rules of this camera:
 USER = """\
 Seen: {seen}
 Measured: {measured}
-Rules touched: {touched}
+Rules touched:{touched}
 Before: {before}
 Judge it. Reply with JSON only."""
 
@@ -63,7 +62,7 @@ SHA256 = hashlib.sha256("\0".join((VERSION, SYSTEM, USER, REFLECT)).encode()).he
 class Opinion(Reply):
     """One sample. The reason comes first, so that the verdict follows from it."""
 
-    reason: str = Field(description="one or two sentences")
+    reason: str = Field(description="one short sentence")
     cites: list[str] = Field(description="ids of rules")
     verdict: Literal["anomaly", "normal", "unknown"]
 
@@ -84,20 +83,16 @@ def messages(system: str, evidence: Evidence, before: str) -> list[ChatCompletio
     user = USER.format(
         seen=json.dumps([fact.text for fact in evidence.facts], ensure_ascii=False),
         measured=measured or "nothing",
-        touched=_touched(evidence, system),
+        touched=_touched(evidence),
         before=before,
     )
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
-def _touched(evidence: Evidence, system: str) -> str:
-    met: Sequence[Rule] = [one.rule for one in (*evidence.anomalies, *evidence.normals)]
-    lines = []
-    for rule in dict.fromkeys(met):
-        line = _line(rule)
-        # Only the id where the rule stands above already.
-        lines.append(rule.id if f"\n{line}\n" in f"{system}\n" else line)
-    return "; ".join(lines) or "none"
+def _touched(evidence: Evidence) -> str:
+    # In full, though most stand above already: a small model loses an id's rule among hundreds.
+    met = dict.fromkeys(one.rule for one in (*evidence.anomalies, *evidence.normals))
+    return "".join(f"\n- {_line(rule)}" for rule in met) or " none"
 
 
 def _line(rule: Rule) -> str:

@@ -119,6 +119,14 @@ def test_the_deadline_ends_a_request_as_a_whole(bad: Any) -> None:
         assert 0.3 < time.monotonic() - began < 2
 
 
+def test_a_shorter_deadline_ends_a_request_and_is_not_held_against_the_server() -> None:
+    with FakeModelServer(always=Hang()) as server, client(server, deadline_s=60.0) as model:
+        for _ in range(4):  # as many failures would take a server down
+            with pytest.raises(InferenceError, match=r"does not answer within 0\.1 s"):
+                model.ask(ASK, Colour, within_s=0.1)
+        assert model.health.up
+
+
 def test_nothing_listens() -> None:
     with FakeModelServer() as server:
         gone = settings(server, deadline_s=1.0, retries=0)

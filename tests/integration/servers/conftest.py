@@ -40,7 +40,7 @@ class Served:
 
     def settings(self, **changes: object) -> LlmSettings:
         """Patient ones: two cores answer slowly."""
-        patient = {"deadline_s": 300.0, "retries": 0, "max_tokens": 160, "samples": 1, "temperature": 0.0}
+        patient = {"deadline_s": 300.0, "retries": 0, "max_tokens": 250, "samples": 1, "temperature": 0.0}
         return LlmSettings.model_validate({"base_url": f"{self.base_url}/v1", "model": self.model} | patient | changes)
 
 

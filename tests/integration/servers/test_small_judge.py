@@ -111,7 +111,7 @@ def test_the_small_judge_beside_the_cheap_voters(
             )
     assert 0 < len(asked) < len(judged)
     assert all("not heard" not in vote.reason for vote in votes)
-    assert unknown <= len(votes) / 2  # what it says can be read
+    assert sum("no usable reply" in vote.reason for vote in votes) <= len(votes) / 4
 
 
 def test_rules_are_written_from_captions(judge: Any, client: Client) -> None:
