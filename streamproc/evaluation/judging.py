@@ -50,7 +50,7 @@ class CaptionJudge:
         """Captions that were judged; repeated ones once."""
         self.busy_s = 0.0
         """Processor seconds that they took."""
-        self._deducer = Deducer(settings.model_copy(update={"smoothing_s": 0.0}))
+        self._deducer = Deducer(settings)
         self._matcher = Matcher(rules, embedder, settings.semantic_threshold)
         self._scores: dict[str, float] = {}
 

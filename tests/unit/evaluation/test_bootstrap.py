@@ -63,6 +63,15 @@ def test_pairs_may_leave_out_other_videos_and_their_mean_is_told() -> None:
     assert found.low < found.mean < found.high
 
 
+def test_a_video_is_drawn_for_all_pairs_at_once() -> None:
+    ours, theirs = videos(1, 0.8), videos(2, 0.2)
+
+    found = over_videos([Pair(ours, theirs), Pair(ours[::-1], theirs[::-1])])
+
+    alone = over_videos([Pair(ours, theirs)])
+    assert (found.mean, found.low, found.high) == pytest.approx((alone.mean, alone.low, alone.high))
+
+
 def test_seeded() -> None:
     pair = Pair(videos(1, 0.8), videos(2, 0.2))
 
