@@ -88,7 +88,7 @@ def measured_words(measured: Measured) -> str:
 
 
 def _strength(standing: Sequence[Met], how: Literal["keyword", "semantic"]) -> float:
-    """At least one half. Doubted words support each other (noisy or); of sentences that mean a rule the likest counts."""
+    """At least one half. Doubted words support each other (noisy or); of sentences by meaning the likest counts."""
     scores = [met.match.score for met in standing]
     return max(UNKNOWN, max(scores) if how == "semantic" else 1 - math.prod(1 - score for score in scores))
 

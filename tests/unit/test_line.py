@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
@@ -100,7 +101,9 @@ def test_a_window_reaches_the_desk_with_its_verdict_and_last_picture() -> None:
     assert walk.value('verdicts_total{camera="gate",judgement="anomaly"}') == 1
 
 
-def test_windows_that_the_language_model_was_asked_about_are_counted_with_what_a_further_question_came_to() -> None:
+def test_windows_that_the_language_model_was_asked_about_are_counted_with_what_a_further_question_came_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     walk = Walk()
     decide = walk.line._deducer.decide
 
@@ -109,7 +112,7 @@ def test_windows_that_the_language_model_was_asked_about_are_counted_with_what_a
         vote = Vote("llm", "normal", (), 2.0, 0.0, "", reflected="kept")
         return replace(verdict, votes=(*verdict.votes, vote)) if seen[0].window.end_s == 2.0 else verdict
 
-    walk.line._deducer.decide = with_model  # type: ignore[method-assign]
+    monkeypatch.setattr(walk.line._deducer, "decide", with_model)
     for end_s in (1.0, 2.0, 3.0):
         walk.line.watch(observed(end_s))
     assert walk.value('llm_windows_total{camera="gate"}') == 1
