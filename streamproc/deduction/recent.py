@@ -41,10 +41,10 @@ class Recent:
         self._share = share
 
     def words(self, run: int) -> str:
-        """One line on the windows before the next one of ``run``."""
+        """One line on the windows before the next one of ``run``; empty where there is none."""
         self._begin(run)
         if not self._windows:
-            return "nothing, this is the first"
+            return ""
         total = len(self._windows)
         anomalies = sum(window.anomaly for window in self._windows)
         parts = [f"{anomalies or 'none'} of the last {total} judged an anomaly; taken together they are {self._calm()}"]

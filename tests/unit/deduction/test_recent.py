@@ -9,7 +9,7 @@ def add(recent: Recent, *rules: str, anomaly: bool = False, share: float = 0.0, 
 
 def test_the_last_windows_are_counted_with_what_they_met() -> None:
     recent = Recent()
-    assert recent.words(1) == "nothing, this is the first"
+    assert recent.words(1) == ""
     add(recent, "n-walk", share=0.1)
     add(recent, "n-walk", "a-run", "a-run", anomaly=True, share=0.7, beyond=("speed", "speed"))
     assert recent.words(1) == (
@@ -25,7 +25,7 @@ def test_what_is_long_past_and_what_another_session_saw_is_forgotten() -> None:
     for _ in range(LAST):
         add(recent, share=0.3)
     assert recent.words(1) == f"none of the last {LAST} judged an anomaly; taken together they are uneasy"
-    assert recent.words(2) == "nothing, this is the first"
+    assert recent.words(2) == ""
 
 
 def test_the_line_stays_short_whatever_was_met() -> None:
