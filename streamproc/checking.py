@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from streamproc.assembly import alarm_score, rules_path, set_without_llm
 from streamproc.calibrations import find_calibration
+from streamproc.camera_rules import alarm_score, rules_path, set_without_llm
 from streamproc.config import CameraSettings, JsonlSinkSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
 from streamproc.rules.lint import lint

@@ -1,3 +1,4 @@
+# Longer than 300 lines: one client, whose deadline, retries, limit and fallbacks hold only together.
 """A client of an OpenAI-compatible model server (vLLM by reference), shared by perception and deduction.
 
 Requests are made on an event loop of the client's own, because only there a deadline can end a request as a whole: the

@@ -13,10 +13,11 @@ from typing import Any
 
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import alarm_score, camera_desk, camera_line, rules_path, unit_settings
+from streamproc.assembly import camera_desk, camera_line, unit_settings
 from streamproc.backends import Backends
 from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit
+from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.errors import ConfigError
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics

@@ -8,8 +8,9 @@ from pathlib import Path
 import structlog
 
 from streamproc import __version__
-from streamproc.assembly import Assembled, assemble, set_without_llm
+from streamproc.assembly import Assembled, assemble
 from streamproc.backends import Role
+from streamproc.camera_rules import set_without_llm
 from streamproc.errors import InferenceError, StageError
 from streamproc.models.store import ModelStore
 from streamproc.observability import logs

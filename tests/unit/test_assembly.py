@@ -16,8 +16,9 @@ from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.health import Health as HealthMessage
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import Assembled, alarm_score, assemble, camera_desk, camera_line, rules_path
+from streamproc.assembly import Assembled, assemble, camera_desk, camera_line
 from streamproc.calibrations import CalibrationInForce
+from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.config import Area, CameraSettings
 from streamproc.errors import ConfigError
 from streamproc.line import CameraLine
