@@ -177,7 +177,7 @@ ANOMALIES: tuple[Category, ...] = (
     Category(
         "accident",
         "environment",
-        "Something crashes or collides.",
+        "A vehicle crashes into another one or into a wall.",
         ("accident", "crash|collide|collision"),
         "error",
     ),
