@@ -16,6 +16,14 @@ from streamproc.testing_rtsp import RtspServer
 from streamproc.testing_site import PASSWORD, USER, LiveSite
 
 RULES = Path(__file__).parent / "rules"
+SITE = """\
+schema_version: 1
+site: {id: site}
+cameras: [{id: two, main: clip.mp4, rules: rules/two.yaml}]
+alerts:
+  sinks: [{kind: jsonl, path: alerts.jsonl}]
+  incidents: {resolve_after_s: 2, update_every_s: 3}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +60,16 @@ def cut(source: Path, target: Path, start_s: float, end_s: float) -> Path:
 def part(footage: dict[str, Path], tmp_path: Path) -> Callable[[str, float, float], Path]:
     """Cuts a part of a clip: its name, from which second (even: a keyframe is there) to which."""
     return lambda name, start_s, end_s: cut(footage[name], tmp_path / f"{name}-{start_s:g}.mp4", start_s, end_s)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site whose one camera is a recording, with the rules and the calibration of the demo's second camera."""
+    (tmp_path / "rules").mkdir()
+    for name in ("two.yaml", "two.normality.json"):
+        (tmp_path / "rules" / name).write_bytes((RULES / name).read_bytes())
+    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    return tmp_path / "site.yaml"
 
 
 @pytest.fixture

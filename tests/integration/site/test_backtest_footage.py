@@ -22,26 +22,8 @@ from streamproc.rules.schema import load_rules
 
 pytestmark = [pytest.mark.integration, pytest.mark.models]
 
-RULES = Path(__file__).parent / "rules"
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 Part = Callable[[str, float, float], Path]
-SITE = """\
-schema_version: 1
-site: {id: site}
-cameras: [{id: two, main: clip.mp4, rules: rules/two.yaml}]
-alerts:
-  sinks: [{kind: jsonl, path: alerts.jsonl}]
-  incidents: {resolve_after_s: 2, update_every_s: 3}
-"""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    (tmp_path / "rules").mkdir()
-    for name in ("two.yaml", "two.normality.json"):
-        (tmp_path / "rules" / name).write_bytes((RULES / name).read_bytes())
-    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
-    return tmp_path / "site.yaml"
 
 
 def test_what_is_told_is_what_a_replay_raises_and_an_earlier_version_did_not(
