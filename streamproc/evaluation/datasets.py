@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from streamproc.errors import ConfigError
+from streamproc.sources.folder import pictures_in
 
 Name = Literal["ped2", "avenue", "shanghaitech", "ubnormal"]
 
@@ -60,7 +61,7 @@ def _ped2(root: Path) -> Dataset:
         raise ConfigError(f"{listed} labels {len(spans)} videos, and there are {len(folders)} beside it")
     test = []
     for folder, span in zip(folders, spans, strict=True):
-        labels = [0] * len(pictures(folder))
+        labels = [0] * len(pictures_in(folder))
         for first, last in re.findall(r"(\d+)(?:\s*:\s*(\d+))?", span):
             start, end = int(first) - 1, int(last or first)  # MATLAB counts from 1 and includes the end
             if not 0 <= start < end <= len(labels):
@@ -91,7 +92,7 @@ def _shanghaitech(root: Path) -> Dataset:
             labels = _binary(np.load(path, allow_pickle=False))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path} cannot be read: {error}") from None
-        test.append(LabelledVideo(folder.name, folder, _as_many(labels, len(pictures(folder)), path, folder)))
+        test.append(LabelledVideo(folder.name, folder, _as_many(labels, len(pictures_in(folder)), path, folder)))
     return Dataset("shanghaitech", _all(root / "training" / "videos", r"\d+_\d+\.avi"), tuple(test), 24.0)
 
 
@@ -115,11 +116,6 @@ _LOADERS: Mapping[Name, Callable[[Path], Dataset]] = {
     "shanghaitech": _shanghaitech,
     "ubnormal": _ubnormal,
 }
-
-
-def pictures(folder: Path) -> tuple[Path, ...]:
-    """A folder's pictures in order of their names; not what a Mac leaves beside them (``._001.tif``)."""
-    return tuple(sorted(folder.glob("[!.]*.tif")) + sorted(folder.glob("[!.]*.jpg")))
 
 
 def frames_of(video: Path) -> int:

@@ -33,7 +33,7 @@ class FileAddress:
 
 @dataclass(frozen=True, slots=True)
 class FolderAddress:
-    """A folder of PNG or JPEG pictures, in the order of their names."""
+    """A folder of PNG, JPEG or TIFF pictures, in the order of their names."""
 
     path: Path
     fps: float

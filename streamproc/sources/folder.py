@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,23 @@ from streamproc.sources.session import RawPacket
 from streamproc.sources.translate import translated
 from streamproc.types import StreamInfo
 
-_CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
+_CODECS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff", ".tiff": "tiff"}
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures that are read from a folder, in order of their names: 2.jpg before 10.jpg.
+
+    Files that are hidden are left out: a Mac leaves ``._001.tif`` beside ``001.tif``.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in _CODECS and not path.name.startswith("."))
+    return sorted(paths, key=lambda path: (_parts(path.name), path.name))
+
+
+def _parts(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 class FolderSession:
@@ -26,14 +43,14 @@ class FolderSession:
         self._camera_id = camera_id
         self._fps = fps
         try:
-            self._files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _CODECS)
+            self._files = pictures_in(folder)
         except OSError as error:
             raise SourceError(camera_id, f"{folder}: {error.strerror}") from None
         if not self._files:
-            raise SourceError(camera_id, f"{folder}: holds no .png, .jpg or .jpeg pictures")
+            raise SourceError(camera_id, f"{folder}: holds no .png, .jpg, .jpeg, .tif or .tiff pictures")
         codecs = {_CODECS[path.suffix.lower()] for path in self._files}
         if len(codecs) > 1:
-            raise SourceError(camera_id, f"{folder}: mixes PNG and JPEG pictures; a source has one of them")
+            raise SourceError(camera_id, f"{folder}: mixes PNG, JPEG and TIFF pictures; a source has one of them")
         width_px, height_px = self._size_px(self._files[0])
         self.stream = StreamInfo(codecs.pop(), width_px, height_px, fps, b"")
 

@@ -13,6 +13,7 @@ import pytest
 from streamproc.config import CameraSettings, PyavDecoder
 from streamproc.decoding.factory import make_decoder
 from streamproc.errors import SourceError
+from streamproc.sources.folder import pictures_in
 from streamproc.sources.session import RawPacket, Session, open_session
 from streamproc.sources.timeline import Timeline
 from streamproc.testing_rtsp import RtspServer, make_h264
@@ -41,6 +42,7 @@ OPENERS: dict[str, Opener] = {
     "mjpeg in mov": lambda folder, _: opened(f"file://{write_clip(folder / 'a.mov', 'mjpeg', count=8)}"),
     "folder of png": lambda folder, _: opened(f"{write_pictures(folder / 'png', count=8)}?fps=10"),
     "folder of jpeg": lambda folder, _: opened(f"{write_pictures(folder / 'jpg', '.jpg', count=8)}?fps=10"),
+    "folder of tiff": lambda folder, _: opened(f"{write_pictures(folder / 'tif', '.tif', count=8)}?fps=10"),
     "fake": fake,
     "rtsp": rtsp,
 }
@@ -55,7 +57,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]
 
 def test_the_stream_is_described(session: Session, request: pytest.FixtureRequest) -> None:
     with session:
-        assert session.stream.codec in {"h264", "mjpeg", "png"}
+        assert session.stream.codec in {"h264", "mjpeg", "png", "tiff"}
         assert session.stream.width_px in {64, 320}
         assert session.stream.height_px in {48, 240}
         assert session.stream.fps == pytest.approx(10)
@@ -98,7 +100,7 @@ def test_what_was_described_is_enough_to_decode(session: Session) -> None:
     ("make", "reason"),
     [
         (lambda folder: folder / "missing.mp4", "no such file or folder"),
-        (lambda folder: folder, "no .png, .jpg or .jpeg"),
+        (lambda folder: folder, "no .png, .jpg, .jpeg, .tif or .tiff"),
         (lambda folder: text(folder / "notes.mp4"), "not a video"),
         (lambda folder: text(folder / "f" / "a.png").parent, "picture|video"),
         (lambda folder: mixed(folder / "mixed"), "mixes"),
@@ -119,6 +121,23 @@ def test_what_cannot_be_opened_says_why_and_names_itself(
 def test_a_webcam_that_is_missing_says_so() -> None:
     with pytest.raises(SourceError, match="/dev/video99: not found"):
         opened("device:/dev/video99")
+
+
+def test_a_folders_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ".png", 1)
+    (tmp_path / "000.png").rename(tmp_path / "frame_10.png")
+    for name in ("frame_9.png", "frame_2.png", "frame_02.png"):
+        (tmp_path / name).write_bytes((tmp_path / "frame_10.png").read_bytes())
+    (tmp_path / "._1.png").write_text("left by a Mac")
+
+    assert [path.name for path in pictures_in(tmp_path)] == [
+        "frame_02.png",
+        "frame_2.png",
+        "frame_9.png",
+        "frame_10.png",
+    ]
+    with opened(f"{tmp_path}?fps=2") as session:
+        assert len(list(session)) == 4
 
 
 def text(path: Path) -> Path:
