@@ -105,6 +105,7 @@ def _resolution(
             "action": "resolve",
             "end": max(incident.started_at, incident.last_alarm_at),  # later, unless the clock was set back
             "captured_at": decision.at,
+            "score_max": _unit(max(incident.score_max, last.score)),
             "published_at": published_at,
             "reason": redact(f"{decision.reason} It was: {last.reason}"),
             "evidence": evidence or last.evidence,
@@ -136,7 +137,8 @@ def _data(
         kind=verdict.kind,
         dedup_key=f"{site.id}/{camera.id}/{verdict.kind}",
         severity=incident.severity,
-        score=min(1.0, max(0.0, verdict.smoothed)),
+        score=_unit(verdict.smoothed),
+        score_max=_unit(incident.score_max),
         category=verdict.category,
         site=SiteRef(id=site.id, name=site.name or site.id),
         camera=CameraRef(id=camera.id, name=camera.name or camera.id, zone=verdict.zone),
@@ -147,7 +149,9 @@ def _data(
         rule_set=RuleSetRef(id=verdict.rule_set.id, version=verdict.rule_set.version, sha256=verdict.rule_set.sha256),
         cited_rules=_cited(decision, verdict),
         votes=tuple(
-            VoteRecord(voter=v.voter, verdict=v.verdict, cites=v.cites, weight=v.weight, void=v.void)
+            VoteRecord(
+                voter=v.voter, verdict=v.verdict, cites=v.cites, weight=v.weight, score=_unit(v.score), void=v.void
+            )
             for v in verdict.votes
         ),
         captions=tuple(CaptionRecord(pts_s=c.pts_s, text=c.text) for c in verdict.captions),
@@ -195,6 +199,10 @@ def _measurement(measured: Measurement) -> MeasurementRecord:
     return MeasurementRecord(
         name=measured.name, value=round(measured.value, 3), unit=measured.unit, normal=round(measured.normal, 3)
     )
+
+
+def _unit(score: float) -> float:
+    return min(1.0, max(0.0, score))
 
 
 def _rounded(latency_ms: Mapping[str, float]) -> dict[str, float]:

@@ -35,6 +35,8 @@ class Incident(BaseModel):
     suppressed: bool
     """It began at an hour at which the camera is not watched: said once, never opened."""
     severity: Severity
+    score_max: float = 0.0
+    """The highest smoothed score so far."""
     rule_ids: tuple[str, ...]
     started_at: UtcTime
     last_alarm_at: UtcTime
@@ -192,6 +194,7 @@ class Incidents:
             revision=1,
             suppressed=not watched,
             severity=verdict.severity,
+            score_max=verdict.smoothed,
             rule_ids=tuple(rule.id for rule in verdict.cited_rules),
             started_at=verdict.captured_at,
             last_alarm_at=verdict.captured_at,
@@ -220,6 +223,7 @@ class Incidents:
             update={
                 "rule_ids": rules,
                 "severity": severity,
+                "score_max": max(incident.score_max, verdict.smoothed),
                 "revision": incident.revision + tell,
                 "last_alarm_at": verdict.captured_at,
                 "last_seen_at": verdict.captured_at,

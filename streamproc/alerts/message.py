@@ -77,6 +77,8 @@ class VoteRecord(Part):
     cites: tuple[str, ...]
     """Rule ids."""
     weight: float
+    score: Score | None = None
+    """How anomalous the voter held the window to be; null in messages of versions that did not tell."""
     void: str | None = None
     """Why the vote did not count; null for one that did."""
 
@@ -164,6 +166,9 @@ class AlertData(Part):
     severity: Severity
     """The highest so far."""
     score: Score
+    """Smoothed, of the window that this message is about."""
+    score_max: Score | None = None
+    """The highest so far, of windows between messages too; null in messages of versions that did not tell."""
     category: str
     site: SiteRef
     camera: CameraRef

@@ -125,3 +125,16 @@ def test_health_messages_and_dead_letters_meet_their_schemas() -> None:
 def test_a_health_message_holds_no_credential() -> None:
     state = CameraState("gate", 1, "refused", START, "rtsp://admin:hunter22@cam/1: 401")
     assert "hunter22" not in camera_health("yard", state).model_dump_json()
+
+
+def test_a_message_tells_what_each_voter_held_and_the_incidents_highest_score() -> None:
+    incidents = Incidents("yard", "gate", IncidentSettings(update_every_s=1.0, resolve_after_s=5.0))
+    told = []
+    for pts_s, smoothed in ((1.0, 0.6), (1.5, 0.9), (2.5, 0.7), (9.0, 0.1)):
+        verdict = replace(verdict_at(pts_s, alarm=smoothed > 0.5), smoothed=smoothed)
+        for decision in incidents.feed(verdict, 0.0):
+            alert = build_alert(decision, ORIGIN, published_at=START)
+            incidents.told(alert, decision.incident)
+            told.append((alert.data.action, alert.data.score, alert.data.score_max))
+            assert [vote.score for vote in alert.data.votes] == [0.9]
+    assert told == [("open", 0.6, 0.6), ("update", 0.7, 0.9), ("resolve", 0.7, 0.9)]
