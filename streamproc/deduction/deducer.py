@@ -86,7 +86,7 @@ class Deducer:
         judgement = "anomaly" if score >= threshold else _calm(votes)
         self._remember(window.run, judgement, smoothed / threshold if threshold else 1.0, evidence)
         # While an alarm only lingers, what is normal again is no reason for it.
-        cited = () if alarm and judgement == "normal" else _cited(judgement, votes, by_id)
+        cited = () if alarm and judgement == "normal" else leading(judgement, votes, by_id)
         category, severity = self._named(window.run, alarm, judgement, cited, evidence)
         pointed_at = objects(observed, evidence)
         return Verdict(
@@ -164,7 +164,7 @@ def _calm(votes: Sequence[Vote]) -> Judgement:
     return "normal" if any(vote.void is None and vote.verdict != "unknown" for vote in votes) else "unknown"
 
 
-def _cited(judgement: Judgement, votes: Sequence[Vote], rules: Mapping[str, Rule]) -> tuple[Rule, ...]:
+def leading(judgement: Judgement, votes: Sequence[Vote], rules: Mapping[str, Rule]) -> tuple[Rule, ...]:
     """Rules that valid votes for the judgement cite: the most severe first, then those most is said for."""
     said_for: dict[str, float] = {}
     for vote in votes:

@@ -26,7 +26,8 @@ AT = datetime(2026, 1, 7, 12, tzinfo=UTC)
 WRITTEN = ModelRef("perception", "captions from a file", "")
 _CAMERA = "captions"
 _FRAME = Frame(_CAMERA, 1, 0.0, AT, np.zeros((1, 1, 3), np.uint8))
-_UNSEEN = ObservedWindow(Window(_CAMERA, 1, 0, ((_FRAME,),)), (), (), 0.0, ("only captions were given",))
+UNSEEN = ObservedWindow(Window(_CAMERA, 1, 0, ((_FRAME,),)), (), (), 0.0, ("only captions were given",))
+"""A window of which only a caption is known: no tracks, nothing measured."""
 
 
 def written(text: str, frame: int = 0) -> Caption:
@@ -62,7 +63,7 @@ class CaptionJudge:
     def verdict(self, text: str) -> Verdict:
         """What is decided about one caption, by itself."""
         caption = written(text)
-        return self._deducer.decide(_UNSEEN, caption, self._matcher.match(caption, AT, "UTC"), self.rules)
+        return self._deducer.decide(UNSEEN, caption, self._matcher.match(caption, AT, "UTC"), self.rules)
 
     def score(self, text: str) -> float:
         """One caption's score, 0..1, before smoothing."""
