@@ -13,8 +13,11 @@ from pathlib import Path
 from streamproc.calibrations import calibration_path
 from streamproc.errors import ConfigError
 from streamproc.evaluation.report import rules_and_sources
+from streamproc.footage import sha256_of
 from streamproc.rules import history
+from streamproc.rules.schema import parse_rules
 from streamproc.types import RuleSet
+from streamproc.yamlfile import read_bytes
 
 _VERSION = re.compile(r"\d{1,9}(-[0-9a-f]{1,12})?")
 
@@ -30,6 +33,13 @@ class Chosen:
     rules: RuleSet
     sources: frozenset[str]
     """Names of the clips or videos that it was learned from."""
+    hashes: frozenset[str]
+    """SHA-256 of the clips among them."""
+
+    def knows(self, recording: Path) -> bool:
+        """Whether it was learned from the recording: one of its name and, where its clips' bytes are known, of its
+        bytes, for cameras give many recordings the same name."""
+        return recording.name in self.sources and (not self.hashes or sha256_of(recording) in self.hashes)
 
 
 def chosen(path: Path) -> Chosen:
@@ -39,7 +49,7 @@ def chosen(path: Path) -> Chosen:
         ConfigError: it does not load.
     """
     rules, sources = rules_and_sources(path)
-    return Chosen(str(path), path, rules, sources)
+    return Chosen(str(path), path, rules, sources, _hashes(path))
 
 
 @contextmanager
@@ -61,7 +71,12 @@ def other(rules: Path, name: str) -> Iterator[Chosen]:
         calibration = (history.kept_calibration(rules, wanted) if wanted else None) or calibration_path(rules)
         if calibration.exists():
             shutil.copyfile(calibration, calibration_path(copy))
-        yield Chosen(f"{rules}, version {kept.version}", copy, loaded, sources)
+        yield Chosen(f"{rules}, version {kept.version}", copy, loaded, sources, _hashes(copy))
+
+
+def _hashes(path: Path) -> frozenset[str]:
+    provenance = parse_rules(read_bytes(path), str(path))[1].provenance
+    return frozenset(clip.sha256 for clip in provenance.clips) if provenance else frozenset()
 
 
 def require_camera(one: Chosen, site: str, camera: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from streamproc.deduction.calibration import upper_bound
-from streamproc.evaluation.metrics import Measures
+from streamproc.evaluation.metrics import Measures, ScoredVideo
 from streamproc.types import Severity
 
 _SLACK_S = 1.0
@@ -77,6 +77,10 @@ class Outcome:
     """Of the frames; None without labels."""
     notes: tuple[str, ...]
     """What people should know."""
+    scored: tuple[ScoredVideo, ...] = ()
+    """The recordings' labelled pictures with their scores."""
+    fps: float | None = None
+    """Pictures a second that one core watches, all stages included; what model servers do elsewhere is not counted."""
 
     @property
     def false_alarms(self) -> int:
@@ -177,14 +181,14 @@ class Backtest:
         }
 
     def __str__(self) -> str:
-        rows = [*self.outcome.lines(), *map(_told, self.outcome.moments)]
+        rows = [*self.outcome.lines(), *map(told, self.outcome.moments)]
         if self.against is not None:
             rows += ["", *self.against.lines()]
             for one, moments in ((self.outcome, self.only_here), (self.against, self.only_there)):
                 rows += [
                     "",
                     f"raised by {one.rules} (version {one.version}) alone: {len(moments)}",
-                    *map(_told, moments),
+                    *map(told, moments),
                 ]
         return "\n".join(rows)
 
@@ -221,7 +225,7 @@ def _alone(moments: Sequence[Moment], others: Iterable[Moment]) -> tuple[Moment,
     return tuple(moment for moment in moments if not any(moment.meets(other) for other in others))
 
 
-def _told(moment: Moment) -> str:
+def told(moment: Moment) -> str:
     mark = "" if moment.false is None else " [false]" if moment.false else " [true]"
     return f"  {moment.place}{mark} {moment.severity} {', '.join(moment.names)}: {moment.reason}"
 

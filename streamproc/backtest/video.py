@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -49,8 +50,17 @@ class _Heard:
     pictures_left: int
     opened: dict[str, Moment] = field(default_factory=dict)
     scores: list[tuple[float, float]] = field(default_factory=list)
+    busy_s: list[float] = field(default_factory=list)
+    """Processor time when each window was judged."""
     threshold: float = 0.0
     unwatched: int = 0
+
+    @property
+    def steady_s(self) -> tuple[float, float]:
+        """Seconds of footage after the first window, before which models are loaded, and the processor's for them."""
+        if len(self.scores) < 2:
+            return 0.0, 0.0
+        return self.scores[-1][0] - self.scores[0][0], self.busy_s[-1] - self.busy_s[0]
 
 
 def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: bool) -> Outcome:
@@ -62,7 +72,7 @@ def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: b
     begin = footage.start or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     moments: list[Moment] = []
     videos: list[ScoredVideo] = []
-    threshold, unwatched = 0.0, 0
+    threshold, unwatched, steady, busy_s = 0.0, 0, 0.0, 0.0
     for recording in footage.recordings:
         left = MOST_PICTURES - sum(moment.picture is not None for moment in moments) if pictures else 0
         heard = _replayed(one, footage, recording, begin, advance, left)
@@ -72,11 +82,13 @@ def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: b
             moments.append(replace(moment, false=false))
         if labels is not None:
             videos.append(scored(recording, labels, heard.scores))
-        threshold, unwatched = heard.threshold, unwatched + heard.unwatched
+        threshold, unwatched = heard.threshold or threshold, unwatched + heard.unwatched
+        seen_s, took_s = heard.steady_s
+        steady, busy_s = steady + seen_s * recording.fps, busy_s + took_s
         begin += timedelta(seconds=recording.duration_s)
     footage_s = sum(recording.duration_s for recording in footage.recordings)
     fps = sum(len(recording.times_s) for recording in footage.recordings) / footage_s
-    known = [recording.path.name for recording in footage.recordings if recording.path.name in one.sources]
+    known = [recording.path.name for recording in footage.recordings if one.knows(recording.path)]
     notes = [f"the rules were learned from {', '.join(known)}: what they raise there says little"] if known else []
     notes += [f"incidents at hours at which the camera is not watched, left out: {unwatched}"] if unwatched else []
     return Outcome(
@@ -89,6 +101,8 @@ def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: b
         moments=tuple(moments),
         measures=measure(videos, threshold, fps) if videos else None,
         notes=tuple(notes),
+        scored=tuple(videos),
+        fps=steady / busy_s if busy_s else None,
     )
 
 
@@ -104,6 +118,7 @@ def _replayed(
         now_s = (at - begin).total_seconds()
         # Where nothing moves nothing is judged, and nothing alarms.
         heard.scores.append((now_s, verdict.smoothed if verdict else 0.0))
+        heard.busy_s.append(time.process_time())
         heard.threshold = threshold
         advance(what, now_s - reached_s)
         reached_s = now_s

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from streamproc.commands.evaluating_video import video
 from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.reasoning import reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,8 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     eval_app.command("captions")(captions)
     eval_app.command("table")(table)
+    eval_app.command("video")(video)
+    eval_app.command("reasoning")(reasoning)
     app.add_typer(eval_app, name="eval")
 
 

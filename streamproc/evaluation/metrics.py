@@ -25,6 +25,22 @@ class ScoredVideo:
     """1 where a frame is anomalous, else 0."""
     scores: tuple[float, ...]
     """The higher, the more anomalous."""
+    threshold: float | None = None
+    """Of its own camera, where videos of several cameras are measured."""
+
+    def alarms(self, threshold: float) -> tuple[bool, ...]:
+        """Frame by frame, whether it alarms: at its own threshold, else at ``threshold``."""
+        least = threshold if self.threshold is None else self.threshold
+        return tuple(score >= least for score in self.scores)
+
+    def events(self) -> Iterator[range]:
+        """Runs of anomalous frames, by their places in ``labels``."""
+        start = 0
+        for label, run in groupby(self.labels):
+            end = start + len(list(run))
+            if label:
+                yield range(start, end)
+            start = end
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +81,23 @@ class Measures:
 
 
 def measure(videos: Sequence[ScoredVideo], threshold: float, frame_rate: float) -> Measures:
-    """All measures of at least one frame; ``frame_rate`` in frames a second.
+    """All measures of at least one frame; ``frame_rate`` in frames a second. A video's own threshold goes before
+    ``threshold``.
 
     Raises:
         ConfigError: scikit-learn is not installed.
     """
     labels = [label for video in videos for label in video.labels]
     scores = [score for video in videos for score in video.scores]
-    alarms = [score >= threshold for score in scores]
+    alarms = [alarm for video in videos for alarm in video.alarms(threshold)]
     hits = sum(alarm and label for alarm, label in zip(alarms, labels, strict=True))
     right = sum(alarm == bool(label) for alarm, label in zip(alarms, labels, strict=True))
-    caught = [_first_alarm(video, event, threshold) for video in videos for event in _events(video)]
+    caught = [first_alarm(video, event, threshold) for video in videos for event in video.events()]
     delays = [
         delay / frame_rate
         for video in videos
-        for event in _events(video)
-        if event.start > 0 and (delay := _first_alarm(video, event, threshold)) is not None
+        for event in video.events()
+        if event.start > 0 and (delay := first_alarm(video, event, threshold)) is not None
     ]
     false = sum(_false_alarms(video, threshold) for video in videos)
     hours = labels.count(0) / frame_rate / 3600
@@ -122,24 +139,15 @@ def _of_both(name: str, labels: Sequence[int], scores: Sequence[float]) -> float
     return float(getattr(sklearn_metrics(), name)(labels, scores)) if len(set(labels)) == 2 else None
 
 
-def _events(video: ScoredVideo) -> Iterator[range]:
-    start = 0
-    for label, run in groupby(video.labels):
-        end = start + len(list(run))
-        if label:
-            yield range(start, end)
-        start = end
-
-
-def _first_alarm(video: ScoredVideo, event: range, threshold: float) -> int | None:
-    """In frames from the event's first on."""
-    return next((i - event.start for i in event if video.scores[i] >= threshold), None)
+def first_alarm(video: ScoredVideo, event: range, threshold: float) -> int | None:
+    """In frames from the event's first on; None where none of them alarms."""
+    alarms = video.alarms(threshold)
+    return next((i - event.start for i in event if alarms[i]), None)
 
 
 def _false_alarms(video: ScoredVideo, threshold: float) -> int:
     before, count = False, 0
-    for label, score in zip(video.labels, video.scores, strict=True):
-        alarm = score >= threshold
+    for label, alarm in zip(video.labels, video.alarms(threshold), strict=True):
         count += alarm and not before and not label
         before = alarm
     return count

@@ -59,7 +59,7 @@ def _over_time(axes: Any, video: ScoredVideo, threshold: float) -> None:
     frames = range(len(video.scores))
     axes.fill_between(frames, 0, 1, where=[bool(y) for y in video.labels], step="mid", color="C3", alpha=0.25, lw=0)
     axes.plot(frames, video.scores, color="C0", linewidth=0.8)
-    axes.axhline(threshold, color="0.4", linewidth=0.6, linestyle="--")
+    axes.axhline(threshold if video.threshold is None else video.threshold, color="0.4", linewidth=0.6, linestyle="--")
     axes.set_ylim(0, 1)
     axes.set_title(video.name, fontsize=7, pad=2)
     axes.tick_params(labelsize=6)

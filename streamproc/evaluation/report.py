@@ -55,19 +55,26 @@ class Report:
     def __str__(self) -> str:
         m = self.measures
         by = f"{self.variant}{f', rules {self.rules}' if self.rules and self.variant == 'ours' else ''}"
-        delay = "" if m.delay_s_median is None else f", {m.delay_s_median:.2f} s after their first frame (median)"
         lines = [
             f"{self.captions}: {m.videos} videos, {m.frames} frames ({m.frames_anomalous} anomalous), scored by {by}",
             f"left out      {', '.join(self.left_out) or 'no video'}",
-            f"auroc         {_told(m.auroc)}   ap {_told(m.ap)}",
-            f"at {m.threshold:<10.3g} accuracy {_told(m.accuracy)}   precision {_told(m.precision)}   "
-            f"recall {_told(m.recall)}",
-            f"events        {m.events_caught} of {m.events} caught{delay}",
-            f"false alarms  {m.false_alarms} in {m.hours_observed:.3g} h of normal frames at {m.frame_rate:g} frames/s"
-            + _an_hour(m),
+            *measured(m),
             f"speed         {'-' if self.fps is None else f'{self.fps:.0f}'} captions/s on one core",
         ]
         return "\n".join(lines)
+
+
+def measured(m: Measures) -> list[str]:
+    """The measures for people, in lines."""
+    delay = "" if m.delay_s_median is None else f", {m.delay_s_median:.2f} s after their first frame (median)"
+    return [
+        f"auroc         {_told(m.auroc)}   ap {_told(m.ap)}",
+        f"at {m.threshold:<10.3g} accuracy {_told(m.accuracy)}   precision {_told(m.precision)}   "
+        f"recall {_told(m.recall)}",
+        f"events        {m.events_caught} of {m.events} caught{delay}",
+        f"false alarms  {m.false_alarms} in {m.hours_observed:.3g} h of normal frames at {m.frame_rate:g} frames/s"
+        + _an_hour(m),
+    ]
 
 
 def evaluate(

@@ -12,6 +12,7 @@ from streamproc import replay as replay_module
 from streamproc.backtest.run import backtest_captions, backtest_video, write_page
 from streamproc.calibrations import CalibrationInForce, calibration_path
 from streamproc.errors import ConfigError
+from streamproc.footage import sha256_of
 from streamproc.normality.calibration import Calibration
 from streamproc.replay import replay
 from streamproc.rules import history
@@ -92,6 +93,9 @@ def test_labels_tell_false_alarms_and_auroc(site: Path) -> None:
     assert 0.7 < found.measures.auroc < 1.0
     assert (found.measures.events, found.measures.events_caught) == (1, 1)
     assert found.measures.delay_s_median == pytest.approx(0.9)
+    assert [(one.name, len(one.scores)) for one in found.scored] == [("a.mp4", 160), ("b.mp4", 160)]
+    assert found.fps is not None
+    assert found.fps > 10
 
 
 def test_beside_another_rule_file(site: Path) -> None:
@@ -147,7 +151,10 @@ def test_a_sheet_that_cannot_be_written_is_told(site: Path) -> None:
 
 
 def test_footage_that_the_rules_were_learned_from_is_said(site: Path) -> None:
-    write_rules(rules(site), provenance={"clips": [{"name": "a.mp4", "sha256": "0" * 64, "seconds": 16.0}]})
+    write_clip(site.parent / "b.mp4", count=150, size=(64, 48))
+    clip = {"name": "a.mp4", "sha256": sha256_of(site.parent / "a.mp4"), "seconds": 16.0}
+    namesake = {"name": "b.mp4", "sha256": "0" * 64, "seconds": 16.0}
+    write_rules(rules(site), provenance={"clips": [clip, namesake]})
     (note,) = backtest_video(rules(site), site, "gate", clips(site)).outcome.notes
     assert "learned from a.mp4" in note
     assert "b.mp4" not in note

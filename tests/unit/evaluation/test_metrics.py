@@ -74,3 +74,14 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ConfigError, match=r"pip install 'streamproc\[evaluation\]'"):
         measure([video("a", "01", [0.1, 0.2])], threshold=0.5, frame_rate=10)
+
+
+def test_a_videos_own_threshold_goes_before_that_of_all() -> None:
+    calm = ScoredVideo("calm", (0, 0, 1, 1), (0.1, 0.2, 0.2, 0.4), threshold=0.3)
+    loud = video("loud", "0011", [0.6, 0.6, 0.9, 0.9])
+
+    measures = measure([calm, loud], threshold=0.8, frame_rate=1)
+
+    assert (measures.events_caught, measures.false_alarms, measures.delay_s_median) == (2, 0, 0.5)
+    assert (measures.accuracy, measures.precision, measures.recall) == (7 / 8, 1.0, 3 / 4)
+    assert measures.threshold == 0.8
