@@ -91,7 +91,8 @@ def scored(recording: Recording, labels: Labels, scores: Sequence[tuple[float, f
     for frame in frames:
         ended = bisect_right(ends, recording.times_s[frame] + 1e-3)  # the window's own last picture is in it
         values.append(scores[ended - 1][1] if ended else 0.0)
-    return ScoredVideo(recording.path.name, tuple(labels[frame] for frame in frames), tuple(values))
+    given = tuple(labels[frame] for frame in frames)
+    return ScoredVideo(recording.path.name, given, tuple(values), frame_rate=recording.fps or None)
 
 
 def is_normal(recording: Recording, labels: Labels, at_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""`streamproc eval video`: learns from normal clips as `induce` does, plays labelled ones as `replay` does, measures."""
+"""`streamproc eval video`: learns from normal clips as `induce` does, plays others as `replay` does, and measures."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ class ScoredVideo:
     """The higher, the more anomalous."""
     threshold: float | None = None
     """Of its own camera, where videos of several cameras are measured."""
+    frame_rate: float | None = None
+    """Its own frames a second, where videos differ."""
 
     def alarms(self, threshold: float) -> tuple[bool, ...]:
         """Frame by frame, whether it alarms: at its own threshold, else at ``threshold``."""
@@ -81,8 +83,8 @@ class Measures:
 
 
 def measure(videos: Sequence[ScoredVideo], threshold: float, frame_rate: float) -> Measures:
-    """All measures of at least one frame; ``frame_rate`` in frames a second. A video's own threshold goes before
-    ``threshold``.
+    """All measures of at least one frame; ``frame_rate`` in frames a second. A video's own threshold and
+    frame rate go before those of all.
 
     Raises:
         ConfigError: scikit-learn is not installed.
@@ -94,13 +96,13 @@ def measure(videos: Sequence[ScoredVideo], threshold: float, frame_rate: float) 
     right = sum(alarm == bool(label) for alarm, label in zip(alarms, labels, strict=True))
     caught = [first_alarm(video, event, threshold) for video in videos for event in video.events()]
     delays = [
-        delay / frame_rate
+        delay / (video.frame_rate or frame_rate)
         for video in videos
         for event in video.events()
         if event.start > 0 and (delay := first_alarm(video, event, threshold)) is not None
     ]
     false = sum(_false_alarms(video, threshold) for video in videos)
-    hours = labels.count(0) / frame_rate / 3600
+    hours = sum(video.labels.count(0) / (video.frame_rate or frame_rate) for video in videos) / 3600
     return Measures(
         auroc=_of_both("roc_auc_score", labels, scores),
         ap=_of_both("average_precision_score", labels, scores),

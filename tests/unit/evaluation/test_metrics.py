@@ -76,12 +76,13 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
         measure([video("a", "01", [0.1, 0.2])], threshold=0.5, frame_rate=10)
 
 
-def test_a_videos_own_threshold_goes_before_that_of_all() -> None:
-    calm = ScoredVideo("calm", (0, 0, 1, 1), (0.1, 0.2, 0.2, 0.4), threshold=0.3)
+def test_a_videos_own_threshold_and_frame_rate_go_before_those_of_all() -> None:
+    calm = ScoredVideo("calm", (0, 0, 1, 1), (0.1, 0.2, 0.2, 0.4), threshold=0.3, frame_rate=0.5)
     loud = video("loud", "0011", [0.6, 0.6, 0.9, 0.9])
 
     measures = measure([calm, loud], threshold=0.8, frame_rate=1)
 
-    assert (measures.events_caught, measures.false_alarms, measures.delay_s_median) == (2, 0, 0.5)
+    assert (measures.events_caught, measures.false_alarms, measures.delay_s_median) == (2, 0, 1.0)
+    assert measures.hours_observed == pytest.approx((2 / 0.5 + 2 / 1) / 3600)
     assert (measures.accuracy, measures.precision, measures.recall) == (7 / 8, 1.0, 3 / 4)
     assert measures.threshold == 0.8
