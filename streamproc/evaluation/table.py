@@ -66,9 +66,9 @@ class Comparison:
         lines = [f"{self.name}, {self.videos} videos", f"seed  {'learned from':{width}}{head}  ours - base-causal"]
         for row in self.rows:
             cells = "".join(f"{100 * row.aurocs[name]:13.1f}" for name in _COLUMNS)
-            lines.append(f"{row.seed:<5} {'+'.join(row.sources):{width}}{cells}  {_told(row.difference)} over videos")
+            lines.append(f"{row.seed:<5} {'+'.join(row.sources):{width}}{cells}  {told(row.difference)} over videos")
         cells = "".join(f"{100 * self.mean(name):13.1f}" for name in _COLUMNS)
-        lines.append(f"mean  {'':{width}}{cells}  {_told(self.difference)} over {self.over}")
+        lines.append(f"mean  {'':{width}}{cells}  {told(self.difference)} over {self.over}")
         return "\n".join(lines)
 
 
@@ -94,7 +94,10 @@ def compare(
         ours = score(rest, judge.smoothed)
         theirs = {variant: tuple(scored[video.name] for video in rest) for variant, scored in known.items()}
         pair = Pair(ours, theirs["base-causal"])
-        aurocs = {"ours": _auroc(name, ours), **{variant: _auroc(name, scored) for variant, scored in theirs.items()}}
+        aurocs = {
+            "ours": auroc_of(name, ours),
+            **{variant: auroc_of(name, scored) for variant, scored in theirs.items()},
+        }
         frames = sum(len(video.frames) for video in rest)
         names = tuple(video.name for video in sources)
         rows.append(SeedRow(seed, names, aurocs, over_videos([pair]), frames, judge.fps or math.nan))
@@ -120,12 +123,18 @@ def draw(videos: Sequence[CaptionedVideo], seed: int) -> tuple[CaptionedVideo, .
     return tuple(fit[index] for index in sorted(drawn))
 
 
-def _auroc(name: str, videos: Sequence[ScoredVideo]) -> float:
+def auroc_of(name: str, videos: Sequence[ScoredVideo]) -> float:
+    """Of the videos of the set ``name``.
+
+    Raises:
+        ConfigError: their frames are of one kind.
+    """
     auroc = measure(videos, 0.5, 25.0).auroc
     if auroc is None:
         raise ConfigError(f"{name}: what is left to score holds frames of one kind only")
     return auroc
 
 
-def _told(difference: Difference) -> str:
+def told(difference: Difference) -> str:
+    """In points, with its interval."""
     return f"{100 * difference.mean:+5.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"

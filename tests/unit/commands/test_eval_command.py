@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from streamproc import cli
+from streamproc.backtest import video_evaluation
+from streamproc.backtest.benchmark import Benchmark
+from streamproc.backtest.video_report import VideoReport
 from streamproc.commands import evaluating
+from streamproc.evaluation.metrics import ScoredVideo, measure
 from streamproc.testing_rules import TopicEmbedder
 
 
@@ -84,3 +88,69 @@ def test_a_table_of_sets(
     assert told["name"] == "made"
     assert [row["seed"] for row in told["rows"]] == [0, 1]
     assert {"ours", "base-causal", "base", "full"} == told["rows"][0]["aurocs"].keys()
+
+
+def test_sets_across_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+) -> None:
+    monkeypatch.setattr(evaluating, "_embedder", TopicEmbedder)
+    for name, what in (("yard", "A man rides."), ("quay", "A boat sails.")):
+        rows = [
+            {"video": f"v{video}", "frame": n, "label": int(n > 8), "caption": what if n > 8 else f"A man walks, {n}."}
+            for video in range(4)
+            for n in range(12)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "cross", tmp_path / "yard.jsonl", tmp_path / "quay.jsonl", "--seeds", "2", "--json")
+    assert ended.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sets"] == ["yard", "quay"]
+    assert [(cell["learned_from"], cell["scored_on"]) for cell in told["cells"]] == [
+        ("yard", "yard"),
+        ("yard", "quay"),
+        ("quay", "yard"),
+        ("quay", "quay"),
+    ]
+
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "cross", tmp_path / "yard.jsonl")
+    assert ended.value.code == 2
+    assert "two sets or more" in capsys.readouterr().err
+
+
+def test_labelled_footage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+) -> None:
+    asked: list[tuple[Benchmark, dict[str, object]]] = []
+
+    def evaluate(benchmark: Benchmark, **how: object) -> VideoReport:
+        asked.append((benchmark, how))
+        scored = (ScoredVideo("a.mp4", (0, 1, 1), (0.1, 0.9, 0.9)),)
+        return VideoReport("mine", (), measure(scored, 0.5, 10.0), scored, 25.0, 1.0, 1.0, ())
+
+    monkeypatch.setattr(video_evaluation, "evaluate_video", evaluate)
+    for folder in ("train", "test"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.mp4").touch()
+    (tmp_path / "labels.csv").write_text("clip,frame,label\na,0,1\n")
+    given = ("--train", tmp_path / "train", "--test", tmp_path / "test", "--labels", tmp_path / "labels.csv")
+    picture = tmp_path / "a.png"
+
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "video", *given, "--preset", "mine", "--plot", picture, "--json")
+    assert ended.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    keys = "auroc ap frames fps events events_caught delay_s_median false_alarms_per_hour hours_observed"
+    assert told.keys() >= set(keys.split())
+    assert (told["auroc"], told["fps"], told["preset"]) == (1.0, 25.0, "mine")
+    assert picture.exists()
+    assert asked[0][0].test == {tmp_path / "test" / "a.mp4": {0: 1}}
+    assert asked[0][1] == {"preset": "mine", "site": None, "camera": None, "keep": None}
+
+    for wrong in ((*given, "--site", "s.yaml"), given[:4], (*given, "--dataset", "ped2", "--root", tmp_path)):
+        with pytest.raises(SystemExit) as ended:
+            run(monkeypatch, "eval", "video", *wrong)
+        assert ended.value.code == 2
+    assert len(asked) == 1
