@@ -253,6 +253,5 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     metrics.queue("lanes", hub.lanes.__len__)
     metrics.queue("evidence", threads.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
-    workers = loaded.pipeline.workers
-    site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, workers, metrics)
+    site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, loaded.workers, metrics)
     return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations, lines)

@@ -113,11 +113,10 @@ def check_site(path: Path) -> CheckReport:
 
 def _few_workers(loaded: LoadedSite) -> tuple[str, ...]:
     """A worker waits for its model server; with one for each camera none waits for another's."""
-    workers, cameras = loaded.pipeline.workers, len(loaded.settings.cameras)
-    asked = not isinstance(loaded.pipeline.perception, ScenePerception) or loaded.pipeline.deduction.llm is not None
-    if not asked or workers >= cameras:
+    workers, cameras = loaded.workers, len(loaded.settings.cameras)
+    if not loaded.pipeline.asks_servers or workers >= cameras:
         return ()
-    return (f"{workers} workers for {cameras} cameras: a slow model server holds cameras up; set workers: {cameras}",)
+    return (f"{workers} workers for {cameras} cameras: a slow model server holds cameras up; leave workers out",)
 
 
 def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:

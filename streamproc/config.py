@@ -311,8 +311,14 @@ class PipelineSettings(Settings):
     """How votes become a verdict."""
     induction: Annotated[StatisticalInduction | LlmInduction, Field(discriminator="kind")] = StatisticalInduction()
     """What learns rules from normal footage; `streamproc run` makes no use of it."""
-    workers: Annotated[int, Field(ge=1, le=256)] = 4
-    """Windows that are put into words and decided at once, never two of one camera."""
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Windows that are put into words and decided at once, never two of one camera. Left out: 4, or one a camera where
+    a model server is asked, so that no camera waits for another's answer."""
+
+    @property
+    def asks_servers(self) -> bool:
+        """Whether a window may wait for a model server."""
+        return isinstance(self.perception, ServerSettings) or self.deduction.llm is not None
 
 
 class KafkaSecurity(Settings):

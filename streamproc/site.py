@@ -19,6 +19,7 @@ from streamproc.config import (
 from streamproc.errors import ConfigError, Fault
 from streamproc.yamlfile import check_model, load_model, read_bytes
 
+_WORKERS = 4
 _PRESET = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -31,6 +32,12 @@ class LoadedSite:
     pipeline: PipelineSettings
     path: Path
     """The site file, absolute."""
+
+    @property
+    def workers(self) -> int:
+        """How many windows are decided at once. Waiting for a model server costs a thread and nothing else."""
+        cameras = len(self.settings.cameras)
+        return self.pipeline.workers or (cameras if self.pipeline.asks_servers else min(cameras, _WORKERS))
 
     def camera(self, camera_id: str) -> CameraSettings:
         """The camera of that id.

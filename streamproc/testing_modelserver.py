@@ -86,6 +86,8 @@ class FakeModelServer:
     """How the next chat requests are answered, one each; None for well."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Chat requests, oldest first."""
+    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released at each of them."""
     seen_models: int = 0
     """How often the models were listed."""
     chances: dict[str, float] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class FakeModelServer:
         """How this chat request is answered; faults of the request come first, as with a real server."""
         with self._lock:
             self.requests.append(request)
+            self.asked.release()
             scripted = self.script.popleft() if self.script else self.always
         if scripted is not None:
             return scripted
