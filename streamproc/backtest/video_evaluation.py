@@ -69,7 +69,8 @@ def evaluate_video(
                 labels = {film: group.test[clip] for film, clip in test.items()}
                 footage = Footage(path, one, loaded.camera(one).timezone, played, labels, None)
                 with progress(sum(recording.duration_s for recording in played)) as advance:
-                    outcome = run_on_video(chosen(learned.rules), footage, advance, pictures=False)
+                    rules = replace(chosen(learned.rules), name=one)
+                    outcome = run_on_video(rules, footage, advance, pictures=False)
             test_took_s += time.monotonic() - tested_s
             notes += outcome.notes
             done.append(CameraReport(one, len(group.normal), learned, outcome))

@@ -74,7 +74,9 @@ def benchmark(folder: Path, frame_rate: float | None = None, cameras: str | None
     return of_folders(folder / "train", folder / "test", labels, frame_rate=frame_rate, cameras=cameras)
 
 
-def test_every_frame_is_scored_by_what_was_learned_from_normal_clips(learner: FakeLearn, folder: Path) -> None:
+def test_every_frame_is_scored_by_what_was_learned_from_normal_clips(
+    learner: FakeLearn, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = evaluate_video(benchmark(folder))
 
     assert learner.asked == [("camera", ["a.mp4"])]
@@ -90,6 +92,8 @@ def test_every_frame_is_scored_by_what_was_learned_from_normal_clips(learner: Fa
     assert told["notes"] == ("a window was lost",)
     assert told["preset"] == "embedded"
     assert told["delay_s_median"] == pytest.approx(0.9)
+    progress = [line for line in capsys.readouterr().err.splitlines() if line.startswith("camera: ")]
+    assert progress == ["camera: a.mp4", "camera: b.avi"]
 
 
 def test_what_was_missed_is_named(learner: FakeLearn, folder: Path) -> None:
