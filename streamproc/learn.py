@@ -20,6 +20,7 @@ from streamproc.calibrations import calibration_path, exchanged
 from streamproc.config import CameraSettings, DeductionSettings
 from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate, support
 from streamproc.errors import ConfigError
+from streamproc.feedback.recalibrating import Teacher
 from streamproc.footage import Part, find_clips, sha256_of
 from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.fit import GOOD_BUSY_S
@@ -132,8 +133,10 @@ def _learn(
         false_alarms_per_hour_max=calibration.false_alarms.upper_per_hour,
         alarm_score=score,
     )
+    teacher = Teacher(path, loaded.pipeline.deduction)
     with exchanged(path, calibration):
-        merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage)
+        merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage, teacher)
+    notes += teacher.weighed.notes
     notes += [f"windows that could not be put into words, and were left out: {learning.lost}"] if learning.lost else []
     notes += [f"kept as people wrote them: {', '.join(merge.kept)}"] if merge.kept else []
     notes += (

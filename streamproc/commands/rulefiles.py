@@ -23,7 +23,7 @@ rules_app = typer.Typer(no_args_is_help=True, help="Look after rule files.")
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (lint, history, diff, rollback, backtest):
+    for command in (lint, history, diff, rollback, recalibrate, backtest):
         rules_app.command(command.__name__)(command)
     app.add_typer(rules_app, name="rules")
 
@@ -102,6 +102,35 @@ def rollback(
         emit_json(done.as_dict())
         return
     say(f"{file}: version {done.restored} is back, as version {done.version}")
+    if done.changes is not None:
+        _show(done.changes)
+    for one in done.notes:
+        note(f"note: {one}")
+
+
+def recalibrate(
+    file: RulesArgument,
+    site: Annotated[
+        Path | None, typer.Option(help="The site file, where its preset's weights or alarm score are its own.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Take what operators said of alerts (`streamproc feedback`) into FILE, as its next version.
+
+    Keywords that raised false alarms and no right alert weigh less; the alarm's threshold moves above what false alarms
+    still score, but no alert that was right is given up. A running pipeline takes it over within 2 s; `rules rollback`
+    undoes it.
+    """
+    from streamproc.feedback.recalibrating import recalibrate as take_in
+    from streamproc.site import load_site
+
+    done = take_in(file, None if site is None else load_site(site).pipeline.deduction)
+    if json:
+        emit_json(done.as_dict())
+        return
+    told = done.feedback
+    said = "no feedback" if told is None else f"{len(told.right)} right, {len(told.false_alarms)} false"
+    say(f"{file}: {said}; " + ("nothing changed" if done.version is None else f"version {done.version}"))
     if done.changes is not None:
         _show(done.changes)
     for one in done.notes:

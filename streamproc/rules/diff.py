@@ -135,13 +135,14 @@ def _weights(rules: RuleSetModel) -> dict[str, dict[str, Any]]:
 
 
 def _of_file(rules: RuleSetModel) -> dict[str, Any]:
-    came_from = rules.provenance
+    came_from, told = rules.provenance, rules.feedback
     return {
         "id": rules.id,
         "site": rules.site,
         "camera": rules.camera,
         "how": came_from and came_from.how,
-        "alarm_score": came_from and came_from.alarm_score,
+        "alarm_score": rules.noun("").alarm_score,
+        "feedback": told and f"{len(told.right)} right, {len(told.false_alarms)} false",
         "calibration": came_from and came_from.calibration_sha256 and came_from.calibration_sha256[:12],
         "hours_observed": came_from and came_from.hours_observed,
     }

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.config import Day, Form, Hours, Settings, Slug
-from streamproc.rules.strength import strength
+from streamproc.rules.strength import blamed, strength
 from streamproc.types import About, Rule, RuleSet, Says, Severity, Support, When
 from streamproc.yamlfile import check_model, read_bytes
 from streamproc.yamltree import Node
@@ -28,6 +28,7 @@ def _one_line(text: str) -> str:
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Form("64 hexadecimal digits")]
 Sentence = Annotated[str, StringConstraints(min_length=3, max_length=400), AfterValidator(_one_line)]
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_one_line)]
+AlertId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$"), Form("32 hexadecimal digits")]
 Count = Annotated[int, Field(ge=0)]
 _ALL_IN_FULL: Mapping[str, float] = {}
 
@@ -190,6 +191,32 @@ class ProvenanceModel(Settings):
     """What the last induction wrote."""
 
 
+class BlamedKeyword(Settings):
+    """A keyword that raised alerts which operators called false, and none that they called right."""
+
+    rule: Slug
+    """The rule that it belongs to."""
+    keyword: Keyword
+    """The word."""
+    false_alarms: Annotated[int, Field(ge=1)]
+    """Alerts that it raised; each leaves it a quarter of its weight."""
+
+
+class FeedbackModel(Settings):
+    """What operators said of alerts, as far as the rules take it in; take it out to have the rules as they were."""
+
+    right: tuple[AlertId, ...] = ()
+    """Alerts that were right: none of them is given up."""
+    false_alarms: tuple[AlertId, ...] = ()
+    """Alerts that were false."""
+    unresolved: tuple[AlertId, ...] = ()
+    """False alarms that the rules would raise again; `streamproc rules recalibrate` says why."""
+    alarm_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Score that raises an alarm: above what false alarms scored, and at most what right ones did."""
+    blamed_keywords: tuple[BlamedKeyword, ...] = ()
+    """Keywords that weigh less for it."""
+
+
 class RuleSetModel(Settings):
     """What is normal on one camera, and what is not."""
 
@@ -207,6 +234,8 @@ class RuleSetModel(Settings):
     """Where the rules come from."""
     rules: tuple[RuleModel, ...]
     """The rules."""
+    feedback: FeedbackModel | None = None
+    """What operators said of alerts; written by `streamproc rules recalibrate`."""
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> RuleSetModel:
@@ -225,6 +254,12 @@ class RuleSetModel(Settings):
             strengths[one.rule][one.keyword] = strength(
                 one.captions, self.provenance.captions if self.provenance else 0
             )
+        for blame in self.feedback.blamed_keywords if self.feedback else ():
+            weighs = strengths[blame.rule].get(blame.keyword, 1.0)
+            strengths[blame.rule][blame.keyword] = weighs * blamed(blame.false_alarms)
+        scores = [
+            part.alarm_score for part in (self.provenance, self.feedback) if part and part.alarm_score is not None
+        ]
         return RuleSet(
             id=self.id or f"{self.site}-{self.camera}",
             site=self.site,
@@ -233,7 +268,7 @@ class RuleSetModel(Settings):
             sha256=sha256,
             rules=tuple(rule.noun(strengths.get(rule.id, _ALL_IN_FULL)) for rule in self.rules),
             calibration_sha256=self.provenance.calibration_sha256 if self.provenance else None,
-            alarm_score=self.provenance.alarm_score if self.provenance else None,
+            alarm_score=max(scores, default=None),
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from streamproc.rules import history
 from streamproc.rules.atomic import replace
 from streamproc.rules.induction import Induction
 from streamproc.rules.merge import Memory, Merge, flow, merge
-from streamproc.rules.schema import RuleModel, parse_rules
+from streamproc.rules.schema import FeedbackModel, RuleModel, RuleSetModel, parse_rules
 from streamproc.types import ModelRef, RuleSet
 from streamproc.yamlfile import read_bytes
 
@@ -78,8 +78,19 @@ class Footage:
     """Videos of a file of captions, where that was learned from."""
 
 
-def save_rules(path: Path, site: str, camera: str, induction: Induction, footage: Footage) -> Merge:
-    """Write what was learned to ``path``, merged with what is there.
+Taught = Callable[[RuleSetModel], FeedbackModel | None]
+"""What operators' feedback comes to for rules."""
+
+
+def save_rules(
+    path: Path,
+    site: str,
+    camera: str,
+    induction: Induction,
+    footage: Footage,
+    taught: Taught = lambda rules: rules.feedback,
+) -> Merge:
+    """Write what was learned to ``path``, merged with what is there, with what ``taught`` makes of feedback on it.
 
     Raises:
         ConfigError: the file that is there is not valid, is another camera's, changed meanwhile, or cannot be written.
@@ -102,16 +113,62 @@ def save_rules(path: Path, site: str, camera: str, induction: Induction, footage
     if "provenance" not in data:
         data.yaml_add_eol_comment("written by `streamproc induce`; not meant to be edited", "provenance")
     data["provenance"] = _provenance(memory, induction, footage)
+    _feed(data, taught(parse_rules(_dumped(yaml, data, before), _would_be(path))[1]))
+    _exchange(path, before, _dumped(yaml, data, before))
+    return result
+
+
+def save_feedback(path: Path, taught: Taught) -> int | None:
+    """Take feedback into the rule file at ``path``, as its next version; None, and nothing is written, if that changes
+    nothing.
+
+    Raises:
+        ConfigError: the file is not valid, changed meanwhile, or cannot be written.
+    """
+    before = read_bytes(path)
+    model = parse_rules(before, str(path))[1]
+    feedback = taught(model)
+    if feedback == model.feedback:
+        return None
+    yaml = _yaml()
+    data = yaml.load(before.decode("utf-8-sig"))
+    data["version"] = model.version + 1
+    _feed(data, feedback)
+    _exchange(path, before, _dumped(yaml, data, before))
+    return model.version + 1
+
+
+def _feed(data: CommentedMap, feedback: FeedbackModel | None) -> None:
+    """Have ``feedback`` in a rule file's round-trip data, at its end."""
+    if feedback is None:
+        data.pop("feedback", None)
+        return
+    if "feedback" not in data:
+        data.yaml_add_eol_comment("written by `streamproc rules recalibrate`; not meant to be edited", "feedback")
+    fields = feedback.model_dump(mode="json", exclude_defaults=True)
+    fields = {name: flow(value) if isinstance(value, list) else value for name, value in fields.items()}
+    if feedback.blamed_keywords:
+        fields["blamed_keywords"] = _rows(one.model_dump() for one in feedback.blamed_keywords)
+    data["feedback"] = CommentedMap(fields)
+
+
+def _dumped(yaml: YAML, data: CommentedMap, before: bytes | None) -> bytes:
     text = io.StringIO()
     yaml.dump(data, text)
-    after = _with_comments_of(before, text.getvalue()).encode()
-    parse_rules(after, f"{path} (as it would be written)")
+    return _with_comments_of(before, text.getvalue()).encode()
+
+
+def _would_be(path: Path) -> str:
+    return f"{path} (as it would be written)"
+
+
+def _exchange(path: Path, before: bytes | None, after: bytes) -> None:
+    parse_rules(after, _would_be(path))
     if (read_bytes(path) if path.exists() else None) != before:
-        raise ConfigError(f"{path} was changed while rules were learned; nothing was written")
+        raise ConfigError(f"{path} was changed meanwhile; nothing was written")
     if before is not None:
         history.keep(path, before)
     replace(path, after)
-    return result
 
 
 def _with_comments_of(before: bytes | None, after: str) -> str:

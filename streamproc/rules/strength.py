@@ -17,6 +17,8 @@ IN_ANOMALY = 0.3
 _PRIOR_CAPTIONS = 20.0
 """Of which one met the keyword: so that short footage speaks softly."""
 _NEVER = 0.01
+_BLAMED = 0.25
+"""So that several blamed words in one sentence do not make up for each other: three of them reach no alarm."""
 
 
 def too_common(met: int, captions: int) -> bool:
@@ -28,3 +30,8 @@ def strength(met: int, captions: int) -> float:
     """0..1; ``met`` of ``captions`` captions of normal footage hold the keyword."""
     rate = (met + 1) / (captions + _PRIOR_CAPTIONS)
     return min(1.0, max(0.0, math.log(IN_ANOMALY / rate) / math.log(IN_ANOMALY / _NEVER)))
+
+
+def blamed(false_alarms: int) -> float:
+    """What is left of a keyword's strength, 0..1, once ``false_alarms`` alerts that it raised were called false."""
+    return _BLAMED**false_alarms

@@ -120,8 +120,10 @@ def since(path: Path, other: Path | None = None, version: str | None = None) -> 
 def _how(loaded: Loaded, earlier: Sequence[Loaded]) -> str:
     model = loaded.model
     for one in reversed(earlier[:-1]):
-        if model.model_copy(update={"version": one.model.version}) == one.model:
+        if _same_but(model, one.model):
             return f"version {one.model.version} again"
+    if earlier and model.feedback != earlier[-1].model.feedback and _same_but(model, earlier[-1].model, "feedback"):
+        return "recalibrated from feedback"
     if model.provenance is None:
         return "by hand"
     induced = {rule.id: rule.sha256 for rule in model.provenance.induced}
@@ -129,3 +131,8 @@ def _how(loaded: Loaded, earlier: Sequence[Loaded]) -> str:
     edited = sum(induced.get(rule_id) != sha256 for rule_id, sha256 in there.items())
     edited += sum(rule_id not in there for rule_id in induced)
     return model.provenance.how + (f", {edited} rules edited" if edited else "")
+
+
+def _same_but(one: RuleSetModel, other: RuleSetModel, *fields: str) -> bool:
+    """Whether both are the same but for their version and ``fields``."""
+    return one.model_copy(update={name: getattr(other, name) for name in ("version", *fields)}) == other

@@ -227,7 +227,7 @@ def test_an_edit_made_meanwhile_is_not_lost(path: Path, monkeypatch: pytest.Monk
         return merge(data, known, *rest)
 
     monkeypatch.setattr(store, "merge", slow)
-    with pytest.raises(ConfigError, match="was changed while"):
+    with pytest.raises(ConfigError, match="was changed meanwhile"):
         save(path, WALK, RUN, DOG)
     assert rule(path, "run").text == "Someone hops."
 

@@ -1,0 +1,1 @@
+"""What operators say of alerts, and what becomes of the rules by it."""
