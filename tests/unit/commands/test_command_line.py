@@ -82,7 +82,9 @@ def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -
     found = dict(commands(cli.app))
     assert {" ".join(words) for words in found} == {
         "init", "probe", "check", "induce", "rules", "rules lint", "rules history", "rules diff", "rules rollback",
-        "rules backtest", "eval", "eval captions", "eval table", "run", "replay", "alerts", "alerts tail",
+        "rules recalibrate", "rules backtest", "feedback", "feedback right", "feedback false", "feedback withdraw",
+        "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross", "run",
+        "replay", "alerts", "alerts tail",
         "models", "models list", "models pull", "demo",
     }  # fmt: skip
     for words, command in found.items():
