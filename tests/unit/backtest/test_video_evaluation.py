@@ -28,9 +28,11 @@ class FakeLearn:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
+        self.sites: list[Path] = []
         self.alarm_score: dict[str, float] = {}
 
     def __call__(self, site: Path, camera: str, patterns: Sequence[str], out: Path) -> Learned:
+        self.sites.append(site)
         self.asked.append((camera, [Path(pattern).name for pattern in patterns]))
         assert all(Path(pattern).is_file() for pattern in patterns)
         provenance = {"clips": [], "alarm_score": self.alarm_score.get(camera, 0.5)}
@@ -156,6 +158,7 @@ def test_a_sites_own_camera_is_used(learner: FakeLearn, folder: Path) -> None:
     report = evaluate_video(benchmark(folder), site=site, camera="gate")
 
     assert learner.asked == [("gate", ["a.mp4"])]
+    assert learner.sites == [site]
     assert report.measures.events_caught == 1
     assert (folder / "rules" / "gate.yaml").read_text() == mine
     write_clip(folder / "train" / "b.mp4", count=20, size=(64, 48))
