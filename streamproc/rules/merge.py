@@ -9,14 +9,16 @@ What an operator may count on, rule by rule:
 - a rule that was induced earlier and now is not is switched off, and is switched on again when it comes back
   (``provenance.retired``); if people changed it or switched it on again, it stays as it is;
 - a rule that too few batches speak for is written switched off (``provenance.proposed``), and switched on when enough
-  do; if people switch it on, it stays on.
+  do; if people switch it on, it stays on;
+- a proposal that is not made again is taken out, unless people changed it or wrote a comment there: a language model
+  words its rules anew each time, and they would pile up. It is in the history.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +109,10 @@ def merge(
     for rule_id, sha256 in written.items():
         if rule_id in induced or rule_id not in by_id:
             continue
+        untouched = not known[rule_id].enabled and fingerprint(known[rule_id]) == sha256
+        if untouched and rule_id in before and not _commented(entries, by_id[rule_id]):
+            entries.remove(by_id.pop(rule_id))
+            continue
         induced[rule_id] = sha256
         proposed += [rule_id] if rule_id in before else []
         if rule_id not in retired and known[rule_id].enabled and fingerprint(known[rule_id]) == sha256:
@@ -128,6 +134,30 @@ def merge(
         stays_away,
         tuple(rule_id for rule_id in proposed if rule_id not in by_id or not by_id[rule_id].get("enabled", True)),
     ), memory
+
+
+def _commented(entries: CommentedSeq, entry: CommentedMap) -> bool:
+    """Whether a comment may belong to the entry, or to what follows it; one above may hang on the entry before."""
+    at = entries.index(entry)
+    above = any("#" in token.value for token in _tokens(entries.ca.items.get(at)))
+    return above or at == 0 or _has_comment(entries[at - 1]) or _has_comment(entry)
+
+
+def _has_comment(node: Any) -> bool:
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return False
+    parts = node.values() if isinstance(node, CommentedMap) else node
+    return any("#" in token.value for token in _tokens([node.ca.comment, *node.ca.items.values()])) or any(
+        _has_comment(part) for part in parts
+    )
+
+
+def _tokens(held: Any) -> Iterator[Any]:
+    for one in held or ():
+        if isinstance(one, list):
+            yield from _tokens(one)
+        elif one is not None:
+            yield one
 
 
 def _update(entry: CommentedMap, fields: Mapping[str, Any]) -> None:

@@ -303,6 +303,36 @@ def test_a_proposal_comes_into_force_when_enough_batches_speak_for_it(tmp_path: 
     assert provenance(path).proposed == ()
 
 
+def test_proposals_do_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    for number in range(4):
+        one = dataclasses.replace(MAYBE, id=f"maybe-{number}")
+        assert save(path, WALK, RUN, one).proposed == (f"maybe-{number}",)
+    assert [one.id for one in load_rules(path).rules] == ["walk", "run", "maybe-3"]
+    assert provenance(path).proposed == ("maybe-3",)
+    assert [one.id for one in provenance(path).induced] == ["walk", "run", "maybe-3"]
+    assert save(path, WALK, RUN, supported(dataclasses.replace(MAYBE, id="maybe-0"))).added == ("maybe-0",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    severity: warning\n    support: {k: 1", "    severity: error\n    support: {k: 1"),
+        ("support: {k: 1, n: 10}", "support: {k: 1, n: 10}  # ask the guards"),
+        ("  - id: maybe\n", "  # ask the guards\n  - id: maybe\n"),
+        ("enabled: false\n", "enabled: false\n\n  # ---- ours\n"),
+    ],
+    ids=["changed", "comment beside", "comment above", "heading of what follows"],
+)
+def test_a_proposal_that_people_have_had_a_hand_in_stays(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "gate.yaml"
+    save(path, WALK, MAYBE, RUN)
+    edit(path, old, new)
+    save(path, WALK, RUN)
+    assert rule(path, "maybe")
+    assert new.strip().splitlines()[-1] in path.read_text()
+
+
 def test_a_rule_that_loses_its_support_is_switched_off(tmp_path: Path) -> None:
     path = tmp_path / "gate.yaml"
     save(path, WALK, supported(MAYBE))
