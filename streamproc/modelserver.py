@@ -10,7 +10,7 @@ it. A cancelled request closes its connection, which tells vLLM to stop generati
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -73,6 +73,7 @@ class ModelServer:
         self._client: openai.AsyncOpenAI | None = None
         self._refuses_n = False
         self._refuses_logprobs = False
+        self._refuses_narrow = False
 
     @property
     def health(self) -> Health:
@@ -93,27 +94,36 @@ class ModelServer:
         temperature: float = 0.0,
         logprobs: bool = False,
         within_s: float | None = None,
+        schema: Mapping[str, object] | None = None,
     ) -> tuple[R | ReplyError, ...]:
         """``n`` replies to ``messages``, each as the pydantic model ``reply`` or as what is wrong with it.
 
         ``reply``'s JSON Schema constrains the server where it can; what comes is validated all the same. A server
         that takes no ``n``, or gives fewer choices, is asked again for the rest within the same deadline. With
         ``logprobs`` replies have ``tokens``, where the server gives them. ``within_s`` is a shorter deadline.
+        ``schema`` is a narrower one than ``reply``'s own, for the server alone; one that refuses it is sent that.
 
         Raises:
             InferenceError: no usable answer within ``deadline_s``, retries included; or the server is down and not
                 to be tried yet, which is said at once. The message holds no credential.
         """
-        return self._run(lambda: self._ask(messages, reply, n, temperature, logprobs), within_s)
+        return self._run(lambda: self._ask(messages, reply, n, temperature, logprobs, schema), within_s)
 
-    def ask_one(self, messages: Sequence[ChatCompletionMessageParam], reply: type[R], *, temperature: float = 0.0) -> R:
+    def ask_one(
+        self,
+        messages: Sequence[ChatCompletionMessageParam],
+        reply: type[R],
+        *,
+        temperature: float = 0.0,
+        schema: Mapping[str, object] | None = None,
+    ) -> R:
         """One reply.
 
         Raises:
             InferenceError: as ``ask``.
             ReplyError: the reply is truncated or does not fit the schema; keeps its text.
         """
-        (answer,) = self.ask(messages, reply, temperature=temperature)
+        (answer,) = self.ask(messages, reply, temperature=temperature, schema=schema)
         if isinstance(answer, ReplyError):
             raise answer
         return answer
@@ -150,13 +160,29 @@ class ModelServer:
         n: int,
         temperature: float,
         logprobs: bool,
+        schema: Mapping[str, object] | None,
     ) -> tuple[R | ReplyError, ...]:
-        response_format: ResponseFormatJSONSchema = {
-            "type": "json_schema",
-            "json_schema": {"name": reply.__name__.strip("_"), "schema": reply.model_json_schema(), "strict": True},
-        }
+        own = reply.model_json_schema()
 
         async def complete(count: int) -> list[R | ReplyError]:
+            if schema is None or self._refuses_narrow:
+                return await once(count, own)
+            try:
+                return await once(count, schema)
+            except openai.APIStatusError as error:
+                if error.status_code not in (400, 422):
+                    raise
+                # For its form, or for itself? The plain one tells: some servers know no choice of objects.
+                replies = await once(count, own)
+                self._refuses_narrow = True
+                log.info("model_server_without_narrow_schema", model=self.settings.model)
+                return replies
+
+        async def once(count: int, form: Mapping[str, object]) -> list[R | ReplyError]:
+            response_format: ResponseFormatJSONSchema = {
+                "type": "json_schema",
+                "json_schema": {"name": reply.__name__.strip("_"), "schema": dict(form), "strict": True},
+            }
             create = partial(
                 self._connected().chat.completions.with_raw_response.create,
                 model=self.settings.model,

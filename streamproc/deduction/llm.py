@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from openai.types.chat import ChatCompletionMessageParam
@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from streamproc.config import LlmSettings
 from streamproc.deduction.certainty import certainty
 from streamproc.deduction.evidence import Evidence
+from streamproc.deduction.narrowing import schema
 from streamproc.deduction.prompts import SHA256, Opinion, messages, system_text
 from streamproc.deduction.reflection import conversation, doubt
 from streamproc.deduction.validity import Grounds
@@ -62,7 +63,8 @@ class LlmVoter:
         # Without randomness all samples are one; vLLM refuses to draw several then.
         n = self._settings.samples if self._settings.temperature > 0 else 1
         asked = messages(system_text(rules), evidence, before)
-        replies = self._ask(asked, n, self._settings.temperature, None)
+        form = schema(held_against)
+        replies = self._ask(asked, form, n, self._settings.temperature, None)
         vote, said = _heard(replies, n, held_against, weight)
         about = doubt(vote, evidence) if self._settings.reflect and vote.void is None else None
         if about is None or said is None:
@@ -72,7 +74,7 @@ class LlmVoter:
         if left_s < took_s:
             return replace(vote, reflected="late")
         try:
-            replies = self._ask(conversation(asked, said, about), 1, 0.0, left_s)
+            replies = self._ask(conversation(asked, said, about), form, 1, 0.0, left_s)
         except InferenceError:
             return replace(vote, reflected="unheard")
         second, again = _heard(replies, 1, held_against, weight)
@@ -82,10 +84,21 @@ class LlmVoter:
         return replace(second, reflected="kept" if second.verdict == vote.verdict else "changed")
 
     def _ask(
-        self, asked: Sequence[ChatCompletionMessageParam], n: int, temperature: float, within_s: float | None
+        self,
+        asked: Sequence[ChatCompletionMessageParam],
+        form: Mapping[str, object],
+        n: int,
+        temperature: float,
+        within_s: float | None,
     ) -> tuple[Opinion | ReplyError, ...]:
         return self._server.ask(
-            asked, Opinion, n=n, temperature=temperature, logprobs=self._settings.logprobs, within_s=within_s
+            asked,
+            Opinion,
+            n=n,
+            temperature=temperature,
+            logprobs=self._settings.logprobs,
+            within_s=within_s,
+            schema=form,
         )
 
 

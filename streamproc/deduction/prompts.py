@@ -18,7 +18,7 @@ from streamproc.deduction.voters import measured_words
 from streamproc.modelreply import Reply
 from streamproc.types import Rule, RuleSet
 
-VERSION = "deduction-2"
+VERSION = "deduction-3"
 MOST_RULES = 200
 """So many enabled rules stand in the prompt; of a larger set the others only where the window meets them."""
 
@@ -36,8 +36,8 @@ is over is over, and what was said before may have been wrong.
 
 Think in this order: which of the rules named as touched really apply to what is described; whether a normal rule \
 covers the same thing; what follows. Reply with JSON:
-{{"reason": one short sentence, "cites": the ids of the rules that your verdict rests on, "verdict": "anomaly" or \
-"normal" or "unknown"}}
+{{"reason": one short sentence, "verdict": "anomaly" or "normal" or "unknown", "cites": the ids of the rules that your \
+verdict rests on}}
 A verdict of anomaly cites anomaly rules only, a verdict of normal cites normal rules only; cite only rules named as \
 touched, and none if none applies. If no anomaly rule truly applies the verdict is normal. Say unknown only if the \
 description is too garbled to make anything of it.
@@ -60,11 +60,11 @@ SHA256 = hashlib.sha256("\0".join((VERSION, SYSTEM, USER, REFLECT)).encode()).he
 
 
 class Opinion(Reply):
-    """One sample. The reason comes first, so that the verdict follows from it."""
+    """One sample. The reason comes first, so that the verdict follows from it, and the citations from the verdict."""
 
     reason: str = Field(description="one short sentence")
-    cites: list[str] = Field(description="ids of rules")
     verdict: Literal["anomaly", "normal", "unknown"]
+    cites: list[str] = Field(description="ids of rules")
 
 
 def system_text(rules: RuleSet) -> str:

@@ -26,6 +26,11 @@ class Grounds:
     novel: bool
     """Whether something measured is beyond its threshold."""
 
+    def citable(self, verdict: Judgement) -> tuple[str, ...]:
+        """Ids that a language model's vote for ``verdict`` may cite."""
+        met = sorted(self.by_keyword | self.by_meaning)
+        return tuple(cite for cite in met if self._fault_of("llm", verdict, cite) is None)
+
     def fault(self, voter: Voter, verdict: Judgement, cites: Collection[str]) -> str | None:
         """Why a vote with these citations is void; None if it is valid."""
         if verdict == "unknown":

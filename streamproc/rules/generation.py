@@ -22,7 +22,9 @@ AGAIN_TEMPERATURE = 0.3
 """Of the second and last attempt at a batch whose reply was unusable: the same again would be unusable again."""
 LEAST_USABLE = 0.5
 """Share of the batches that must be answered usably."""
-_MOST_A_LIST = 20
+LEAST_A_LIST, MOST_A_LIST = 4, 10
+"""Rules that are asked for in each list; a small model left to itself writes no anomaly rules at all, or never ends."""
+_READ_A_LIST = 20
 _LONGEST, _SHORTEST = 200, 3
 _NUMBER = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):]|rule\s+\d+[.:)])\s*", re.IGNORECASE)
 
@@ -62,11 +64,20 @@ def _ask(server: ModelServer, batch: Sequence[Caption]) -> RuleLists | ReplyErro
     error: ReplyError | None = None
     for temperature in (0.0, AGAIN_TEMPERATURE):
         try:
-            return server.ask_one(asked, RuleLists, temperature=temperature)
+            return server.ask_one(asked, RuleLists, temperature=temperature, schema=_narrow())
         except ReplyError as unusable:
             error = unusable
     assert error is not None  # noqa: S101 - the loop ran
     return error
+
+
+def _narrow() -> dict[str, object]:
+    """The schema with what a grammar backend may not know: so many sentences, of such a length."""
+    schema = RuleLists.model_json_schema()
+    for one in schema["properties"].values():
+        one |= {"minItems": LEAST_A_LIST, "maxItems": MOST_A_LIST}
+        one["items"] |= {"minLength": _SHORTEST, "maxLength": _LONGEST}
+    return schema
 
 
 def _read(batch: int, reply: RuleLists) -> list[Said]:
@@ -79,7 +90,7 @@ def _read(batch: int, reply: RuleLists) -> list[Said]:
     return [
         Said(batch, about, says, text)
         for about, says, texts in lists
-        for text in dict.fromkeys(_sentence(text) for text in texts[:_MOST_A_LIST])
+        for text in dict.fromkeys(_sentence(text) for text in texts[:_READ_A_LIST])
         if text
     ]
 

@@ -318,8 +318,8 @@ def test_an_unusable_reply_is_an_unknown_vote_that_keeps_the_text(bad: Say, told
 )
 def test_a_model_that_is_down_is_left_out_named_and_heard_again(bad: Behaviour) -> None:
     with FakeModelServer(reply=says("normal", "n-sit")) as server, deducing(server, deadline_s=2.0) as deducer:
-        # With 400 the client looks whether n was to blame, by asking again.
-        server.script = deque([bad, bad] if bad == Fail(400) else [bad])
+        # With 400 it is asked again, to see whether n was to blame, and whether the narrow schema was.
+        server.script = deque([bad] * 4 if bad == Fail(400) else [bad])
         without = decide(deducer, FALLS, SITS)
         assert without.alarm
         (degraded,) = without.degraded
@@ -340,6 +340,34 @@ def test_a_model_that_stays_down_costs_nothing_until_it_is_back() -> None:
         server.always = None
         clock.advance(60)
         assert decide(deducer, FALLS, SITS).degraded == ()
+
+
+def test_a_reply_is_constrained_to_the_rules_that_the_window_touches() -> None:
+    with FakeModelServer(reply=says("normal", "n-sit")) as server, deducing(server) as deducer:
+        decide(deducer, FALLS, SITS)
+        first, again = ({way["properties"]["verdict"]["const"]: way for way in _form(one)} for one in server.requests)
+        assert first["anomaly"]["properties"]["cites"]["items"] == {"enum": ["a-fall"]}
+        assert first["normal"]["properties"]["cites"]["items"] == {"enum": ["n-sit"]}
+        assert again == first  # reflection too
+
+
+def _form(request: dict[str, Any]) -> Any:
+    return request["response_format"]["json_schema"]["schema"].get("anyOf")
+
+
+def test_a_server_that_refuses_the_narrow_form_is_asked_in_the_plain_one_from_then_on() -> None:
+    with FakeModelServer(reply=says("anomaly", "a-fall")) as server, deducing(server, samples=1) as deducer:
+        server.script.append(Fail(400, "anyOf is not permitted at the root"))
+        assert [heard(decide(deducer, LIKE_A_FALL)).verdict for _ in range(2)] == ["anomaly"] * 2
+        assert [_form(one) is None for one in server.requests] == [False, True, True]
+
+
+def test_a_request_that_is_refused_in_either_form_says_nothing_about_the_form() -> None:
+    with FakeModelServer(reply=says("anomaly", "a-fall")) as server, deducing(server, samples=1) as deducer:
+        server.script.extend([Fail(400, "too long")] * 2)
+        assert decide(deducer, LIKE_A_FALL).degraded
+        assert decide(deducer, LIKE_A_FALL).degraded == ()
+        assert [_form(one) is None for one in server.requests] == [False, True, False]
 
 
 def test_without_randomness_one_sample_is_asked_for() -> None:
