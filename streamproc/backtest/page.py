@@ -29,16 +29,18 @@ _PAGE = """\
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>Backtest of $title</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --quiet: #777; --critical: #ed4040; --error: #f37035;
+:root { color-scheme: light dark; --line: #8884; --quiet: #666; --critical: #ed4040; --error: #f37035;
   --warning: #fab005; --info: #4d9aff; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 90rem; }
+@media (prefers-color-scheme: dark) { :root { --quiet: #aaa; } }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 90rem;
+  overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .quiet, figcaption small { color: var(--quiet); }
 table { border-collapse: collapse; margin: .5rem 2rem .5rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.side { display: flex; flex-wrap: wrap; }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.side { display: flex; flex-wrap: wrap; align-items: flex-start; }
+.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-top: 4px solid var(--accent); border-radius: 6px;
   overflow: hidden; }
 figure img { width: 100%; display: block; } figcaption { padding: .6rem .8rem; }
@@ -47,8 +49,10 @@ figure img { width: 100%; display: block; } figcaption { padding: .6rem .8rem; }
 </style>
 </head>
 <body>
+<main>
 <h1>Backtest of $title</h1>
 $body
+</main>
 </body>
 </html>
 """
@@ -60,6 +64,9 @@ $measures
 <div class="side">$tables</div>
 $notes
 </section>
+"""
+_TABLE = """\
+<table><tr><th scope="col">$title</th><th scope="col" class="number">Alerts</th></tr>$rows</table>
 """
 _MOMENT = """\
 <figure class="$severity">$picture<figcaption><strong>$names</strong> $mark<br>$reason<br>
@@ -113,17 +120,18 @@ def _table(title: str, counts: Mapping[str, int]) -> Html:
         fill('<tr><td>$name</td><td class="number">$count</td></tr>', name=name, count=count)
         for name, count in counts.items()
     ]
-    return fill("<table><tr><th>$title</th><th>Alerts</th></tr>$rows</table>", title=title, rows=_joined(rows))
+    return fill(_TABLE, title=title, rows=_joined(rows))
 
 
 def _sheet(title: str, moments: Sequence[Moment]) -> Html:
-    figures = _joined([_moment(moment) for moment in moments])
-    return fill(
-        '<section><h2>$title: $count</h2><div class="sheet">$figures</div></section>',
-        title=title,
-        count=len(moments),
-        figures=figures,
-    )
+    figures = fill('<div class="sheet">$figures</div>', figures=_joined([_moment(moment) for moment in moments]))
+    if not moments:
+        figures = Html('<p class="quiet">No alert.</p>')
+    elif any(moment.picture is not None and moment.at is None for moment in moments):
+        figures = Html(
+            f'<p class="quiet">When they were taken is not known: times in pictures count from 1970.</p>{figures}'
+        )
+    return fill("<section><h2>$title: $count</h2>$figures</section>", title=title, count=len(moments), figures=figures)
 
 
 def _moment(moment: Moment) -> Html:
@@ -131,14 +139,16 @@ def _moment(moment: Moment) -> Html:
     if moment.picture is not None:
         data = b64encode(moment.picture).decode("ascii")
         picture = fill(
-            '<img loading="lazy" alt="$alt" src="data:image/jpeg;base64,$data">', alt=moment.reason, data=data
+            '<img loading="lazy" alt="$alt" src="data:image/jpeg;base64,$data">',
+            alt=f"{moment.place}: {moment.caption or moment.reason}",
+            data=data,
         )
     return fill(
         _MOMENT,
         severity=moment.severity,
         picture=picture,
         names=", ".join(moment.names),
-        mark="" if moment.false is None else "(false)" if moment.false else "(true)",
+        mark="" if moment.false is None else "(false alarm)" if moment.false else "(right)",
         reason=moment.reason,
         place=moment.place,
         at=f", {moment.at:%Y-%m-%d %H:%M:%S}" if moment.at else "",

@@ -57,7 +57,7 @@ def test_what_is_told() -> None:
         "<strong>1 alert</strong> in 2 h of footage",
         "1 in 1 h if all of it is normal",
         "gate.mp4 1:01-1:05",
-        "(false)",
+        "(false alarm)",
         "Somebody ran.",
         "Note: mind the gap.",
         '<figure class="error">',
