@@ -103,6 +103,7 @@ def camera_line(
         rules_path(loaded, camera),
         clock,
         calibration=calibration,
+        recorded=live,
         on_change=in_force,
         on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
     )

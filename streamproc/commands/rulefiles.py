@@ -49,8 +49,9 @@ def lint(
 def history(file: RulesArgument, json: JsonFlag = False) -> None:
     """List the versions of a rule file, oldest first: when each was written, how, and what it changed.
 
-    Each `induce` and `rollback` keeps what it replaces, your edits included, in `.history` beside the file (the last
-    50).
+    Each `induce`, `recalibrate` and `rollback` keeps what it replaces, and `run` what it takes over, your edits
+    included, in `.history` beside the file (the last 50). An edit keeps its version's number; its hash, which alerts
+    tell, is its own.
     """
     from streamproc.rules.versions import told
 

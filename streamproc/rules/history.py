@@ -1,6 +1,7 @@
-"""The versions of a rule file that were replaced, kept beside it: ``.history/gate/000003-1a2b3c4d5e6f.yaml``.
+"""The versions of a rule file, kept beside it: ``.history/gate/000003-1a2b3c4d5e6f.yaml``.
 
-What is kept is what was there, so people's edits between two inductions are kept with the version they were made to.
+What is kept is what was replaced, and what a running pipeline took over: people's edits have the number of the version
+that they were made to, and a hash of their own.
 Beside them lie the calibrations that they were learned with, so that a version can be put back whole.
 """
 

@@ -229,7 +229,7 @@ class RuleSetModel(Settings):
     camera: Slug
     """Camera, by its id."""
     version: Annotated[int, Field(ge=1)]
-    """Counts up with each induction; count it up with an edit to tell alerts apart (their hash does in any case)."""
+    """Counts up with each induction. An edit need not count it up: `rules history` and alerts tell it by its hash."""
     provenance: ProvenanceModel | None = None
     """Where the rules come from."""
     rules: tuple[RuleModel, ...]

@@ -69,8 +69,9 @@ def told(path: Path) -> list[Told]:
     Raises:
         ConfigError: there is no such file and there never was.
     """
-    every = [(one.path, one.name) for one in history.kept(path)]
-    if path.exists():
+    now = hashlib.sha256(read_bytes(path)).hexdigest()[:12] if path.exists() else None
+    every = [(one.path, one.name) for one in history.kept(path) if one.sha != now]
+    if now is not None:
         every.append((path, ""))
     if not every:
         read_bytes(path)  # says what is wrong with it
@@ -124,7 +125,7 @@ def _how(loaded: Loaded, earlier: Sequence[Loaded]) -> str:
             return f"version {one.model.version} again"
     if earlier and model.feedback != earlier[-1].model.feedback and _same_but(model, earlier[-1].model, "feedback"):
         return "recalibrated from feedback"
-    if model.provenance is None:
+    if model.provenance is None or (earlier and model.provenance == earlier[-1].model.provenance):
         return "by hand"
     induced = {rule.id: rule.sha256 for rule in model.provenance.induced}
     there = {rule.id: fingerprint(rule) for rule in model.rules}

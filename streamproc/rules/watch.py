@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from streamproc.errors import ConfigError, InferenceError
+from streamproc.rules import history
 from streamproc.rules.matching import Matcher
 from streamproc.rules.meaning import Embedder
 from streamproc.rules.schema import parse_rules
@@ -59,13 +60,15 @@ class RuleFile:
         clock: Clock,
         *,
         calibration: RulesCalibration | None = None,
+        recorded: bool = False,
         on_change: Callable[[RuleSet], None] = lambda _: None,
         on_refusal: Callable[[ConfigError], None] = lambda _: None,
     ) -> None:
         """Load the file.
 
-        ``calibration`` is exchanged with the rules. ``on_change`` is told of each rule set that takes effect later,
-        ``on_refusal`` once of each edit that does not.
+        ``calibration`` is exchanged with the rules. With ``recorded`` whatever takes effect is kept in the history, so
+        that the rules of every alert can be looked up by its hash, people's edits too. ``on_change`` is told of each
+        rule set that takes effect later, ``on_refusal`` once of each edit that does not.
 
         Raises:
             ConfigError: the file or its calibration is not valid now.
@@ -73,11 +76,14 @@ class RuleFile:
         self._path = path
         self._clock = clock
         self._calibration = calibration
+        self._recorded = recorded
         self._on_change = on_change
         self._on_refusal = on_refusal
         self._times = self._look()
         self._checked_s = clock.monotonic()
-        self._rules = parse_rules(read_bytes(path), str(path))[0]
+        data = read_bytes(path)
+        self._rules = parse_rules(data, str(path))[0]
+        self._record(data)
         self.calibration_sha256 = self._take(self._rules)
         """Of the calibration that is in force with the rules; None without one."""
         self._refused: tuple[str, str] | None = None
@@ -127,8 +133,17 @@ class RuleFile:
         if rules is self._rules:
             return
         self._rules = rules
+        self._record(data)
         log.info("rules_changed", path=str(self._path), version=rules.version, sha256=rules.sha256[:12])
         self._on_change(rules)
+
+    def _record(self, data: bytes) -> None:
+        if not self._recorded:
+            return
+        try:
+            history.keep(self._path, data)
+        except ConfigError as error:  # a folder that only others may write to: the rules hold all the same
+            log.info("rules_version_not_kept", path=str(self._path), error=str(error))
 
     def _parsed(self, data: bytes) -> RuleSet:
         rules, was = parse_rules(data, str(self._path))[0], self._rules

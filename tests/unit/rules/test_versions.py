@@ -116,6 +116,22 @@ def test_a_history_tells_inductions_edits_and_what_is_current(path: Path) -> Non
     assert str(rows[-1]).startswith("*    3  ")
 
 
+def test_a_history_tells_edits_that_a_running_pipeline_took_over_apart(path: Path) -> None:
+    save(path, WALK, RUN)
+    for text in ("Someone runs off.", "Someone runs away."):
+        history.keep(path, path.read_bytes())
+        path.write_text(path.read_text().replace("Someone runs.", text).replace("Someone runs off.", text))
+    history.keep(path, path.read_bytes())  # the one that is there
+    rows = told(path)
+    assert [(row.version, row.how, row.changed, row.current) for row in rows] == [
+        (1, "statistics", "2 rules", False),
+        (1, "by hand", "1 changed", False),
+        (1, "by hand", "1 changed", True),
+    ]
+    assert len({row.sha256 for row in rows}) == 3
+    assert since(path).rules[0].fields == (FieldChange("text", "Someone runs off.", "Someone runs away."),)
+
+
 def test_a_version_that_does_not_load_is_told_as_such(path: Path) -> None:
     path.write_text("version: 1\nrules: {")
     history.keep(path, path.read_bytes())

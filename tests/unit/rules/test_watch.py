@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streamproc.errors import ConfigError, InferenceError
+from streamproc.rules import history
 from streamproc.rules.meaning import Floats
 from streamproc.rules.watch import LiveRules, RuleFile
 from streamproc.testing import FakeClock
@@ -46,8 +47,9 @@ class Site:
         now_ns = int(self.clock.now().timestamp() * 1e9)
         os.utime(path, ns=(now_ns, now_ns))
 
-    def file(self) -> RuleFile:
-        return RuleFile(self.path, self.clock, on_change=self.changes.append, on_refusal=self.refusals.append)
+    def file(self, *, recorded: bool = False) -> RuleFile:
+        told = {"on_change": self.changes.append, "on_refusal": self.refusals.append}
+        return RuleFile(self.path, self.clock, recorded=recorded, **told)  # type: ignore[arg-type]
 
     def versions(self, file: RuleFile, seconds: float, step_s: float = 0.25) -> list[int]:
         """The version in force at each of the polls in the next ``seconds``."""
@@ -222,3 +224,37 @@ def test_without_an_embedding_model_keywords_still_match(site: Site) -> None:
         live = LiveRules(site.file(), _Broken(), 0.6, "UTC")
     assert [entry["event"] for entry in logs] == ["semantic_matching_off"]
     assert [match.how for match in live.match(_caption("A man runs."), _observed())[1]] == ["keyword"]
+
+
+def test_what_was_in_force_is_kept_so_that_an_edit_can_be_looked_up_by_the_hash_that_alerts_tell(site: Site) -> None:
+    file = site.file(recorded=True)
+    in_force = [file.rules.sha256[:12]]
+    site.clock.advance(5.0)
+    for keyword in ("sprint", "dash"):
+        site.write(1, keyword)  # people do not count the version up
+        site.versions(file, 5.0)
+        in_force.append(file.rules.sha256[:12])
+    site.write(1, text="rules: {")
+    site.versions(file, 5.0)
+    kept = history.kept(site.path)
+    assert [one.sha for one in kept] == in_force
+    assert [one.version for one in kept] == [1, 1, 1]
+    assert (kept[1].written_at - kept[0].written_at).total_seconds() == 5.0
+    assert kept[1].path.read_text() == site.text(1, "sprint")
+
+
+def test_a_replay_keeps_nothing(site: Site) -> None:
+    file = site.file()
+    site.write(1, "sprint")
+    site.versions(file, 5.0)
+    assert history.kept(site.path) == []
+
+
+def test_where_nothing_can_be_kept_the_rules_hold_all_the_same(site: Site) -> None:
+    (site.path.parent / ".history").write_text("in the way")
+    with capture_logs() as logs:
+        file = site.file(recorded=True)
+        site.write(2)
+        assert site.versions(file, 5.0)[-1] == 2
+    assert [line["event"] for line in logs if line["log_level"] != "info"] == []
+    assert "rules_version_not_kept" in {line["event"] for line in logs}
