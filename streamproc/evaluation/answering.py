@@ -33,6 +33,10 @@ class Answer:
     choice: Letter
     """The reasoning."""
     why: str
+    asked: bool = False
+    """Whether a language or vision model was asked."""
+    degraded: tuple[str, ...] = ()
+    """What was left out, in words: a language model that did not answer."""
 
 
 class Answerer(Protocol):
@@ -85,7 +89,10 @@ class ByRules:
         caption = written(item.caption)
         matches = matcher.match(caption, AT, "UTC")
         verdict = Deducer(self._settings, self._llm).decide(UNSEEN, caption, matches, matcher.rules)
-        return Answer(verdict.alarm, self._choice(item, verdict.votes, matcher.rules), verdict.reason)
+        choice = self._choice(item, verdict.votes, matcher.rules)
+        asked = any(vote.voter == "llm" for vote in verdict.votes)
+        left_out = tuple(note for note in verdict.degraded if note not in UNSEEN.not_judged)
+        return Answer(verdict.alarm, choice, verdict.reason, asked, left_out)
 
     def _choice(self, item: Item, votes: Sequence[Vote], rules: RuleSet) -> Letter:
         if sum(vote.weight * (vote.score - UNKNOWN) for vote in votes) <= 0:

@@ -132,7 +132,7 @@ class Asked:
 
     def _ask(self, item: Item, place: Place, form: type[R]) -> Answer:
         said = self._server.ask_one(self._messages(item, place), form)
-        return Answer(said.verdict == "anomaly", said.choice, quoted(said.why()))
+        return Answer(said.verdict == "anomaly", said.choice, quoted(said.why()), asked=True)
 
     def _messages(self, item: Item, place: Place) -> list[ChatCompletionMessageParam]:
         choices = "\n".join(f"{letter}: {text}" for letter, text in item.choices.texts().items())

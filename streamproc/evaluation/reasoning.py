@@ -99,13 +99,23 @@ class Scored:
         return sum(one.said is None for one in self.judged)
 
     @property
+    def asked(self) -> int:
+        """Items about which a language or vision model was asked, those without an answer among them."""
+        return sum(one.said is None or one.said.asked for one in self.judged)
+
+    @property
+    def degraded(self) -> int:
+        """Items of which something was left out: a language model that did not answer."""
+        return sum(one.said is not None and bool(one.said.degraded) for one in self.judged)
+
+    @property
     def seconds_median(self) -> float:
         """An answer's, by the clock."""
         return statistics.median(one.took_s for one in self.judged)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        measures = ("accuracy", "precision", "recall", "unanswered", "seconds_median")
+        measures = ("accuracy", "precision", "recall", "asked", "unanswered", "degraded", "seconds_median")
         return {
             "way": self.way,
             "reconstructed": self.reconstructed,
@@ -143,14 +153,17 @@ class Report:
         lines = [
             f"{self.items.name}: {len(self.items.items)} items, {anomalous} anomalous; {len(self.items.sites)} places",
             f"rules: {self.rules}",
-            f"{'way':10}{''.join(f'{cell:>5}' for cell in CELLS)}  accuracy  precision  recall  unanswered  s an item",
+            f"{'way':10}{''.join(f'{cell:>5}' for cell in CELLS)}"
+            "  accuracy  precision  recall  asked  unanswered  s an item",
         ]
         for one in self.scored:
             cells = "".join(f"{count:5}" for count in one.cells.values())
             rates = f"{_share(one.accuracy):>10}{_share(one.precision):>11}{_share(one.recall):>8}"
             models = ", ".join(model.name for model in one.models)
             mark = " (prompt reconstructed)" if one.reconstructed else ""
-            tail = f"{one.unanswered:12}{one.seconds_median:11.2f}  {models}{mark}"
+            if one.degraded:
+                mark += f" (left out {one.degraded} times)"
+            tail = f"{one.asked:7}{one.unanswered:12}{one.seconds_median:11.2f}  {models}{mark}"
             lines.append(f"{one.way:10}{cells}{rates}{tail}".rstrip())
         lines += [f"{way:10} not run: {why}" for way, why in self.not_run.items()]
         lines.append("RR, RW, WR, WW: detection right or wrong, then reasoning right or wrong")

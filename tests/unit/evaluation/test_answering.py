@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.config import DeductionSettings, VoterWeights
+from streamproc.config import DeductionSettings, LlmSettings, VoterWeights
+from streamproc.deduction.llm import LlmVoter
 from streamproc.errors import ConfigError
 from streamproc.evaluation.answering import ByLikeness, ByRules, rules_of
 from streamproc.evaluation.items import Choices, Item, Items, Place
+from streamproc.modelserver import ModelServer
 from streamproc.rules.induction import StatisticalInducer
+from streamproc.testing import FakeClock
 from streamproc.testing_deduction import rule, rule_set
+from streamproc.testing_modelserver import Fail, FakeModelServer
 from streamproc.testing_rules import TopicEmbedder
 
 PLACE = Place(id="gate", place="a gate", rules=Path("gate.yaml"))
@@ -67,6 +71,21 @@ def test_each_item_is_decided_by_itself() -> None:
     alone = answerer.answer(calm, PLACE)
     answerer.answer(ITEM, PLACE)
     assert answerer.answer(calm, PLACE) == alone
+
+
+def test_a_language_model_is_asked_where_there_is_doubt_and_told_where_it_does_not_answer() -> None:
+    with FakeModelServer(always=Fail(500)) as server:
+        settings = LlmSettings(base_url=server.base_url, model="test-model", deadline_s=5, retries=0)
+        client = ModelServer(settings, FakeClock())
+        try:
+            answerer = ByRules({"gate": RULES}, EMBEDDER, DeductionSettings(), LlmVoter(client, settings))
+            doubted = answerer.answer(ITEM, PLACE)
+            calm = answerer.answer(ITEM.model_copy(update={"caption": "A man walks."}), PLACE)
+        finally:
+            client.close()
+    assert (doubted.asked, doubted.alarm) == (True, True)
+    assert ["language model left out" in note for note in doubted.degraded] == [True]
+    assert (calm.asked, calm.degraded) == (False, ())
 
 
 def test_likeness_takes_the_wording_that_is_nearest() -> None:

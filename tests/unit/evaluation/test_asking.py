@@ -48,7 +48,7 @@ def user(request: dict[str, Any]) -> str:
 def test_asked_directly_a_model_sees_place_description_and_choices() -> None:
     with asked("direct") as (direct, server):
         answer = direct.answer(ITEM, PLACE)
-    assert (answer.alarm, answer.choice, answer.why) == (True, "d", "A bin burns.")
+    assert (answer.alarm, answer.choice, answer.why, answer.asked) == (True, "d", "A bin burns.", True)
     text = user(server.requests[0])
     assert all(part in text for part in (PLACE.place, ITEM.caption, "\nb: Someone fell.\n", '{"reason"'))
     assert direct.models[0].prompt_sha256 == SHA256

@@ -36,7 +36,7 @@ class Scripted:
         said = self._script[item.id]
         if isinstance(said, Exception):
             raise said
-        return Answer(*said, "because")
+        return Answer(*said, "because", asked=item.id == "q", degraded=("down",) if item.id == "r" else ())
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_cells_and_measures_of_the_detection() -> None:
     assert scored.accuracy == pytest.approx(3 / 7)
     assert scored.precision == pytest.approx(2 / 3)
     assert scored.recall == pytest.approx(2 / 4)
-    assert scored.unanswered == 2
+    assert (scored.asked, scored.unanswered, scored.degraded) == (3, 2, 1)
     assert scored.seconds_median == 1.0
     assert told == [("scripted", 0)] + [("scripted", 1)] * 7
     assert [one["fault"] for one in scored.as_dict()["items"]] == [None] * 3 + ["is down"] + [None] * 2 + ["no JSON"]
@@ -107,7 +107,7 @@ def test_the_table_says_what_was_reconstructed_and_what_was_not_run() -> None:
     assert lines[0] == "made: 7 items, 4 anomalous; 1 places"
     assert lines[3].split()[:5] == ["direct", "2", "1", "1", "3"]
     assert "42.9%" in lines[3]
-    assert lines[3].endswith("script (prompt reconstructed)")
+    assert lines[3].endswith("script (prompt reconstructed) (left out 1 times)")
     assert lines[4].split(maxsplit=1) == ["vision", "not run: 7 of 7 items have no picture (image:)"]
     told = report.as_dict()
     assert (told["items"], told["anomalous"]) == (7, 4)
