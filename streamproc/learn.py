@@ -153,7 +153,7 @@ def _learn(
         anomaly_rules=sum(rule.says == "anomaly" and rule.enabled for rule in induction.rules),
         footage_s=sum(durations),
         busy_s=calibration.busy_s,
-        alarm_score=score,
+        alarm_score=load_rules(path).alarm_score or score,  # feedback may have moved it
         false_alarms=str(calibration.false_alarms),
         notes=tuple(notes),
         changes=None if before is None else difference(before, load(path)),

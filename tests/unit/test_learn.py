@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from streamproc import learn as module
+from streamproc.alerts.message import RuleSetRef, VoteRecord
 from streamproc.calibrations import calibration_path
 from streamproc.deduction.calibration import HIGHEST_THRESHOLD
 from streamproc.errors import ConfigError
+from streamproc.feedback.records import Feedback, Told, put
 from streamproc.footage import EVERYTHING, Part
 from streamproc.learn import learn
 from streamproc.normality.calibration import Calibration, Clip
 from streamproc.rules.induction import Induction, StatisticalInducer
-from streamproc.rules.schema import parse_rules
+from streamproc.rules.schema import load_rules, parse_rules
+from streamproc.testing_alerts import START
 from streamproc.testing_deduction import observed
 from streamproc.testing_wiring import WALKS, ScriptedCaptioner, write_rules, write_site
 from streamproc.types import Caption, ObservedWindow
@@ -170,6 +173,34 @@ def test_what_people_wrote_is_kept_and_told(induce: Induce) -> None:
     assert "People stroll here." in path.read_text()
     assert "# mine" in path.read_text()
     assert "kept as people wrote them: normal-people-walk" in report.notes
+
+
+def test_what_operators_said_of_alerts_is_taken_in(induce: Induce) -> None:
+    path = induce().rules
+    vote = VoteRecord(voter="keyword", verdict="anomaly", cites=("people-hurry",), weight=1.0, score=1.0)
+    speed = VoteRecord(voter="novelty", verdict="anomaly", cites=(), weight=2.0, score=0.75)
+    said = Feedback(
+        alert_id="a" * 32,
+        says="false",
+        said_at=START,
+        camera="gate",
+        start=START,
+        category="people-hurry",
+        reason="Somebody ran.",
+        rule_set=RuleSetRef(id="x", version=1, sha256="0" * 64),
+        score=0.7,
+        cited=("people-hurry",),
+        windows=(Told(text="A person runs.", votes=(vote, speed)),),
+    )
+    put(path, said)
+    report = induce()
+    rules = load_rules(path)
+    assert (report.version, rules.version) == (2, 2)
+    assert report.alarm_score == rules.alarm_score
+    assert report.alarm_score > 0.5
+    (hurry,) = [rule for rule in rules.rules if rule.id == "people-hurry"]
+    assert dict(zip(hurry.keywords, hurry.strengths, strict=True))["run"] == 0.25
+    assert "'run' of rule people-hurry had a part in 1 false alarm, so it weighs less" in report.notes
 
 
 def test_footage_that_is_enough_but_not_much_is_said(induce: Induce, learner: FakeLearning) -> None:

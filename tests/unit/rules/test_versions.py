@@ -12,8 +12,8 @@ from streamproc.errors import ConfigError
 from streamproc.rules import history
 from streamproc.rules.diff import Diff, FieldChange, Side, compare
 from streamproc.rules.induction import Induction
-from streamproc.rules.schema import parse_rules
-from streamproc.rules.store import Footage, save_rules
+from streamproc.rules.schema import BlamedKeyword, FeedbackModel, load_rules, parse_rules
+from streamproc.rules.store import Footage, save_feedback, save_rules
 from streamproc.rules.versions import since, told
 from streamproc.types import Rule, Support
 
@@ -130,6 +130,43 @@ def test_a_history_tells_edits_that_a_running_pipeline_took_over_apart(path: Pat
     ]
     assert len({row.sha256 for row in rows}) == 3
     assert since(path).rules[0].fields == (FieldChange("text", "Someone runs off.", "Someone runs away."),)
+
+
+FEEDBACK = FeedbackModel(
+    right=("a" * 32,),
+    false_alarms=("b" * 32,),
+    alarm_score=0.6,
+    blamed_keywords=(BlamedKeyword(rule="run", keyword="sprint", false_alarms=1),),
+)
+
+
+def test_feedback_is_a_version_of_its_own_that_leaves_all_else_as_it_was(path: Path) -> None:
+    save(path, WALK, RUN)
+    path.write_text(path.read_text().replace("Someone runs.", "Someone runs off.  # not the guard") + "# the end\n")
+    before = path.read_text()
+    assert save_feedback(path, lambda _: FEEDBACK) == 2
+    assert save_feedback(path, lambda _: FEEDBACK) is None
+    assert "# not the guard" in path.read_text()
+    rules = load_rules(path)
+    assert (rules.version, rules.alarm_score) == (2, 0.6)
+    assert {rule.id: rule.strengths for rule in rules.rules} == {"walk": (), "run": (1.0, 0.25)}
+    assert told(path)[-1].how == "recalibrated from feedback"
+    changes = since(path)
+    assert changes.rules[0].fields == (FieldChange("weight of 'sprint'", None, 0.25),)
+    assert changes.file == (FieldChange("alarm_score", 0.5, 0.6), FieldChange("feedback", None, "1 right, 1 false"))
+    assert save_feedback(path, lambda _: None) == 3
+    assert path.read_text().replace("version: 3", "version: 1") == before
+
+
+def test_an_induction_goes_on_with_the_feedback(path: Path) -> None:
+    save(path, WALK, RUN)
+    save_feedback(path, lambda _: FEEDBACK)
+    save(path, WALK, RUN, DOG)
+    (*_, last) = told(path)
+    assert (last.version, last.how, last.changed) == (3, "statistics", "1 added")
+    assert load_rules(path).alarm_score == 0.6
+    save(path, WALK, RUN, footage=dataclasses.replace(FOOTAGE, alarm_score=0.7))
+    assert load_rules(path).alarm_score == 0.7
 
 
 def test_a_version_that_does_not_load_is_told_as_such(path: Path) -> None:
