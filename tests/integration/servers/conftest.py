@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.config import LlmSettings
+from streamproc.config import LlmSettings, ServerSettings
 from streamproc.modelserver import ModelServer
 from streamproc.runtime.clock import SystemClock
 
@@ -150,11 +150,11 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def client() -> Iterator[Callable[[LlmSettings], ModelServer]]:
+def client() -> Iterator[Callable[[ServerSettings], ModelServer]]:
     """Makes clients, and closes them."""
     made: list[ModelServer] = []
 
-    def make(settings: LlmSettings) -> ModelServer:
+    def make(settings: ServerSettings) -> ModelServer:
         made.append(ModelServer(settings, SystemClock()))
         return made[-1]
 

@@ -112,16 +112,3 @@ def test_the_small_judge_beside_the_cheap_voters(
     assert 0 < len(asked) < len(judged)
     assert all("not heard" not in vote.reason for vote in votes)
     assert sum("no usable reply" in vote.reason for vote in votes) <= len(votes) / 4
-
-
-def test_rules_are_written_from_captions(judge: Any, client: Client) -> None:
-    from streamproc.rules.generation import generate
-
-    batches = [[caption(text=window["text"])] for window in WINDOWS[:2]]
-    began_s = time.monotonic()
-    said, usable = generate(client(judge.settings(max_tokens=700, max_in_flight=1)), batches)
-    print(f"\n  {usable} of {len(batches)} batches in {time.monotonic() - began_s:.0f} s")
-    for one in said:
-        print(f"    {one.batch} {one.says} {one.about}: {one.text}")
-    assert usable >= 1
-    assert said  # how good they are is for the reader: the small model tends to leave anomalies out
