@@ -10,11 +10,12 @@ from typing import Any
 
 from streamproc.calibrations import calibration_path, exchanged
 from streamproc.errors import ConfigError
+from streamproc.feedback.records import load_feedback
 from streamproc.normality.calibration import Calibration
 from streamproc.rules import history
 from streamproc.rules.atomic import replace
 from streamproc.rules.diff import Diff
-from streamproc.rules.schema import parse_rules
+from streamproc.rules.schema import FeedbackModel, parse_rules
 from streamproc.rules.versions import difference, load
 from streamproc.yamlfile import read_bytes
 
@@ -70,8 +71,21 @@ def roll_back(path: Path, name: str) -> RolledBack:
     with exchanged(path, calibration) if calibration is not None else nullcontext():
         history.keep(path, present)
         replace(path, after)
+    notes += _untaken(path, restored.model.feedback)
     changes = None if now is None else difference(now, load(path))
     return RolledBack(path, chosen.version, version, changes, notes)
+
+
+def _untaken(path: Path, feedback: FeedbackModel | None) -> tuple[str, ...]:
+    """What to know where operators said more of alerts than the version takes in."""
+    taken = () if feedback is None else (*feedback.right, *feedback.false_alarms)
+    more = 0
+    with suppress(ConfigError):  # what cannot be read is said when it is to be taken in
+        more = len(load_feedback(path).keys() - set(taken))
+    if not more:
+        return ()
+    said = "`streamproc rules recalibrate` or the next `induce` takes it in, unless it is withdrawn"
+    return (f"there is feedback on {more} alert{'' if more == 1 else 's'} that this version does not know of: {said}",)
 
 
 def _calibration(path: Path, wanted: str | None) -> tuple[Calibration | None, tuple[str, ...]]:
