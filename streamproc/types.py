@@ -278,6 +278,10 @@ class Rule:
     enabled: bool = True
     strengths: tuple[float, ...] = ()
     """What each keyword is worth, 0..1: less where normal footage meets it now and then. Empty: 1 each."""
+    weight: float = 1.0
+    """What meeting the rule is worth, 0..1."""
+    more_people_than: int | None = None
+    """Met where more people are told of than this, whatever they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +308,7 @@ class Match:
     rule_id: str
     how: Literal["keyword", "semantic"]
     score: float
-    """0..1: 1 for a keyword; cosine similarity rescaled to 0..1 for a semantic match."""
+    """0..1, of the rule's weight: 1 for a keyword or a number of people, the likeness for a semantic match."""
     words: str
     """The caption's words that met the rule."""
 

@@ -88,9 +88,12 @@ def measured_words(measured: Measured) -> str:
 
 
 def _strength(standing: Sequence[Met], how: Literal["keyword", "semantic"]) -> float:
-    """At least one half. Doubted words support each other (noisy or); of sentences by meaning the likest counts."""
+    """Above one half. Doubted words support each other (noisy or); of sentences by meaning the likest counts."""
     scores = [met.match.score for met in standing]
-    return max(UNKNOWN, max(scores) if how == "semantic" else 1 - math.prod(1 - score for score in scores))
+    strength = max(scores) if how == "semantic" else 1 - math.prod(1 - score for score in scores)
+    # A weak sign votes as softly as can be, and yet a weaker one more softly: the two meet at two thirds, below which
+    # a voter that stands alone does not reach the default alarm.
+    return max(strength, UNKNOWN + strength / 4)
 
 
 def _cites(met: Iterable[Met]) -> tuple[str, ...]:

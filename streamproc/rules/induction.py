@@ -2,7 +2,7 @@
 
 The captions are split in time into batches, and a rule's support is counted over batches, so that one long visit does
 not outweigh the rest (AnomalyRuler, section 3.2, aggregates over batches of reference frames; here the votes are
-counted). Anomaly rules come by contrast from ``taxonomy``, less the words that normal footage often meets.
+counted). Anomaly rules come by ``contrast``.
 """
 
 from __future__ import annotations
@@ -14,22 +14,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from streamproc.errors import ConfigError
-from streamproc.rules.keywords import Keyword, compile_keyword, find, plural_of, verb_of
+from streamproc.rules.contrast import by_contrast
+from streamproc.rules.keywords import compile_keyword, find, plural_of, verb_of
 from streamproc.rules.negation import words_of
-from streamproc.rules.people import Sentence, sentences_of
-from streamproc.rules.strength import too_common
-from streamproc.rules.taxonomy import ANOMALIES, ORDINARY_ACTIONS, ORDINARY_THINGS, Category
+from streamproc.rules.strength import Counted
+from streamproc.rules.taxonomy import ANOMALIES, ORDINARY_ACTIONS, ORDINARY_THINGS
 from streamproc.types import About, Caption, ModelRef, Rule, Support
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A keyword that normal footage meets."""
-
-    rule_id: str
-    keyword: str
-    captions: int
-    """Normal captions that meet it or a synonym of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,11 @@ class StatisticalInducer:
             )
         batches = _split(captions, min(self._batches, len(captions)))
         normal = self._normal(references or batches)
-        anomalies, met = _by_contrast([[sentences_of(caption) for caption in batch] for batch in batches])
+        anomalies, met = by_contrast(batches)
+        if references:
+            # They are chosen to differ, so what is rare is met in them more often than it is.
+            unusual = {keyword for rule in anomalies for keyword in rule.keywords}
+            normal = [rule for rule in normal if unusual.isdisjoint(rule.keywords)]
         listed = {(rule.id, keyword) for rule in anomalies for keyword in rule.keywords}
         dropped = [one for one in met if (one.rule_id, one.keyword) not in listed]
         doubted = [one for one in met if (one.rule_id, one.keyword) in listed]
@@ -154,54 +148,6 @@ def _normal_rule(about: About, subject: str, action: str, most: int, support: Su
         text = f"{several.capitalize()} are seen here{at_a_time}."
         name, keywords = f"seen-{subject}", (subject,)
     return Rule(_slug(f"normal-{name}"), about, "normal", text, keywords, "info", support)
-
-
-def _by_contrast(
-    batches: Sequence[Sequence[tuple[Sentence, ...]]],
-) -> tuple[list[Rule], list[Counted]]:
-    """Anomaly rules, and all keywords of the taxonomy that the captions meet."""
-    rules: list[Rule] = []
-    met: list[Counted] = []
-    captions = sum(len(batch) for batch in batches)
-    for category in ANOMALIES:
-        batches_met: set[int] = set()
-        kept: list[str] = []
-        for synonyms in category.words:
-            keywords = [compile_keyword(text) for text in synonyms]
-            hits = [sum(_meets(keywords, category.about, caption) for caption in batch) for batch in batches]
-            if any(hits):
-                met += [Counted(category.id, text, sum(hits)) for text in synonyms]
-            if too_common(sum(hits), captions):
-                batches_met |= {index for index, count in enumerate(hits) if count}
-            else:
-                kept += synonyms
-        rule = _anomaly_rule(category, kept, len(batches) - len(batches_met), len(batches))
-        if rule is not None:
-            rules.append(rule)
-    return rules, met
-
-
-def _meets(keywords: Sequence[Keyword], about: About, caption: Sequence[Sentence]) -> bool:
-    return any(find(keyword, sentence.words_for(about)) for sentence in caption for keyword in keywords)
-
-
-def _anomaly_rule(category: Category, kept: Sequence[str], unmet: int, total: int) -> Rule | None:
-    """None where the footage says that the category is normal here."""
-    text = category.text
-    if category.names:
-        # The text names only what was not seen, so what was seen does not speak against it.
-        names = [name for name in category.names if name in kept]
-        if not names:
-            return None
-        text, unmet = text.replace("{things}", _joined(names)), total
-    elif not kept or unmet * 2 < total:
-        return None
-    support = Support(unmet, total)
-    return Rule(category.id, category.about, "anomaly", text, tuple(kept), category.severity, support)
-
-
-def _joined(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _slug(text: str) -> str:

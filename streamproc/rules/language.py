@@ -9,13 +9,13 @@ from streamproc.errors import ConfigError
 from streamproc.modelserver import ModelServer
 from streamproc.rules.aggregation import Proposal, aggregate
 from streamproc.rules.generation import generate
-from streamproc.rules.induction import Contradiction, Counted, Induction
+from streamproc.rules.induction import Contradiction, Induction
 from streamproc.rules.keywords import compile_keyword
 from streamproc.rules.meaning import Embedder
 from streamproc.rules.people import sentences_of
 from streamproc.rules.prompts import SHA256
 from streamproc.rules.references import choose
-from streamproc.rules.strength import too_common
+from streamproc.rules.strength import Counted, too_common
 from streamproc.types import About, Caption, ModelRef, Rule, Severity
 
 LEAST_CAPTIONS = 10

@@ -79,7 +79,7 @@ def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tu
         texts.setdefault(said, rule.id)
         if len(said.split()) < 3:
             yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
-        if rule.says == "anomaly" and rule.enabled and not rule.keywords:
+        if rule.says == "anomaly" and rule.enabled and not rule.keywords and rule.more_people_than is None:
             yield (
                 ("rules", index),
                 "no keywords: likeness of meaning alone raises no alert; list words to know it by",

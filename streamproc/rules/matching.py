@@ -1,4 +1,4 @@
-"""Which rules a caption meets: by a keyword, or by a sentence that means what the rule says.
+"""Which rules a caption meets: by a keyword, a number of people, or a sentence that means what the rule says.
 
 Each sentence is looked at by itself, so that a rule for a zone is met only by what happens in that zone. By meaning, a
 sentence meets at most the one rule it is most like: next to the rules it might also resemble, normal ones included.
@@ -15,6 +15,7 @@ import structlog
 
 from streamproc.areas import named
 from streamproc.errors import InferenceError
+from streamproc.rules.counting import people_told
 from streamproc.rules.keywords import Keyword, compile_keyword, found_at
 from streamproc.rules.meaning import Embedder, Meanings
 from streamproc.rules.negation import affirmed
@@ -63,6 +64,11 @@ class Matcher:
         self.rules = rules
         self._active = tuple(rule for rule in rules.rules if rule.enabled)
         self._listed = _index(self._active)
+        self._numbers = [
+            (index, rule.more_people_than)
+            for index, rule in enumerate(self._active)
+            if rule.more_people_than is not None
+        ]
         self._denying = [affirmed(rule.text) is not None for rule in self._active]
         self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
         self._threshold = semantic_threshold
@@ -82,6 +88,8 @@ class Matcher:
         for sentence in placed:
             for index, match in self._by_keyword(sentence, in_force):
                 found.setdefault((index, "keyword", match.words.casefold()), match)
+        for index, match in self._by_number(placed, in_force):
+            found.setdefault((index, "keyword", match.words.casefold()), match)
         try:
             for index, match in self._by_meaning(placed, in_force):
                 found.setdefault((index, "semantic", match.words), match)
@@ -105,6 +113,13 @@ class Matcher:
         for key in sorted(runs):
             yield key[0], runs[key]
 
+    def _by_number(self, placed: Sequence[_Placed], in_force: Sequence[bool]) -> Iterator[tuple[int, Match]]:
+        for index, usual in self._numbers:
+            rule = self._active[index]
+            count, said = people_told([one.sentence for one in placed if _in_zone(rule, one)])
+            if in_force[index] and count > usual:
+                yield index, Match(rule.id, "keyword", rule.weight, said)
+
     def _by_meaning(self, sentences: Sequence[_Placed], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
         if self._meanings is None or not self._active:
             return []
@@ -127,7 +142,8 @@ class Matcher:
             ]
             best = max(range(len(scores)), key=scores.__getitem__)
             if scores[best] >= max(self._threshold, 1e-6):
-                matches.append((best, Match(self._active[best].id, "semantic", scores[best], sentence.text)))
+                rule = self._active[best]
+                matches.append((best, Match(rule.id, "semantic", scores[best] * rule.weight, sentence.text)))
         return matches
 
 
@@ -137,7 +153,8 @@ def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:
     for number, rule in enumerate(rules):
         for order, text in enumerate(rule.keywords):
             keyword = compile_keyword(text)
-            listed = _Listed(number, order, keyword, rule.strengths[order] if rule.strengths else 1.0)
+            strength = rule.strengths[order] if rule.strengths else 1.0
+            listed = _Listed(number, order, keyword, strength * rule.weight)
             for form in keyword.parts[0] if keyword.parts else ():
                 index[rule.about][form].append(listed)
     return index

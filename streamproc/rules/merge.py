@@ -28,6 +28,9 @@ from streamproc.rules.induction import Induction
 from streamproc.rules.schema import ProvenanceModel, RuleModel
 from streamproc.types import Rule
 
+_LATER = ("weight", "more_people_than")
+"""Fields that rule files did not have at first: at their default they leave a fingerprint as it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merge:
@@ -63,6 +66,9 @@ def fingerprint(rule: RuleModel | Rule) -> str:
     """Hash of what a rule says, without what induction keeps up to date or people switch: support and enabled."""
     model = rule if isinstance(rule, RuleModel) else RuleModel.model_validate(_plain(rule))
     said = model.model_dump(mode="json", exclude={"id", "support", "enabled"})
+    for name in _LATER:
+        if said[name] == RuleModel.model_fields[name].default:
+            del said[name]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -183,6 +189,10 @@ def _plain(rule: Rule, *, switched: bool = True) -> dict[str, Any]:
     fields: dict[str, Any] = {"id": rule.id, "about": rule.about, "says": rule.says, "text": rule.text}
     if rule.keywords:
         fields["keywords"] = list(rule.keywords)
+    if rule.more_people_than is not None:
+        fields["more_people_than"] = rule.more_people_than
+    if rule.weight != 1.0:
+        fields["weight"] = rule.weight
     fields["severity"] = rule.severity
     if rule.support is not None:
         fields["support"] = {"k": rule.support.k, "n": rule.support.n}

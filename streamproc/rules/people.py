@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from streamproc.facts import facts_of
 from streamproc.rules.negation import Word, words_of
-from streamproc.types import About, Caption, Fact
+from streamproc.types import About, Caption
 
 _PEOPLE = (
     "person people persons man men woman women child children kid kids boy boys girl girls baby infant toddler "
@@ -95,6 +96,8 @@ class Sentence:
     """Those of the words that tell of people."""
     place: str
     """Where it is, in words."""
+    people: int = 0
+    """How many people it tells of, where the captioner counted them."""
 
     def words_for(self, about: About) -> tuple[Word, ...]:
         """The words that may meet a rule: of a rule about things all, for people carry and ride them."""
@@ -103,10 +106,15 @@ class Sentence:
 
 def sentences_of(caption: Caption) -> tuple[Sentence, ...]:
     """The caption's sentences in order; what a captioner filed under people is about people."""
-    return tuple(_sentence(fact) for fact in facts_of(caption))
+    counted = bool(caption.facts)
+    return tuple(
+        _sentence(fact.text, fact.about, fact.place, fact.count if counted and fact.about == "human" else 0)
+        for fact in facts_of(caption)
+    )
 
 
-def _sentence(fact: Fact) -> Sentence:
-    words = words_of(fact.text)
-    people = words if fact.about == "human" else words_about_people(fact.text, words)
-    return Sentence(fact.text, words, people, fact.place)
+@lru_cache(maxsize=4096)
+def _sentence(text: str, about: About, place: str, people: int) -> Sentence:
+    # Captions repeat themselves: from window to window most sentences stay.
+    words = words_of(text)
+    return Sentence(text, words, words if about == "human" else words_about_people(text, words), place, people)

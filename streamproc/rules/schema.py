@@ -72,6 +72,10 @@ class RuleModel(Settings):
     """The rule in one sentence; what is seen is compared with its meaning."""
     keywords: tuple[Keyword, ...] = ()
     """Words that meet the rule in any inflection (run: runs, running, ran); never where they are negated."""
+    more_people_than: Count | None = None
+    """A number: the rule is also met where more people are seen than that, in its zones where it has some."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """What meeting the rule is worth. Below two thirds it adds to other signs and raises no alert alone."""
     severity: Severity = "warning"
     """Of alerts that cite it: critical, error, warning or info."""
     support: SupportModel | None = None
@@ -94,6 +98,8 @@ class RuleModel(Settings):
             when=None if self.when is None else When(self.when.zones, self.when.hours, self.when.days),
             enabled=self.enabled,
             strengths=tuple(strengths.get(word, 1.0) for word in self.keywords) if strengths else (),
+            weight=self.weight,
+            more_people_than=self.more_people_than,
         )
 
 

@@ -34,6 +34,8 @@ _HEAD = """\
 #   says      normal or anomaly; an alert cites the anomaly rules that were met.
 #   text      one sentence; what the camera sees is compared with its meaning.
 #   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied.
+#   more_people_than  a number: the rule is also met where more people are seen (in its zones, if it has any).
+#   weight    what meeting the rule is worth, 1 if left out; below two thirds it raises no alert by itself.
 #   severity  critical, error, warning or info; an alert has that of the gravest rule it cites.
 #   when      where and when the rule holds: {zones: [gate], hours: "22:00-06:00", days: [sat, sun]}; left out: always.
 #   support   in how many of n batches of normal footage the rule was found; learned, and left out of your own rules.

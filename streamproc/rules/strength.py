@@ -10,6 +10,7 @@ long footage has 1.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 DROPPED_ABOVE = 0.05
 IN_ANOMALY = 0.3
@@ -19,6 +20,16 @@ _PRIOR_CAPTIONS = 20.0
 _NEVER = 0.01
 _BLAMED = 0.25
 """So that several blamed words in one sentence do not make up for each other: three of them reach no alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A keyword that normal footage meets."""
+
+    rule_id: str
+    keyword: str
+    captions: int
+    """Normal captions that meet it or a synonym of it."""
 
 
 def too_common(met: int, captions: int) -> bool:

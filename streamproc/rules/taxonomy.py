@@ -1,10 +1,12 @@
 """What is worth an operator's attention at most places, from which induction takes away what is normal at one.
 
 It is general on purpose: it names no site and no data set. It goes through how people move (manner and posture), what
-people do to each other and to property, what moves on wheels, and what is dangerous by itself. A category whose text
-holds ``{things}`` lists those of its names that were not seen in normal footage. The words of human categories are
-looked for only in what is said of people; words that can still mean something harmless ("smoke", "break") stand only
-in phrases.
+people do to each other and to property, what moves on wheels, and what is dangerous by itself. What people do with
+their hands, voices and each other that is no danger by itself goes through the 80 atomic actions of AVA (Gu et al.,
+CVPR 2018), less those that are ordinary at most places, and is a weak sign (``WEAK``). A category whose text holds
+``{things}`` lists those of its names that were not seen in normal footage. The words of human categories are looked
+for only in what is said of people; words that can still mean something harmless ("smoke" of a fire, "break") stand
+only in phrases.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamproc.types import About, Severity
+
+WEAK = 0.2
+"""Weight of what is unusual and no danger: it adds to other signs, and never raises an alarm alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Category:
     severity: Severity = "warning"
     names: tuple[str, ...] = ()
     """For ``{things}``: those of the keywords that are named in the text, most common first."""
+    weight: float = 1.0
+    """Of its rule."""
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...]:
@@ -120,6 +127,78 @@ ANOMALIES: tuple[Category, ...] = (
         "Someone holds a weapon.",
         ("weapon", "gun|rifle|pistol|handgun", "machete", "knife", "axe", "baseball bat"),
         "critical",
+    ),
+    Category(
+        "people-handle",
+        "human",
+        "Someone picks something up, puts it down, hands it over or reaches for it.",
+        (
+            "pick",
+            "put down|set down|lay down",
+            "place",
+            "lift",
+            "catch",
+            "reach",
+            "take",
+            "give|hand over",
+            "exchange",
+            "extract",
+        ),
+        "info",
+        weight=WEAK,
+    ),
+    Category(
+        "people-gesture",
+        "human",
+        "Someone waves, gestures, shouts or signals to others.",
+        (
+            "wave",
+            "gesture|signal|beckon",
+            "raise",
+            "clap|applaud",
+            "shake hands",
+            "shout|scream|yell",
+            "sing",
+            "laugh",
+        ),
+        "info",
+        weight=WEAK,
+    ),
+    Category(
+        "people-touch",
+        "human",
+        "People hug, kiss, help or touch each other.",
+        ("hug|embrace", "kiss", "help|assist", "touch"),
+        "info",
+        weight=WEAK,
+    ),
+    Category(
+        "people-posture",
+        "human",
+        "Someone gets up, stretches, spins round, sleeps or swims here.",
+        ("get up|stand up", "stretch", "spin|twirl", "sleep", "swim", "dress|undress"),
+        "info",
+        weight=WEAK,
+    ),
+    Category(
+        "people-work",
+        "human",
+        "Someone digs, cuts, paints, cooks, smokes or takes pictures here.",
+        (
+            "dig|shovel",
+            "cut|chop",
+            "paint|draw",
+            "cook|stir",
+            "smoke",
+            "photograph|take a photo|film|record",
+            "press",
+            "fish",
+            "row|sail",
+            "shoot",
+            "clink",
+        ),
+        "info",
+        weight=WEAK,
     ),
     Category(
         "cycles",

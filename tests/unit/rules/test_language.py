@@ -11,9 +11,10 @@ import pytest
 from streamproc.config import LlmInduction
 from streamproc.errors import ConfigError, InferenceError
 from streamproc.modelserver import ModelServer
-from streamproc.rules.induction import Contradiction, Counted, Induction
+from streamproc.rules.induction import Contradiction, Induction
 from streamproc.rules.language import LanguageModelInducer
 from streamproc.rules.prompts import SHA256
+from streamproc.rules.strength import Counted
 from streamproc.testing import FakeClock
 from streamproc.testing_modelserver import Fail, FakeModelServer
 from streamproc.testing_rules import TopicEmbedder, captions_of, rule_lists

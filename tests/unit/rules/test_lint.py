@@ -102,3 +102,7 @@ def test_a_set_that_can_raise_nothing_is_told(tmp_path: Path, text: str, words: 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     (finding,) = lint(tmp_path / "none.yaml")
     assert str(finding) == f"{tmp_path / 'none.yaml'}: error: no such file"
+
+
+def test_a_rule_that_counts_people_needs_no_keyword(tmp_path: Path) -> None:
+    assert findings(tmp_path, GOOD.replace("    keywords: [unknown]\n", "    more_people_than: 3\n")) == []

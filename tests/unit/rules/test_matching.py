@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -55,6 +56,10 @@ def rule_set(*rules: Rule) -> RuleSet:
 def caption(*texts: str, place: str = "") -> Caption:
     facts = tuple(Fact("human", "person", 1, "", place, text) for text in texts)
     return Caption("gate", 0, 1.0, " ".join(texts), facts, MODEL)
+
+
+def free(text: str) -> Caption:
+    return Caption("gate", 0, 1.0, text, (), MODEL)
 
 
 def matches(rules: Sequence[Rule], what: Caption, at: datetime = NOON, *, semantic: bool = False) -> list[Match]:
@@ -155,3 +160,33 @@ def test_hours_follow_the_cameras_clock() -> None:
     matcher = Matcher(rule_set(rule), None, 0.6)
     assert not matcher.match(caption("He runs."), NOON, "UTC")
     assert matcher.match(caption("He runs."), NOON, "Europe/Zurich")
+
+
+def counting(more_than: int, *, when: When | None = None, weight: float = 1.0) -> Rule:
+    text = "More people than usual are here."
+    return Rule("many", "human", "anomaly", text, when=when, more_people_than=more_than, weight=weight)
+
+
+def test_more_people_than_a_rule_says_meet_it() -> None:
+    matcher = Matcher(rule_set(counting(3, weight=0.2)), None, 0.6)
+    assert matcher.match(free("There are four people. Two of them walk."), NOON, "UTC") == [
+        Match("many", "keyword", 0.2, "four people")
+    ]
+    assert matcher.match(free("There are three people. Four cars."), NOON, "UTC") == []
+
+
+def test_a_rule_for_a_zone_counts_the_people_there() -> None:
+    matcher = Matcher(rule_set(counting(2, when=When(zones=("counter",)))), None, 0.6, ["counter"])
+    at = Fact("human", "person", 2, "stands", "at the counter", "Two people stand at the counter.")
+    away = Fact("human", "person", 5, "walks", "by the door", "Five people walk by the door.")
+    third = Fact("human", "person", 1, "walks", "at the counter", "A person walks at the counter.")
+    assert matcher.match(Caption("gate", 0, 1.0, "", (at, away), MODEL), NOON, "UTC") == []
+    there = matcher.match(Caption("gate", 0, 1.0, "", (at, away, third), MODEL), NOON, "UTC")
+    assert [match.rule_id for match in there] == ["many"]
+
+
+def test_a_rules_weight_is_that_of_its_matches() -> None:
+    half = replace(RUN, weight=0.5)
+    assert [match.score for match in matches([half], free("A man runs."))] == [0.5]
+    by_meaning = [match.score for match in matches([half], free("A man sprints."), semantic=True)]
+    assert by_meaning == [0.5 * match.score for match in matches([RUN], free("A man sprints."), semantic=True)] != []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from ruamel.yaml.comments import CommentedMap
 
 from streamproc.errors import ConfigError
 from streamproc.rules import store
-from streamproc.rules.induction import Contradiction, Counted, Induction
-from streamproc.rules.merge import Memory, Merge, merge
+from streamproc.rules.induction import Contradiction, Induction
+from streamproc.rules.merge import Memory, Merge, fingerprint, merge
 from streamproc.rules.schema import RuleModel, load_rules, parse_rules
 from streamproc.rules.store import Clip, Footage, save_rules
+from streamproc.rules.strength import Counted
 from streamproc.types import ModelRef, Rule, Support, When
 
 WALK = Rule("walk", "human", "normal", "People walk here.", ("walk",), "info", Support(9, 10))
@@ -368,3 +370,17 @@ def test_what_was_left_out_and_where_captions_came_from_stand_in_the_provenance(
     assert written.videos == ("01", "07")
     assert [(one.text, one.normal) for one in written.contradicted] == [("Someone walks.", "People walk here.")]
     assert [(one.role, one.name, one.prompt_sha256) for one in written.models] == [("induction", "mistral", "12" * 32)]
+
+
+def test_a_number_of_people_and_a_weight_are_written_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yaml"
+    many = Rule("many", "human", "anomaly", "Many are here.", (), "info", Support(3, 3), weight=0.2, more_people_than=4)
+    save(path, many)
+    assert rule(path, "many") == many
+    save(path, replace(many, more_people_than=6))
+    assert rule(path, "many").more_people_than == 6
+
+
+def test_rules_without_a_weight_keep_the_fingerprint_that_they_had_before_there_were_weights() -> None:
+    assert fingerprint(WALK) == "a7bcfab4524a8c6a83c371b1c3a8ec96ba74608d26ab8dac195b068ccee105ef"
+    assert fingerprint(replace(WALK, weight=0.5)) != fingerprint(WALK)
