@@ -95,7 +95,7 @@ def _blamed(
 
 
 def _raised_by(one: Feedback, rules: Mapping[str, Rule]) -> set[tuple[str, str]]:
-    return {(rule, keyword) for told in one.windows for rule, keyword, _, _ in _met(told, rules)}
+    return {(rule, keyword) for told in one.windows for rule, keyword, _, _ in _met(told, rules) if keyword}
 
 
 def _met(told: Told, rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str, float]]:
@@ -103,11 +103,13 @@ def _met(told: Told, rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str,
     sentences = sentences_of(Caption("", 0, 0.0, told.text, (), _WRITTEN))
     cited = {cite for vote in told.votes if vote.voter == "keyword" and _speaks(vote) for cite in vote.cites}
     for rule in (rules[cite] for cite in sorted(cited) if cite in rules):
+        if rule.more_people_than is not None:
+            yield rule.id, "", "", rule.weight  # a number of people has no word to be blamed
         for keyword, strength in zip(rule.keywords, rule.strengths or (1.0,) * len(rule.keywords), strict=True):
             compiled = compile_keyword(keyword)
             for sentence in sentences:
                 if run := find(compiled, sentence.words_for(rule.about)):
-                    yield rule.id, keyword, sentence.text[run[0].start : run[-1].end].casefold(), strength
+                    yield rule.id, keyword, sentence.text[run[0].start : run[-1].end].casefold(), strength * rule.weight
 
 
 def _score(one: Feedback, rules: Mapping[str, Rule]) -> float:

@@ -190,3 +190,17 @@ def test_a_vote_that_did_not_count_is_blamed_for_nothing(void: str | None) -> No
     vote = by_keyword("cart").model_copy(update={"void": void})
     came_to = weighed(alert("a", "false", CART, vote, by_measure(0.7), score=0.6))
     assert blamed(came_to) == ({"cart": 1} if void is None else {})
+
+
+def test_what_a_rule_weighs_and_how_many_people_there_are_is_judged_as_it_was() -> None:
+    more = (
+        "  - {id: many, about: human, says: anomaly, text: Many people are here., more_people_than: 4, weight: 0.6}\n"
+    )
+    weak = RULES.replace("keywords: [cart, trolley]", "keywords: [cart, trolley], weight: 0.6")
+    vote = by_keyword("cart", "many").model_copy(update={"score": 0.84})  # 1 - 0.4 * 0.4
+    right = alert("b", "right", CART, vote, score=0.6)
+    came_to = weighed(right, rules=weak + more)
+    assert came_to.notes == ()  # it scores what it scored
+    came_to = weighed(alert("a", "false", CART, vote, score=0.6), rules=weak + more)
+    assert came_to.feedback is not None
+    assert (blamed(came_to), came_to.feedback.alarm_score, came_to.feedback.unresolved) == ({"cart": 1}, None, ())
