@@ -13,7 +13,9 @@ from streamproc.errors import InferenceError, ReplyError
 from streamproc.modelreply import quoted
 from streamproc.modelserver import ModelServer
 from streamproc.rules.negation import words_of
+from streamproc.rules.people import names_somebody
 from streamproc.rules.prompts import RuleLists, messages
+from streamproc.rules.wording import wording_of
 from streamproc.types import About, Caption, Says
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,8 @@ LEAST_A_LIST, MOST_A_LIST = 4, 10
 """Rules that are asked for in each list; a small model left to itself writes no anomaly rules at all, or never ends."""
 _READ_A_LIST = 20
 _LONGEST, _SHORTEST = 200, 3
+_OF_RULES = frozenset({"anomaly", "anomalies", "anomalous", "rule", "rules"})
+"""Words of a sentence about the rules that were asked for, which is none itself."""
 _NUMBER = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):]|rule\s+\d+[.:)])\s*", re.IGNORECASE)
 
 
@@ -91,8 +95,18 @@ def _read(batch: int, reply: RuleLists) -> list[Said]:
         Said(batch, about, says, text)
         for about, says, texts in lists
         for text in dict.fromkeys(_sentence(text) for text in texts[:_READ_A_LIST])
-        if text
+        if text and _names(about, text)
     ]
+
+
+def _names(about: About, text: str) -> bool:
+    """Whether it says what people do or have, or names a thing; small models list words ("The man.", "Reading.")."""
+    wording, words = wording_of(text), {word.text for word in words_of(text)}
+    if words & _OF_RULES:
+        return False
+    if about == "environment" or any(names_somebody(word) for word in words):
+        return bool(wording.things or (wording.acts and about == "human"))
+    return bool(wording.acts)
 
 
 def _sentence(text: str) -> str:

@@ -78,6 +78,25 @@ def test_sentences_are_put_in_order_and_what_is_no_rule_is_left_out(wrote: str, 
     assert [one.text for one in said] == ([] if read is None else [read])
 
 
+@pytest.mark.parametrize(
+    ("wrote", "people", "things"),
+    [
+        ("People walk.", True, False),
+        ("Running.", True, False),
+        ("A person with a knife.", True, True),
+        ("Smoke rises from the roof.", True, True),
+        ("The man.", False, False),
+        ("Ladder.", False, True),
+        ("An anomaly rule for the woman is that she runs.", False, False),
+    ],
+)
+def test_a_rule_says_what_people_do_or_names_a_thing(wrote: str, people: bool, things: bool) -> None:
+    reply = lists(normal_people=[wrote], normal_things=[wrote])
+    with FakeModelServer(reply=reply) as server, asking(server) as client:
+        said, _ = generate(client, BATCHES[:1])
+    assert [one.about for one in said] == ["human"] * people + ["environment"] * things
+
+
 def test_a_batch_that_is_answered_unusably_is_asked_about_once_more() -> None:
     good = lists(normal_people=["People walk."])
     script: deque[Behaviour | None] = deque([Say(("Certainly! Here they are",)), Say((good,))])
