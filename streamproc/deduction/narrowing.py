@@ -2,7 +2,7 @@
 
 A server that constrains replies then cannot give a vote that ``validity`` would void. The schema changes with the
 window and is no part of the prompt, so a server's prefix cache holds all the same. Elsewhere it is a hint, and what
-comes is held against ``validity`` as ever.
+comes is held against ``validity`` as ever. The reason is bounded too: small models otherwise reason past their last token.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from streamproc.deduction.validity import Grounds
 from streamproc.deduction.voters import MOST_CITES
+from streamproc.modelreply import LONGEST_QUOTE
 from streamproc.types import Judgement
 
 _VERDICTS: tuple[Judgement, ...] = ("anomaly", "normal", "unknown")
@@ -31,7 +32,7 @@ def schema(held_against: Grounds) -> Mapping[str, object]:
 def _way(verdict: Judgement, ids: Sequence[str], at_least: int) -> Mapping[str, object]:
     cites = {"type": "array", "items": {"enum": list(ids)}, "minItems": at_least, "maxItems": min(len(ids), MOST_CITES)}
     fields = {
-        "reason": {"type": "string"},
+        "reason": {"type": "string", "maxLength": LONGEST_QUOTE},
         "verdict": {"const": verdict},
         "cites": cites if ids else {"const": []},
     }

@@ -65,3 +65,4 @@ def test_the_verdict_stands_before_what_it_cites_and_a_large_set_keeps_the_gramm
     assert list(way[0]["properties"]) == ["reason", "verdict", "cites"]
     cites = way[0]["properties"]["cites"]
     assert (len(cites["items"]["enum"]), cites["minItems"], cites["maxItems"]) == (50, 1, 8)
+    assert way[0]["properties"]["reason"] == {"type": "string", "maxLength": 300}
