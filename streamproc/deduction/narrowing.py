@@ -2,7 +2,7 @@
 
 A server that constrains replies then cannot give a vote that ``validity`` would void. The schema changes with the
 window and is no part of the prompt, so a server's prefix cache holds all the same. Elsewhere it is a hint, and what
-comes is held against ``validity`` as ever. The reason is bounded too: small models otherwise reason past their last token.
+comes is held against ``validity`` as ever. The reason is bounded too: small models reason past their last token.
 """
 
 from __future__ import annotations
