@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate
+from streamproc.config import DeductionSettings
+from streamproc.deduction.calibration import calibrate
 from streamproc.errors import ConfigError
 from streamproc.rules.inducer import Inducer
 from streamproc.rules.induction import Induction, StatisticalInducer
@@ -21,6 +22,7 @@ from streamproc.types import Caption, ModelRef, RuleSet
 Judge = Callable[[RuleSet, Sequence[str]], Sequence[float]]
 """The smoothed scores, 0..1, that rules give the captions of one video, in order."""
 _CAMERA = "captions"
+_DEFAULTS = DeductionSettings()
 _WRITTEN = ModelRef("perception", "captions from a file", "")
 
 
@@ -49,13 +51,13 @@ def induce_from_captions(
     seed: int = 0,
     embedder: Embedder | None = None,
     judge: Judge | None = None,
-    alarm_score: float = 0.5,
+    settings: DeductionSettings = _DEFAULTS,
 ) -> FromCaptions:
     """Learn from ``normal``: the captions of normal frames, in order, by video.
 
     ``references`` of them, chosen by ``seed``, are what normal rules are read from: unlike each other and spread over
     time with an ``embedder``, else drawn. The statistical form has no model. With a ``judge`` each half of the captions
-    is scored by what was learned from the other; the threshold lies above, and never below ``alarm_score``.
+    is scored by what was learned from the other; the threshold is what ``calibrate`` makes of it by ``settings``.
 
     Raises:
         ConfigError: there are too few captions.
@@ -77,7 +79,8 @@ def induce_from_captions(
     score = None
     if judge is not None:
         texts = [(video, text) for video, several in normal.items() for text in several]
-        score = _threshold(_judged(captions, texts, learn, induction, judge, notes), alarm_score, notes)
+        score, objection = calibrate(_judged(captions, texts, learn, induction, judge, notes), settings)
+        notes += [objection] if objection else []
     return FromCaptions(induction, tuple(normal), score, tuple(notes))
 
 
@@ -108,11 +111,3 @@ def _scores(judge: Judge, rules: RuleSet, texts: Sequence[tuple[str, str]]) -> l
     """Video by video: smoothing does not run on from one into the next."""
     videos = dict.fromkeys(video for video, _ in texts)
     return [score for one in videos for score in judge(rules, [text for video, text in texts if video == one])]
-
-
-def _threshold(scores: Sequence[float], alarm_score: float, notes: list[str]) -> float:
-    try:
-        return calibrate(scores, alarm_score)
-    except ConfigError as error:
-        notes.append(str(error))
-        return HIGHEST_THRESHOLD

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streamproc.calibrations import calibration_path, exchanged
 from streamproc.config import CameraSettings, DeductionSettings
-from streamproc.deduction.calibration import HIGHEST_THRESHOLD, calibrate, support
+from streamproc.deduction.calibration import calibrate, support
 from streamproc.errors import ConfigError
 from streamproc.feedback.recalibrating import Teacher
 from streamproc.footage import Part, find_clips, sha256_of
@@ -204,11 +204,9 @@ def _alarm_score(scores: Sequence[float], hours: float, settings: DeductionSetti
             support(settings.max_false_alarms_per_hour, hours)
         except ConfigError as error:
             notes.append(f"`streamproc run` will refuse this camera: {error}")
-    try:
-        return calibrate(scores, settings.alarm_score)
-    except ConfigError as error:
-        notes.append(str(error))
-        return HIGHEST_THRESHOLD
+    threshold, objection = calibrate(scores, settings)
+    notes += [objection] if objection else []
+    return threshold
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def learn_captions(
             seed=seed,
             embedder=embedder,
             judge=_by_keywords(preset.deduction),
-            alarm_score=preset.deduction.alarm_score,
+            settings=preset.deduction,
         )
     finally:
         if server is not None:

@@ -5,33 +5,48 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from streamproc.config import DeductionSettings, VoterWeights
+from streamproc.deduction.combining import combined, weighed
 from streamproc.errors import ConfigError
+from streamproc.types import Vote
 
 MARGIN = 0.05
 """How far above the highest score of held-out normal footage the threshold lies."""
-HIGHEST_THRESHOLD = 0.9
-"""Beyond this hardly any vote could raise an alarm; the rules must be put right instead."""
 CONFIDENCE = 0.95
 
 
-def calibrate(smoothed: Sequence[float], alarm_score: float) -> float:
-    """The threshold: ``alarm_score``, or more where held-out normal footage comes near it.
+def highest_threshold(weights: VoterWeights) -> float:
+    """The highest threshold at which a keyword still raises an alarm by itself, 0..1, with some room.
 
-    ``smoothed`` are verdicts' smoothed scores, 0..1, on normal footage that nothing was learned from.
+    Above it a rule that a person writes, "a dog is here", would never be heard of again.
+    """
+    keyword = Vote("keyword", "anomaly", (), weights.keyword, 1.0, "")
+    semantic = weighed(Vote("semantic", "normal", (), weights.semantic, 0.0, ""))
+    novelty = weighed(Vote("novelty", "normal", (), weights.novelty, 0.0, ""))
+    return combined((keyword, semantic, novelty)) - MARGIN
+
+
+def calibrate(smoothed: Sequence[float], settings: DeductionSettings) -> tuple[float, str | None]:
+    """The threshold, and what speaks against it: the preset's, or more where held-out normal footage comes near it.
+
+    ``smoothed`` are verdicts' smoothed scores, 0..1, on normal footage that nothing was learned from. Where they would
+    take the threshold above ``highest_threshold``, that is the threshold, and the footage alarms.
 
     Raises:
-        ConfigError: there is no footage, or the rules or weights fire on it.
+        ConfigError: there is no footage.
     """
     if not smoothed:
         raise ConfigError("the alarm threshold needs normal footage that nothing was learned from; there is none")
-    highest = max(smoothed)
-    threshold = max(alarm_score, highest + MARGIN)
-    if threshold > HIGHEST_THRESHOLD:
-        raise ConfigError(
-            f"normal footage scores up to {highest:.2f}, so no threshold up to {HIGHEST_THRESHOLD} tells it from an "
-            "anomaly; see which rules it meets and correct or disable them, or lower their voter's weight"
-        )
-    return threshold
+    ceiling = max(settings.alarm_score, highest_threshold(settings.weights))
+    threshold = min(max(settings.alarm_score, max(smoothed) + MARGIN), ceiling)
+    alarming = sum(score >= threshold for score in smoothed)
+    if not alarming:
+        return threshold, None
+    return threshold, (
+        f"normal footage scores up to {max(smoothed):.2f}, and {alarming} of its {len(smoothed)} judged moments alarm "
+        f"from {threshold:.2f} on, the highest threshold at which a keyword still raises an alarm by itself; see which "
+        "rules they meet, and correct or disable those or give them less weight"
+    )
 
 
 def support(max_false_alarms_per_hour: float, hours: float, alarms: int = 0) -> None:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from streamproc.alerts.message import VoteRecord
-from streamproc.config import DeductionSettings, VoterWeights
-from streamproc.deduction.calibration import MARGIN
-from streamproc.deduction.combining import combined, weighed
+from streamproc.config import DeductionSettings
+from streamproc.deduction.calibration import MARGIN, highest_threshold
+from streamproc.deduction.combining import combined
 from streamproc.deduction.voters import UNKNOWN
 from streamproc.feedback.records import Feedback, Told
 from streamproc.rules.keywords import compile_keyword, find
@@ -66,7 +66,7 @@ def weigh(model: RuleSetModel, said: Collection[Feedback], settings: DeductionSe
         for one in given_up
     ]
     raised = [scores[one.alert_id] for one in right if one not in given_up]
-    alone = max(base, _alone(settings.weights) - MARGIN)
+    alone = max(base, highest_threshold(settings.weights))
     ceiling = min([alone, *raised])
     standing = [one for one in false if scores[one.alert_id] >= base]
     kept = [one for one in standing if scores[one.alert_id] >= ceiling]
@@ -148,16 +148,6 @@ def _told_score(vote: VoteRecord) -> float:
 
 def _speaks(vote: VoteRecord) -> bool:
     return vote.verdict == "anomaly" and vote.void is None and vote.weight > 0
-
-
-def _alone(weights: VoterWeights) -> float:
-    """What a keyword in full comes to where the other voters see nothing unusual."""
-    quiet = [weighed(Vote(v, "normal", (), w, 0.0, "")) for v, w in _others(weights)]
-    return combined([Vote("keyword", "anomaly", (), weights.keyword, 1.0, ""), *quiet])
-
-
-def _others(weights: VoterWeights) -> tuple[tuple[_Voter, float], ...]:
-    return ("semantic", weights.semantic), ("novelty", weights.novelty)
 
 
 def _above(score: float, ceiling: float) -> float:

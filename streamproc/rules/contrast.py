@@ -1,9 +1,9 @@
 """Anomaly rules by contrast with normal footage: a taxonomy less what is normal here, and more people than usual.
 
 AnomalyRuler (section 3.2) has a language model name what contrasts with the normal rules. Without one, what contrasts
-is all that ``taxonomy`` holds and normal footage does not often meet. A visit makes no habit: a word is normal here
-where it is often met in more than half of the footage's parts, which are its clips, or batches of its only one; or
-where it is met so often altogether that it tells nothing.
+is all that ``taxonomy`` holds and normal footage does not often meet. One clip makes no habit: where there are several,
+a word is normal here if more than half of them meet it often, or if they meet it so often together that it tells
+nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SYNONYMS = [(category, synonyms) for category in ANOMALIES for synonyms in cate
 def by_contrast(batches: Sequence[Sequence[Caption]]) -> tuple[list[Rule], list[Counted]]:
     """Anomaly rules from normal captions, in batches in order of time; and all keywords that the captions meet."""
     hits = [[_met(caption) for caption in batch] for batch in batches]
-    parts, total = _parts(batches, hits), sum(len(batch) for batch in batches)
+    clips, total = _by_clip(batches, hits), sum(len(batch) for batch in batches)
     rules: list[Rule] = []
     met: list[Counted] = []
     kept: dict[str, list[str]] = {category.id: [] for category in ANOMALIES}
@@ -33,8 +33,8 @@ def by_contrast(batches: Sequence[Sequence[Caption]]) -> tuple[list[Rule], list[
     for index, (category, synonyms) in enumerate(_SYNONYMS):
         captions = sum(index in caption for batch in hits for caption in batch)
         met += [Counted(category.id, text, captions) for text in synonyms if captions]
-        often = sum(too_common(sum(index in caption for caption in part), len(part)) for part in parts)
-        if 2 * often > len(parts) or not strength(captions, total):
+        often = sum(too_common(sum(index in caption for caption in clip), len(clip)) for clip in clips)
+        if 2 * often > len(clips) or not strength(captions, total):
             normal_in[category.id] |= {n for n, batch in enumerate(hits) if any(index in caption for caption in batch)}
         else:
             kept[category.id] += synonyms
@@ -59,14 +59,14 @@ def _taxonomy() -> Matcher:
     return Matcher(RuleSet("taxonomy", "", "", 1, "0" * 64, rules), None, 1.0)
 
 
-def _parts(
+def _by_clip(
     batches: Sequence[Sequence[Caption]], hits: Sequence[Sequence[frozenset[int]]]
-) -> Sequence[Sequence[frozenset[int]]]:
+) -> list[list[frozenset[int]]]:
     clips: dict[int, list[frozenset[int]]] = {}
     for batch, met in zip(batches, hits, strict=True):
         for caption, one in zip(batch, met, strict=True):
             clips.setdefault(caption.run, []).append(one)
-    return list(clips.values()) if len(clips) > 1 else hits
+    return list(clips.values())
 
 
 def _rule(category: Category, kept: Sequence[str], unmet: int, total: int) -> Rule | None:

@@ -12,8 +12,8 @@ import pytest
 
 from streamproc import learn_captions as module
 from streamproc.captions_induction import induce_from_captions
-from streamproc.config import PipelineSettings
-from streamproc.deduction.calibration import HIGHEST_THRESHOLD
+from streamproc.config import PipelineSettings, VoterWeights
+from streamproc.deduction.calibration import highest_threshold
 from streamproc.errors import ConfigError, InferenceError
 from streamproc.learn_captions import LearnedFromCaptions, learn_captions, slug_of
 from streamproc.models.store import ModelStore
@@ -74,7 +74,7 @@ def test_what_cannot_be_judged_is_noted() -> None:
     assert few.alarm_score == 0.5
     assert "set on all of them" in few.notes[0]
     loud = induce_from_captions(NORMAL, judge=lambda _, texts: [0.95] * len(texts))
-    assert loud.alarm_score == HIGHEST_THRESHOLD
+    assert loud.alarm_score == highest_threshold(VoterWeights())
     assert "scores up to 0.95" in loud.notes[0]
 
 

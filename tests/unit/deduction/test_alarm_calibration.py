@@ -1,29 +1,54 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
-from streamproc.deduction.calibration import MARGIN, calibrate, support, upper_bound
+from streamproc.config import DeductionSettings, VoterWeights
+from streamproc.deduction.calibration import MARGIN, calibrate, highest_threshold, support, upper_bound
+from streamproc.deduction.combining import combined, weighed
 from streamproc.errors import ConfigError
+from streamproc.types import Vote
+
+SETTINGS = DeductionSettings()
 
 
 def test_quiet_footage_leaves_the_threshold_where_it_is_set() -> None:
-    assert calibrate([0.0, 0.1, 0.2], 0.5) == 0.5
+    assert calibrate([0.0, 0.1, 0.2], SETTINGS) == (0.5, None)
 
 
 def test_restless_footage_raises_it_above_its_highest_score() -> None:
-    assert calibrate([0.1, 0.62, 0.3], 0.5) == pytest.approx(0.62 + MARGIN)
+    assert calibrate([0.1, 0.62, 0.3], SETTINGS)[0] == pytest.approx(0.62 + MARGIN)
 
 
-def test_footage_on_which_the_rules_fire_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"scores up to 0\.88.*correct or disable"):
-        calibrate([0.1, 0.88], 0.5)
+def test_footage_on_which_the_rules_fire_takes_it_no_higher_than_a_keyword_reaches_and_says_so() -> None:
+    threshold, objection = calibrate([0.1, 0.88, 0.69, 0.7], SETTINGS)
+    assert threshold == highest_threshold(SETTINGS.weights)
+    assert objection is not None
+    assert re.search(
+        r"scores up to 0\.88, and 3 of its 4 judged moments alarm from 0\.68 on.*correct or disable", objection
+    )
+    assert calibrate([0.67], SETTINGS) == (threshold, None)
+
+
+def test_a_keyword_alarms_by_itself_at_the_highest_threshold_and_hardly_above_it() -> None:
+    full = [
+        weighed(Vote("keyword", "anomaly", (), 1.0, 1.0, "")),
+        weighed(Vote("semantic", "normal", (), 1.0, 0.0, "")),
+        weighed(Vote("novelty", "normal", (), 1.0, 0.0, "")),
+    ]
+    weights = VoterWeights(keyword=1.0, semantic=1.0, novelty=1.0)
+    assert combined(full) - MARGIN == pytest.approx(highest_threshold(weights))
+
+
+def test_a_preset_that_asks_for_more_has_it() -> None:
+    assert calibrate([0.1], DeductionSettings(alarm_score=0.8)) == (0.8, None)
 
 
 def test_no_footage_no_threshold() -> None:
     with pytest.raises(ConfigError, match="there is none"):
-        calibrate([], 0.5)
+        calibrate([], SETTINGS)
 
 
 def test_a_rate_that_the_footage_cannot_speak_for_is_refused_in_numbers() -> None:

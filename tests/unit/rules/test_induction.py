@@ -88,7 +88,7 @@ def every(step: int, seconds: int, *facts: Fact, text: str | None = None) -> lis
     return captions
 
 
-def test_a_keyword_that_is_often_met_in_most_of_the_footage_is_dropped_and_one_that_is_seldom_met_is_doubted() -> None:
+def test_a_keyword_that_is_often_met_is_dropped_and_one_that_is_seldom_met_is_doubted() -> None:
     captions = every(10, 60, text="A child laughs.")
     captions[61] = caption(61.0, text="Nobody shouts.")
     captions[71] = caption(71.0, text="A man waves, past fallen leaves.")
@@ -100,14 +100,6 @@ def test_a_keyword_that_is_often_met_in_most_of_the_footage_is_dropped_and_one_t
     assert learned.doubted == (Counted("people-gesture", "wave", 1),)
 
 
-def test_what_is_met_in_one_visit_is_doubted() -> None:
-    captions = ordinary()
-    captions[50:56] = [caption(float(second), text="A child dashes off.") for second in range(50, 56)]
-    learned = induce(captions)
-    assert "dash" in rule(learned, "people-hurry").keywords
-    assert learned.doubted == (Counted("people-hurry", "dash", 6),)
-
-
 def test_of_several_clips_most_must_know_a_habit() -> None:
     def clips(running: int) -> list[Caption]:
         return [
@@ -116,16 +108,14 @@ def test_of_several_clips_most_must_know_a_habit() -> None:
             for second in range(100)
         ]
 
-    assert "run" in rule(induce(clips(1)), "people-hurry").keywords
+    assert "run" in rule(induce(clips(1)), "people-hurry").keywords  # in 11 % of all captions
     assert "people-hurry" not in ids(induce(clips(2)))
 
 
-def test_a_word_that_a_third_of_the_captions_meet_tells_nothing() -> None:
-    captions = ordinary()
-    captions[:35] = [caption(float(second), text="A child dashes off.") for second in range(35)]
-    learned = induce(captions)
-    assert "dash" not in rule(learned, "people-hurry").keywords
-    assert rule(learned, "people-hurry").support == Support(6, 10)
+def test_a_word_that_a_third_of_the_captions_meet_tells_nothing_even_if_all_are_in_one_clip() -> None:
+    captions = [*ordinary(60), *(replace(caption(s, text="A child laughs."), run=1) for s in range(60))]
+    captions += [replace(one, run=2) for one in ordinary(20)]
+    assert "laugh" not in rule(induce(captions), "people-gesture").keywords
 
 
 def test_synonyms_are_dropped_together_and_leave_the_text() -> None:
