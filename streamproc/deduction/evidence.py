@@ -95,8 +95,9 @@ def gather(
     Matches of rules that do not exist or are disabled are left out.
     """
     facts = facts_of(caption)
+    texts = [fact.text.casefold() for fact in facts]
     met = [
-        Met(match, rule, _where(match, rule, facts, zones))
+        Met(match, rule, _where(match, rule, facts, texts, zones))
         for match in matches
         if (rule := rules.get(match.rule_id)) is not None and rule.enabled
     ]
@@ -109,10 +110,12 @@ def gather(
     return Evidence(facts, anomalies, normals, _measured(observed, facts, normals), observed.not_judged)
 
 
-def _where(match: Match, rule: Rule, facts: Sequence[Fact], zones: Collection[str]) -> tuple[int, ...]:
+def _where(
+    match: Match, rule: Rule, facts: Sequence[Fact], texts: Sequence[str], zones: Collection[str]
+) -> tuple[int, ...]:
     """Sentences with the match's words; of a rule for zones, those that are told to be there."""
-    words = _whole(match.words.strip())
-    found = [i for i, fact in enumerate(facts) if words.search(fact.text)] or list(range(len(facts)))
+    words = match.words.strip().casefold()
+    found = [i for i, text in enumerate(texts) if _spans(words, text)] or list(range(len(facts)))
     if rule.when is not None and rule.when.zones:
         own = set(rule.when.zones)
         found = [i for i in found if own.intersection(named(facts[i].place, own.union(zones)))] or found
@@ -141,7 +144,7 @@ def _same_thing(anomaly: Met, normal: Met, fact: Fact) -> bool:
 
 def _overlap(one: str, other: str, text: str) -> bool:
     """Whether they stand at the same place of the text, at least in part."""
-    ones, others = ([found.span() for found in _whole(words.strip()).finditer(text)] for words in (one, other))
+    ones, others = (_spans(words.strip().casefold(), text.casefold()) for words in (one, other))
     return any(a[0] < b[1] and b[0] < a[1] for a in ones for b in others)
 
 
@@ -175,9 +178,21 @@ def _rests_on(fact: Fact, measurement: Measurement) -> bool:
     return own is not None and own.name == measurement.name and own.score >= own.threshold
 
 
-@lru_cache(maxsize=4096)
-def _whole(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
+def _spans(words: str, text: str) -> list[tuple[int, int]]:
+    """Where ``words`` stand in the text as whole words; both casefolded."""
+    spans = []
+    start = text.find(words) if words else -1
+    while start >= 0:
+        end = start + len(words)
+        if not _goes_on(text[start - 1 : start + 1]) and not _goes_on(text[end - 1 : end + 1]):
+            spans.append((start, end))
+        start = text.find(words, start + 1)
+    return spans
+
+
+def _goes_on(edge: str) -> bool:
+    """Whether a word goes on over the edge between two characters."""
+    return len(edge) > 1 and all(one.isalnum() or one == "_" for one in edge)
 
 
 @lru_cache(maxsize=4096)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from streamproc.rules.people import Sentence, names_somebody, sentences_of
 from streamproc.types import Caption
@@ -17,8 +15,8 @@ _NUMBERS = (
     "eighteen nineteen twenty"
 )
 _VALUES = {word: value for value, word in enumerate(_NUMBERS.split())}
-# The number and at most two words behind it: "two young men", but not "two cars beside people".
-_NUMBER = re.compile(rf"\b(\d{{1,3}}|{'|'.join(_VALUES)})\b(?=([ -][a-z-]+)([ -][a-z-]+)?)", re.IGNORECASE)
+_WITHIN = 2
+"""Words behind a number in which people are named: "two young men", but not "two cars beside some people"."""
 
 
 def people_told(sentences: Sequence[Sentence]) -> tuple[int, str]:
@@ -30,7 +28,8 @@ def people_told(sentences: Sequence[Sentence]) -> tuple[int, str]:
     counted = [(one.people, one.text) for one in sentences if one.people]
     if counted:
         return sum(count for count, _ in counted), max(counted)[1]
-    return max((_largest(one.text) for one in sentences), default=(0, ""), key=lambda told: told[0])
+    free = [told for one in sentences for told in _told(one)]
+    return max(free, key=lambda told: told[0], default=(0, ""))
 
 
 def usual_most(captions: Sequence[Caption]) -> int:
@@ -39,16 +38,12 @@ def usual_most(captions: Sequence[Caption]) -> int:
     return counts[max(0, math.ceil((1 - EXCEEDED) * len(counts)) - 1)] if counts else 0
 
 
-@lru_cache(maxsize=4096)
-def _largest(text: str) -> tuple[int, str]:
-    return max(_told(text), default=(0, ""), key=lambda told: told[0])
-
-
-def _told(text: str) -> Iterator[tuple[int, str]]:
-    for found in _NUMBER.finditer(text):
-        said = found[1]
-        for word in (found[2], found[3] or ""):
-            said += word
-            if names_somebody(word[1:]):
-                yield int(found[1]) if found[1].isdigit() else _VALUES[found[1].casefold()], said
-                break
+def _told(sentence: Sentence) -> Iterator[tuple[int, str]]:
+    words = sentence.words
+    for index, word in enumerate(words):
+        value = int(word.text) if word.text.isdecimal() else _VALUES.get(word.text)
+        if value is None:
+            continue
+        following = words[index + 1 : index + 1 + _WITHIN]
+        if people := next((one for one in following if names_somebody(one.text)), None):
+            yield value, sentence.text[word.start : people.end]

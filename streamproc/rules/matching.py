@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from streamproc.areas import named
@@ -24,6 +26,7 @@ from streamproc.runtime.timetable import holds
 from streamproc.types import About, Caption, Match, Rule, RuleSet
 
 log = structlog.get_logger(__name__)
+_Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ class Matcher:
             for index, rule in enumerate(self._active)
             if rule.more_people_than is not None
         ]
-        self._denying = [affirmed(rule.text) is not None for rule in self._active]
+        self._timed = [(index, rule.when) for index, rule in enumerate(self._active) if rule.when is not None]
+        self._zoned = [index for index, when in self._timed if when.zones]
+        self._denying = np.array([affirmed(rule.text) is not None for rule in self._active], bool)
         self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
         self._threshold = semantic_threshold
         self._zones = frozenset(zones).union(*(rule.when.zones for rule in self._active if rule.when))
@@ -83,7 +88,9 @@ class Matcher:
         placed = [
             _Placed(sentence, frozenset(named(sentence.place, self._zones))) for sentence in sentences_of(caption)
         ]
-        in_force = [_in_force(rule, at, timezone) for rule in self._active]
+        in_force = np.ones(len(self._active), bool)
+        for index, when in self._timed:
+            in_force[index] = holds(when.hours, when.days, timezone, at)
         found: dict[tuple[int, str, str], Match] = {}
         for sentence in placed:
             for index, match in self._by_keyword(sentence, in_force):
@@ -97,7 +104,7 @@ class Matcher:
             log.warning("semantic_matching_failed", camera=caption.camera_id, error=str(error))
         return [found[key] for key in sorted(found, key=lambda key: key[:2])]
 
-    def _by_keyword(self, placed: _Placed, in_force: Sequence[bool]) -> Iterator[tuple[int, Match]]:
+    def _by_keyword(self, placed: _Placed, in_force: _Flags) -> Iterator[tuple[int, Match]]:
         """Only keywords that begin with a word of the sentence are looked at: a set may hold thousands."""
         runs: dict[tuple[int, int], Match] = {}
         for about, listed in self._listed.items():
@@ -113,37 +120,37 @@ class Matcher:
         for key in sorted(runs):
             yield key[0], runs[key]
 
-    def _by_number(self, placed: Sequence[_Placed], in_force: Sequence[bool]) -> Iterator[tuple[int, Match]]:
+    def _by_number(self, placed: Sequence[_Placed], in_force: _Flags) -> Iterator[tuple[int, Match]]:
         for index, usual in self._numbers:
             rule = self._active[index]
             count, said = people_told([one.sentence for one in placed if _in_zone(rule, one)])
             if in_force[index] and count > usual:
                 yield index, Match(rule.id, "keyword", rule.weight, said)
 
-    def _by_meaning(self, sentences: Sequence[_Placed], in_force: Sequence[bool]) -> list[tuple[int, Match]]:
+    def _by_meaning(self, sentences: Sequence[_Placed], in_force: _Flags) -> list[tuple[int, Match]]:
         if self._meanings is None or not self._active:
             return []
         # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
         # a sentence affirms, and only a rule that denies something itself against a sentence as it is.
-        pairs = [(sentence, affirmed(sentence.text)) for sentence in sentences]
-        whole = self._meanings.likeness([sentence.text for sentence, _ in pairs])
+        pairs = [(one, affirmed(one.text, one.sentence.words)) for one in sentences]
+        whole = self._meanings.likeness([one.text for one, _ in pairs])
         partial = [(row, rest) for row, (_, rest) in enumerate(pairs) if rest]
         rests = dict(
             zip((row for row, _ in partial), self._meanings.likeness([rest for _, rest in partial]), strict=True)
         )
         matches = []
         for row, (sentence, rest) in enumerate(pairs):
-            denies = rest is not None
-            scores = [
-                (float(whole[row, i]) if denies == denying else float(rests[row][i]) if row in rests else 0.0)
-                if in_force[i] and _in_zone(rule, sentence) and (denies or not denying)
-                else 0.0
-                for i, (rule, denying) in enumerate(zip(self._active, self._denying, strict=True))
-            ]
-            best = max(range(len(scores)), key=scores.__getitem__)
-            if scores[best] >= max(self._threshold, 1e-6):
+            scores = whole[row] * (self._denying == (rest is not None))
+            if row in rests:
+                scores += rests[row] * ~self._denying
+            scores *= in_force
+            for index in self._zoned:
+                scores[index] *= _in_zone(self._active[index], sentence)
+            best = int(scores.argmax())
+            likeness = float(scores[best])
+            if likeness >= max(self._threshold, 1e-6):
                 rule = self._active[best]
-                matches.append((best, Match(rule.id, "semantic", scores[best] * rule.weight, sentence.text)))
+                matches.append((best, Match(rule.id, "semantic", likeness * rule.weight, sentence.text)))
         return matches
 
 
@@ -158,10 +165,6 @@ def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:
             for form in keyword.parts[0] if keyword.parts else ():
                 index[rule.about][form].append(listed)
     return index
-
-
-def _in_force(rule: Rule, at: datetime, timezone: str) -> bool:
-    return rule.when is None or holds(rule.when.hours, rule.when.days, timezone, at)
 
 
 def _in_zone(rule: Rule, sentence: _Placed) -> bool:

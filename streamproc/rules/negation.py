@@ -10,14 +10,17 @@ doubt a denial ends: a false alarm can be seen and mended, a missed one cannot.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W_]+(?:['\u2019][^\W\d_]+)?|[.;:!?()\n,\u2013\u2014]")
+_WORD = re.compile(r"\d+(?:\.\d+)?|[^\W_]+(?:['\u2019][^\W\d_]+)?")
+_TOKEN = re.compile(rf"{_WORD.pattern}|[.;:!?()\n,\u2013\u2014]")
 _STRONG = frozenset(".;:!?()\n\u2013\u2014")
 _BREAKS = frozenset(
     ["but", "however", "although", "though", "while", "whereas", "yet", "except", "besides", "because", "when", "until"]
@@ -126,8 +129,11 @@ _ENDS_PHRASE = _BE | frozenset(
 _DETERMINERS = frozenset(["a", "an", "the", "any", "his", "her", "their", "its", "some"])
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+_DENYING = _NEGATORS | {first for first, _ in _NEGATOR_PAIRS} | {"absent"}
+"""Words of which a text must hold one, or "n't", for any word of it to be denied."""
+
+
+class Word(NamedTuple):
     """One word of a text."""
 
     text: str
@@ -154,15 +160,25 @@ class _Scan:
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of ``text`` in order; figures are words, punctuation is not."""
-    found = list(_TOKEN.finditer(text))
-    scan = _Scan([match.group().lower().replace("\u2019", "'") for match in found], [False] * len(found))
+    lower = _lower(text)
+    found = [(match[0], *match.span()) for match in _WORD.finditer(lower)]
+    if "n't" not in lower and _DENYING.isdisjoint([word for word, _, _ in found]):
+        return tuple(Word(word.removesuffix("'s"), start, end, False) for word, start, end in found)
+    found = [(match[0], *match.span()) for match in _TOKEN.finditer(lower)]
+    scan = _Scan([word for word, _, _ in found], [False] * len(found))
     for index in range(len(found)):
         _step(scan, index)
     return tuple(
-        Word(word.removesuffix("'s"), match.start(), match.end(), denied)
-        for word, match, denied in zip(scan.words, found, scan.denied, strict=True)
+        Word(word.removesuffix("'s"), start, end, denied)
+        for (word, start, end), denied in zip(found, scan.denied, strict=True)
         if word not in _STRONG and word != ","
     )
+
+
+def _lower(text: str) -> str:
+    """In lower case and with straight apostrophes, place by place."""
+    lower = text.lower().replace("\u2019", "'")
+    return lower if len(lower) == len(text) else "".join(low if len(low := one.lower()) == 1 else one for one in text)
 
 
 def is_negator(word: str) -> bool:
@@ -170,9 +186,12 @@ def is_negator(word: str) -> bool:
     return word in _NEGATORS or word.endswith("n't")
 
 
-def affirmed(text: str) -> str | None:
-    """``text`` without what it denies; None where it denies nothing, "" where nothing is left."""
-    words = words_of(text)
+def affirmed(text: str, words: Sequence[Word] | None = None) -> str | None:
+    """``text`` without what it denies; None where it denies nothing, "" where nothing is left.
+
+    ``words`` are those of the text, where they are known.
+    """
+    words = words_of(text) if words is None else words
     if not any(word.denied for word in words):
         return None
     kept = [word for word in words if not word.denied]

@@ -17,9 +17,9 @@ from streamproc.facts import facts_of
 from streamproc.rules.negation import Word, words_of
 from streamproc.types import About, Caption
 
-_PEOPLE = (
+_NAMES = (
     "person people persons man men woman women child children kid kids boy boys girl girls baby infant toddler "
-    "adult adults individual individuals human humans pedestrian pedestrians passer-by passers-by bystander "
+    "adult adults individual individuals human humans pedestrian pedestrians passer passers bystander "
     "bystanders someone somebody anyone anybody everyone everybody nobody they them he him she her who guy guys "
     "lady ladies gentleman student students teacher worker workers guard guards officer officers driver drivers "
     "rider riders cyclist cyclists skater skaters skateboarder skateboarders runner runners jogger joggers walker "
@@ -27,11 +27,11 @@ _PEOPLE = (
     "groups crowd crowds family families figure figures stranger strangers intruder intruders thief thieves "
     "tourist tourists patient patients passenger passengers"
 )
+_PEOPLE = frozenset(_NAMES.split())
 _COUNTS = (
     "one another other others first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
     "last next both some most several many few all two three four five six seven eight nine ten eleven twelve"
 )
-_SOMEBODY = re.compile(rf"\b(?:{'|'.join(_PEOPLE.split())})\b", re.IGNORECASE)
 # "Another is standing", "two of them walk", "the third walks": a count that acts stands for a person.
 _ACTING = re.compile(
     rf"\b(?:{'|'.join(_COUNTS.split())})(?: of (?:them|whom))?(?: also| then)? "
@@ -60,24 +60,27 @@ _FROM_HERE_ON_THINGS = re.compile(
 
 
 def names_somebody(word: str) -> bool:
-    """Whether the word stands for people: person, rider, they."""
-    return _SOMEBODY.fullmatch(word) is not None
+    """Whether the word, in lower case, stands for people: person, rider, they."""
+    return word in _PEOPLE
 
 
 def words_about_people(text: str, words: Sequence[Word]) -> tuple[Word, ...]:
     """Those of a sentence's ``words`` that stand in clauses about people."""
-    spans = tuple(_spans(text))
-    return tuple(word for word in words if any(start <= word.start < end for start, end in spans))
+    found: list[Word] = []
+    for start, end in _spans(text, [word.start for word in words if word.text in _PEOPLE]):
+        found += [word for word in words if start <= word.start < end]
+    return tuple(found)
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def _spans(text: str, people: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the clauses about people are; ``people`` is where they are named."""
     turn = _FROM_HERE_ON_THINGS.search(text)
     about_things = turn.start() if turn else len(text)
     start, went_before = 0, True
     for end in [*(match.start() for match in _CLAUSE_END.finditer(text)), len(text)]:
         clause = text[start:end]
         if clause.strip(" ,.;:!?\n") and start < about_things:
-            named = _SOMEBODY.search(clause) or _ACTING.search(clause)
+            named = any(start <= place < end for place in people) or _ACTING.search(clause)
             about_people = bool(named or (went_before and _GOES_ON.search(clause)))
             if about_people:
                 yield start, min(end, about_things)
