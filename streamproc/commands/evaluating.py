@@ -163,4 +163,5 @@ def _embedder() -> Embedder:
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.models.store import ModelStore
 
-    return SentenceEmbedder(ModelStore().ensure("bge-small"))
+    # So many sentences that a set is embedded once, however often it is scored.
+    return SentenceEmbedder(ModelStore().ensure("bge-small"), cache_size=65_536)
