@@ -17,6 +17,8 @@ AT_THRESHOLD = 0.7
 BELOW_THRESHOLD = 0.3
 """Score that a measurement approaches from below its threshold; 0 at the median of the normal footage."""
 UNKNOWN = 0.5
+LEAST_ALONE = 0.6
+"""What a match must be worth to raise the default alarm by itself, while the other voters see nothing to judge."""
 MOST_CITES = 8
 """So many rules a vote cites at most, the best matches first."""
 
@@ -87,13 +89,24 @@ def measured_words(measured: Measured) -> str:
     return f"{m.name} {m.value:.1f} {m.unit} (normal up to {m.normal:.1f})"
 
 
+def strength_of(scores: Iterable[tuple[str, float]]) -> float:
+    """The score of a vote for an anomaly, above one half, from the rules that are met and what each match is worth.
+
+    Of a rule the strongest match counts, since the same thing is said again; different rules support each other (noisy
+    or). A weak sign votes as softly as can be, and yet a weaker one more softly: below ``LEAST_ALONE`` a voter that
+    stands alone does not reach the default alarm.
+    """
+    best: dict[str, float] = {}
+    for rule, score in scores:
+        best[rule] = max(best.get(rule, 0.0), score)
+    strength = 1 - math.prod(1 - score for score in best.values())
+    return max(strength, UNKNOWN + (LEAST_ALONE - UNKNOWN) * strength / LEAST_ALONE)
+
+
 def _strength(standing: Sequence[Met], how: Literal["keyword", "semantic"]) -> float:
-    """Above one half. Doubted words support each other (noisy or); of sentences by meaning the likest counts."""
-    scores = [met.match.score for met in standing]
-    strength = max(scores) if how == "semantic" else 1 - math.prod(1 - score for score in scores)
-    # A weak sign votes as softly as can be, and yet a weaker one more softly: the two meet at two thirds, below which
-    # a voter that stands alone does not reach the default alarm.
-    return max(strength, UNKNOWN + strength / 4)
+    """Of sentences by meaning the likest counts."""
+    met = standing if how == "keyword" else [max(standing, key=lambda one: one.match.score)]
+    return strength_of((one.rule.id, one.match.score) for one in met)
 
 
 def _cites(met: Iterable[Met]) -> tuple[str, ...]:
