@@ -41,7 +41,12 @@ def right(site: SiteArgument, alert: AlertArgument, note: NoteOption = "", alert
 def false(
     site: SiteArgument,
     alert: AlertArgument,
-    rule: Annotated[str | None, typer.Option(metavar="ID", help="The cited rule that was wrong, if not all.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="The cited rule that was wrong, if not all; one that a person wrote is blamed only so."
+        ),
+    ] = None,
     note: NoteOption = "",
     alerts: AlertsOption = None,
 ) -> None:

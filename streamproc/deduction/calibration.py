@@ -20,10 +20,15 @@ def highest_threshold(weights: VoterWeights) -> float:
 
     Above it a rule that a person writes, "a dog is here", would never be heard of again.
     """
-    keyword = Vote("keyword", "anomaly", (), weights.keyword, 1.0, "")
+    return keyword_alone(weights, 1.0) - MARGIN
+
+
+def keyword_alone(weights: VoterWeights, strength: float) -> float:
+    """The score, 0..1, of a keyword vote of score ``strength`` while the meaning and the measurements see nothing."""
+    keyword = Vote("keyword", "anomaly", (), weights.keyword, strength, "")
     semantic = weighed(Vote("semantic", "normal", (), weights.semantic, 0.0, ""))
     novelty = weighed(Vote("novelty", "normal", (), weights.novelty, 0.0, ""))
-    return combined((keyword, semantic, novelty)) - MARGIN
+    return combined((keyword, semantic, novelty))
 
 
 def calibrate(smoothed: Sequence[float], settings: DeductionSettings) -> tuple[float, str | None]:

@@ -40,9 +40,9 @@ def play(site: Path, video: Path, alerts: Path) -> dict[str, tuple[str, ...]]:
     return opened
 
 
-def say(site: Path, alerts: Path, alert_id: str, says: Says) -> None:
+def say(site: Path, alerts: Path, alert_id: str, says: Says, rule: str | None = None) -> None:
     messages = messages_of(alert_id, load_site(site).settings.alerts, alerts)
-    put(site.parent / "rules" / "two.yaml", recorded(messages, says, None, "", START))
+    put(site.parent / "rules" / "two.yaml", recorded(messages, says, rule, "", START))
 
 
 def test_a_false_alarm_is_raised_no_more_and_a_right_one_is(site: Path, part: Part, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_false_alarm_is_raised_no_more_and_a_right_one_is(site: Path, part: Pa
     false = play(site, walked, alerts)
     assert list(false.values()) == [("no-walkers",)]
     say(site, alerts, next(iter(right)), "right")
-    say(site, alerts, next(iter(false)), "false")
+    say(site, alerts, next(iter(false)), "false", "no-walkers")
     done = recalibrate(rules)
     assert done.version == version + 1
     assert done.feedback is not None

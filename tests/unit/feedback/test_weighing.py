@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from streamproc.alerts.message import RuleSetRef, VoteRecord
-from streamproc.config import DeductionSettings
+from streamproc.config import DeductionSettings, VoterWeights
+from streamproc.deduction.evidence import gather
+from streamproc.deduction.voters import keyword_vote
 from streamproc.feedback.records import Feedback, Says, Told
 from streamproc.feedback.weighing import Weighed, weigh
+from streamproc.rules.matching import Matcher
 from streamproc.rules.schema import RuleSetModel, parse_rules
+from streamproc.testing_deduction import caption, observed
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 RULES = """\
@@ -20,10 +24,11 @@ camera: gate
 version: 4
 rules:
   - {id: walk, about: human, says: normal, text: People walk here., keywords: [walk]}
-  - {id: cart, about: environment, says: anomaly, text: A cart is here., keywords: [cart, trolley]}
-  - {id: dog, about: environment, says: anomaly, text: A dog is here., keywords: [dog]}
-  - {id: hurry, about: human, says: anomaly, text: Somebody hurries here., keywords: [hurry]}
+  - {id: cart, about: environment, says: anomaly, text: A cart., keywords: [cart, trolley], support: {k: 8, n: 8}}
+  - {id: dog, about: environment, says: anomaly, text: A dog is here., keywords: [dog], support: {k: 8, n: 8}}
+  - {id: hurry, about: human, says: anomaly, text: Somebody hurries here., keywords: [hurry], support: {k: 8, n: 8}}
 """
+WRITTEN = RULES.replace(", support: {k: 8, n: 8}", "")
 CART, DOG, BOTH = "A cart is here.", "A dog is here.", "A dog sits in a cart."
 
 
@@ -74,6 +79,9 @@ def test_a_keyword_that_raised_a_false_alarm_weighs_less_and_the_threshold_stays
     assert came_to.feedback is not None
     assert came_to.feedback.alarm_score is None
     assert came_to.feedback.unresolved == ()
+    assert came_to.notes == (
+        "'cart' of rule cart had a part in 1 false alarm, so it weighs less and raises no alert by itself any more",
+    )
     rules = model().model_copy(update={"feedback": came_to.feedback}).noun("0")
     assert {rule.id: rule.strengths for rule in rules.rules}["cart"] == (0.25, 1.0)
     assert rules.alarm_score is None
@@ -204,3 +212,72 @@ def test_what_a_rule_weighs_and_how_many_people_there_are_is_judged_as_it_was() 
     came_to = weighed(alert("a", "false", CART, vote, score=0.6), rules=weak + more)
     assert came_to.feedback is not None
     assert (blamed(came_to), came_to.feedback.alarm_score, came_to.feedback.unresolved) == ({"cart": 1}, None, ())
+
+
+def voted(rules: str, text: str) -> VoteRecord:
+    """The vote of the keyword voter itself, as a message tells it."""
+    known, told = model(rules).noun("0"), caption(text=text)
+    matches = Matcher(known, None, 1.0).match(told, START, "UTC")
+    found = gather(observed(), told, matches, {rule.id: rule for rule in known.rules})
+    vote = keyword_vote(found, 1.0)
+    return VoteRecord(voter=vote.voter, verdict=vote.verdict, cites=vote.cites, weight=vote.weight, score=vote.score)
+
+
+@pytest.mark.parametrize("tenths", range(1, 11))
+@pytest.mark.parametrize("text", [CART, BOTH, "A dog sits in a cart beside a trolley."])
+def test_under_unchanged_rules_an_alert_is_judged_as_the_voter_judged_it(tenths: int, text: str) -> None:
+    rules = RULES.replace("trolley]", f"trolley], weight: {tenths / 10}").replace("[dog]", "[dog], weight: 0.3")
+    vote = voted(rules, text)
+    assert vote.verdict == "anomaly"
+    # Raised at the threshold exactly, it is not given up.
+    assert weighed(alert("a", "right", text, vote, score=0.5), rules=rules).notes == ()
+    # Not judged higher either: just below the threshold it is still named.
+    (said,) = weighed(alert("a", "right", text, vote, score=0.4999), rules=rules).notes
+    assert "scores 0.50 by these rules" in said
+
+
+def test_what_a_person_wrote_is_not_blamed_unless_it_is_named() -> None:
+    came_to = weighed(alert("a", "false", CART, by_keyword("cart")), rules=WRITTEN)
+    assert blamed(came_to) == {}
+    assert came_to.feedback is not None
+    assert (came_to.feedback.alarm_score, came_to.feedback.unresolved) == (None, (32 * "a",))
+    assert came_to.notes[0] == (
+        "'cart' of rule cart had a part in 1 false alarm; a person wrote the rule, so it stays unless the feedback "
+        "names it: `streamproc feedback false SITE ALERT --rule cart`"
+    )
+    named = [
+        alert("a", "false", CART, by_keyword("cart")),
+        alert("b", "false", BOTH, by_keyword("cart", "dog"), rule="cart"),
+    ]
+    came_to = weighed(*named, rules=WRITTEN)
+    assert blamed(came_to) == {"cart": 1}
+    assert came_to.notes[0] == (
+        "'cart' of rule cart had a part in 1 false alarm, so it weighs less and raises no alert by itself any more"
+    )
+    assert came_to.notes[1].startswith("'dog' of rule dog had a part in 1 false alarm; a person wrote the rule")
+
+
+def test_what_was_learned_is_blamed_beside_what_a_person_wrote() -> None:
+    own = RULES.replace("keywords: [cart, trolley], support: {k: 8, n: 8}", "keywords: [cart, trolley]")
+    assert blamed(weighed(alert("a", "false", BOTH, by_keyword("cart", "dog")), rules=own)) == {"dog": 1}
+
+
+def test_the_threshold_does_not_silence_what_a_person_wrote() -> None:
+    soft = WRITTEN.replace("trolley]", "trolley], weight: 0.75")
+    vote = by_keyword("cart").model_copy(update={"score": 0.75})
+    came_to = weighed(alert("a", "false", CART, vote, score=0.6), rules=soft)
+    assert came_to.feedback is not None
+    assert (came_to.feedback.alarm_score, came_to.feedback.unresolved) == (None, (32 * "a",))
+    assert came_to.notes[-1].endswith(
+        "scores 0.60, and a keyword that a person wrote 0.55: name its rule, or edit or switch it off"
+    )
+
+
+def test_a_keyword_is_said_to_raise_nothing_by_itself_only_where_it_did_and_does_no_more() -> None:
+    loud = DeductionSettings(alarm_score=0.4, weights=VoterWeights(keyword=10.0))
+    (said,) = weighed(alert("a", "false", CART, by_keyword("cart")), settings=loud).notes[:1]
+    assert said == "'cart' of rule cart had a part in 1 false alarm, so it weighs less"
+    doubted = RULES.replace("trolley]", "trolley], weight: 0.4")
+    vote = by_keyword("cart").model_copy(update={"score": 0.57})
+    (said,) = weighed(alert("a", "false", CART, vote, by_measure(0.7), score=0.6), rules=doubted).notes[:1]
+    assert said == "'cart' of rule cart had a part in 1 false alarm, so it weighs less"
