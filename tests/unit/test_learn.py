@@ -201,10 +201,8 @@ def test_what_operators_said_of_alerts_is_taken_in(induce: Induce) -> None:
     assert report.alarm_score > 0.5
     (hurry,) = [rule for rule in rules.rules if rule.id == "people-hurry"]
     assert dict(zip(hurry.keywords, hurry.strengths, strict=True))["run"] == 0.25
-    assert (
-        "'run' of rule people-hurry had a part in 1 false alarm, so it weighs less and raises no alert by itself any more"
-        in report.notes
-    )
+    (told,) = [note for note in report.notes if note.startswith("'run' of rule people-hurry")]
+    assert told.endswith("had a part in 1 false alarm, so it weighs less and raises no alert by itself any more")
 
 
 def test_footage_that_is_enough_but_not_much_is_said(induce: Induce, learner: FakeLearning) -> None:
