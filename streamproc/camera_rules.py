@@ -42,7 +42,8 @@ def alarm_score(loaded: LoadedSite, camera: CameraSettings) -> float:
     provenance = model.provenance
     if settings.max_false_alarms_per_hour is not None:
         try:
-            support(settings.max_false_alarms_per_hour, provenance.hours_observed if provenance else 0.0)
+            hours, seen = (provenance.hours_observed, provenance.alarms) if provenance else (0.0, 0)
+            support(settings.max_false_alarms_per_hour, hours, seen)
         except ConfigError as error:
             raise ConfigError(faults=(Fault(str(path), None, None, "", error.message),)) from None
     return max(settings.alarm_score, rules.alarm_score or 0.0)

@@ -18,11 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from streamproc.calibrations import calibration_path, exchanged
 from streamproc.config import CameraSettings, DeductionSettings
-from streamproc.deduction.calibration import calibrate, support
+from streamproc.deduction.calibration import alarms, calibrate, support, upper_bound
 from streamproc.errors import ConfigError
 from streamproc.feedback.recalibrating import Teacher
 from streamproc.footage import Part, find_clips, sha256_of
-from streamproc.normality.calibration import Calibration, Clip
+from streamproc.normality.calibration import Calibration, Clip, FalseAlarms
 from streamproc.normality.fit import GOOD_BUSY_S
 from streamproc.passes import Learning
 from streamproc.rules.diff import Diff
@@ -121,7 +121,8 @@ def _learn(
         notes.append(f"{GOOD_BUSY_S:.0f} s or more with something moving would tell normal more surely")
     hours = sum(durations) / 3600
     scores = _judged(learning, calibration, captions, notes)
-    score = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)
+    score, raised = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)
+    false_alarms = _worse(calibration.false_alarms, raised)
     step("writing")
     beside = calibration_path(path)
     before = load(path) if path.exists() else None
@@ -130,7 +131,8 @@ def _learn(
         created_at=clock.now(),
         calibration=beside.name,
         calibration_sha256=calibration.sha256,
-        false_alarms_per_hour_max=calibration.false_alarms.upper_per_hour,
+        false_alarms_per_hour_max=false_alarms.upper_per_hour,
+        alarms=raised,
         alarm_score=score,
     )
     teacher = Teacher(path, loaded.pipeline.deduction)
@@ -154,7 +156,7 @@ def _learn(
         footage_s=sum(durations),
         busy_s=calibration.busy_s,
         alarm_score=load_rules(path).alarm_score or score,  # feedback may have moved it
-        false_alarms=str(calibration.false_alarms),
+        false_alarms=str(false_alarms),
         notes=tuple(notes),
         changes=None if before is None else difference(before, load(path)),
     )
@@ -197,16 +199,30 @@ def _require_ours(path: Path, site: str, camera: str) -> None:
         )
 
 
-def _alarm_score(scores: Sequence[float], hours: float, settings: DeductionSettings, notes: list[str]) -> float:
-    """The alarm's threshold. What speaks against it becomes a note: people need the rule file to put it right."""
+def _alarm_score(
+    scores: Sequence[float], hours: float, settings: DeductionSettings, notes: list[str]
+) -> tuple[float, int]:
+    """The alarm's threshold, and how many alarms the footage raises at it.
+
+    What speaks against it becomes a note: people need the rule file to put it right.
+    """
+    threshold, objection = calibrate(scores, settings)
+    raised = alarms(scores, threshold)
     if settings.max_false_alarms_per_hour is not None:
         try:
-            support(settings.max_false_alarms_per_hour, hours)
+            support(settings.max_false_alarms_per_hour, hours, raised)
         except ConfigError as error:
             notes.append(f"`streamproc run` will refuse this camera: {error}")
-    threshold, objection = calibrate(scores, settings)
     notes += [objection] if objection else []
-    return threshold
+    return threshold, raised
+
+
+def _worse(measured: FalseAlarms, raised: int) -> FalseAlarms:
+    """What the footage says of false alarms, where verdicts raised more than measurements by themselves."""
+    if raised <= measured.count:
+        return measured
+    bound = upper_bound(raised) / measured.hours if measured.hours else measured.upper_per_hour
+    return measured.model_copy(update={"count": raised, "upper_per_hour": bound})
 
 
 @contextmanager

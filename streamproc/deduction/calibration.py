@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from streamproc.config import DeductionSettings, VoterWeights
 from streamproc.deduction.combining import combined, weighed
@@ -54,21 +55,26 @@ def calibrate(smoothed: Sequence[float], settings: DeductionSettings) -> tuple[f
     )
 
 
-def support(max_false_alarms_per_hour: float, hours: float, alarms: int = 0) -> None:
+def alarms(smoothed: Sequence[float], threshold: float) -> int:
+    """How often the scores rise to the threshold: what stays there is one alarm."""
+    return sum(now >= threshold > before for before, now in pairwise([0.0, *smoothed]))
+
+
+def support(max_false_alarms_per_hour: float, hours: float, seen: int = 0) -> None:
     """Refuse a rate of false alarms that the footage cannot speak for.
 
-    ``alarms`` incidents were seen in ``hours`` hours of normal footage.
+    ``seen`` alarms were seen in ``hours`` hours of normal footage.
 
     Raises:
         ConfigError: the 95 % upper bound of the rate is higher; says what the footage supports and what is needed.
     """
-    bound = upper_bound(alarms)
+    bound = upper_bound(seen)
     if hours > 0 and bound / hours <= max_false_alarms_per_hour:
         return
-    seen = f"{_duration(hours)} of normal footage with {alarms or 'no'} alarm{'' if alarms == 1 else 's'}"
+    footage = f"{_duration(hours)} of normal footage with {seen or 'no'} alarm{'' if seen == 1 else 's'}"
     supported = f"can support at best {bound / hours:.3g} an hour" if hours > 0 else "supports nothing"
     raise ConfigError(
-        f"max_false_alarms_per_hour {max_false_alarms_per_hour:g} is not supported: {seen} {supported} (95 % upper "
+        f"max_false_alarms_per_hour {max_false_alarms_per_hour:g} is not supported: {footage} {supported} (95 % upper "
         f"bound); {_duration(bound / max_false_alarms_per_hour)} with as few would be needed"
     )
 

@@ -22,8 +22,13 @@ _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 _SYNONYMS = [(category, synonyms) for category in ANOMALIES for synonyms in category.words]
 
 
-def by_contrast(batches: Sequence[Sequence[Caption]]) -> tuple[list[Rule], list[Counted]]:
-    """Anomaly rules from normal captions, in batches in order of time; and all keywords that the captions meet."""
+def by_contrast(
+    batches: Sequence[Sequence[Caption]], called_normal: frozenset[str] = frozenset()
+) -> tuple[list[Rule], list[Counted]]:
+    """Anomaly rules from normal captions, in batches in order of time; and all keywords that the captions meet.
+
+    Words in ``called_normal``, and their synonyms, are in no anomaly rule.
+    """
     hits = [[_met(caption) for caption in batch] for batch in batches]
     clips, total = _by_clip(batches, hits), sum(len(batch) for batch in batches)
     rules: list[Rule] = []
@@ -34,7 +39,7 @@ def by_contrast(batches: Sequence[Sequence[Caption]]) -> tuple[list[Rule], list[
         captions = sum(index in caption for batch in hits for caption in batch)
         met += [Counted(category.id, text, captions) for text in synonyms if captions]
         often = sum(too_common(sum(index in caption for caption in clip), len(clip)) for clip in clips)
-        if 2 * often > len(clips) or not strength(captions, total):
+        if 2 * often > len(clips) or not strength(captions, total) or not called_normal.isdisjoint(synonyms):
             normal_in[category.id] |= {n for n, batch in enumerate(hits) if any(index in caption for caption in batch)}
         else:
             kept[category.id] += synonyms

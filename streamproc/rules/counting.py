@@ -15,6 +15,7 @@ _NUMBERS = (
     "eighteen nineteen twenty"
 )
 _VALUES = {word: value for value, word in enumerate(_NUMBERS.split())}
+_DIGITS = 3
 _WITHIN = 2
 """Words behind a number in which people are named: "two young men", but not "two cars beside some people"."""
 
@@ -41,7 +42,8 @@ def usual_most(captions: Sequence[Caption]) -> int:
 def _told(sentence: Sentence) -> Iterator[tuple[int, str]]:
     words = sentence.words
     for index, word in enumerate(words):
-        value = int(word.text) if word.text.isdecimal() else _VALUES.get(word.text)
+        figures = word.text.isdecimal() and len(word.text) <= _DIGITS
+        value = int(word.text) if figures else _VALUES.get(word.text)
         if value is None:
             continue
         following = words[index + 1 : index + 1 + _WITHIN]

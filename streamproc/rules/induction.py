@@ -85,11 +85,12 @@ class StatisticalInducer:
             )
         batches = _split(captions, min(self._batches, len(captions)))
         normal = self._normal(references or batches)
-        anomalies, met = by_contrast(batches)
-        if references:
-            # They are chosen to differ, so what is rare is met in them more often than it is.
-            unusual = {keyword for rule in anomalies for keyword in rule.keywords}
-            normal = [rule for rule in normal if unusual.isdisjoint(rule.keywords)]
+        # What all footage speaks for is normal, whatever else it is. References are chosen to differ, so that what is
+        # rare is met in them more often than it is: there the contrast with all captions decides.
+        called_normal = frozenset[str]() if references else frozenset(word for rule in normal for word in rule.keywords)
+        anomalies, met = by_contrast(batches, called_normal)
+        unusual = {keyword for rule in anomalies for keyword in rule.keywords}
+        normal = [rule for rule in normal if unusual.isdisjoint(rule.keywords)]
         listed = {(rule.id, keyword) for rule in anomalies for keyword in rule.keywords}
         dropped = [one for one in met if (one.rule_id, one.keyword) not in listed]
         doubted = [one for one in met if (one.rule_id, one.keyword) in listed]

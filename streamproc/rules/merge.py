@@ -30,6 +30,8 @@ from streamproc.types import Rule
 
 _LATER = ("weight", "more_people_than")
 """Fields that rule files did not have at first: at their default they leave a fingerprint as it was."""
+_OPTIONAL: Mapping[str, Any] = {"keywords": [], "weight": 1.0, "more_people_than": None}
+"""Fields that a rule may leave out, and what they are then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def merge(
             proposed += [] if rule.enabled else [rule.id]
         elif rule.id in written and fingerprint(known[rule.id]) == written[rule.id]:
             fields = _plain(rule, switched=False)
-            _update(entry, {"keywords": [], **fields} if "keywords" in entry else fields)
+            _update(entry, {name: default for name, default in _OPTIONAL.items() if name in entry} | fields)
             updated.append(rule.id)
             on, by_us = known[rule.id].enabled, rule.id in retired or rule.id in before
             if rule.enabled and not on and by_us:

@@ -75,7 +75,8 @@ class RuleModel(Settings):
     more_people_than: Count | None = None
     """A number: the rule is also met where more people are seen than that, in its zones where it has some."""
     weight: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """What meeting the rule is worth. Below two thirds it adds to other signs and raises no alert alone."""
+    """What meeting the rule is worth. Below 0.6 it adds to other signs and raises no alert by itself; above,
+    that depends on the alarm's threshold."""
     severity: Severity = "warning"
     """Of alerts that cite it: critical, error, warning or info."""
     support: SupportModel | None = None
@@ -178,9 +179,12 @@ class ProvenanceModel(Settings):
     hours_observed: Annotated[float, Field(ge=0)] = 0.0
     """Hours of normal footage."""
     false_alarms_per_hour_max: Annotated[float, Field(ge=0)] | None = None
-    """95 % upper bound of the rate of false alarms that this much footage without one supports."""
+    """95 % upper bound of the rate of false alarms that this much footage, with ``alarms`` in it, supports."""
+    alarms: Count = 0
+    """Alarms that the normal footage itself raises, judged by what was learned from the rest of it."""
     alarm_score: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Score that raises an alarm: above what normal footage scored with what was learned from the rest of it."""
+    """Score that raises an alarm: above what normal footage scored with what was learned from the rest of it,
+    but never so high that a keyword could raise none by itself."""
     dropped_keywords: tuple[MetKeyword, ...] = ()
     """Keywords that induction left out, because normal footage meets them too often."""
     doubted_keywords: tuple[MetKeyword, ...] = ()

@@ -35,7 +35,7 @@ _HEAD = """\
 #   text      one sentence; what the camera sees is compared with its meaning.
 #   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied.
 #   more_people_than  a number: the rule is also met where more people are seen (in its zones, if it has any).
-#   weight    what meeting the rule is worth, 1 if left out; below two thirds it raises no alert by itself.
+#   weight    what meeting the rule is worth, 1 if left out; below 0.6 it raises no alert by itself.
 #   severity  critical, error, warning or info; an alert has that of the gravest rule it cites.
 #   when      where and when the rule holds: {zones: [gate], hours: "22:00-06:00", days: [sat, sun]}; left out: always.
 #   support   in how many of n batches of normal footage the rule was found; learned, and left out of your own rules.
@@ -74,6 +74,8 @@ class Footage:
     calibration_sha256: str | None = None
     false_alarms_per_hour_max: float | None = None
     """95 % upper bound of the rate of false alarms that the footage supports."""
+    alarms: int = 0
+    """Alarms that the footage itself raises, judged by what was learned from the rest of it."""
     alarm_score: float | None = None
     """Score that raises an alarm, from what the footage scored."""
     videos: tuple[str, ...] = ()
@@ -206,6 +208,7 @@ def _provenance(memory: Memory, induction: Induction, footage: Footage) -> Comme
         "calibration_sha256": footage.calibration_sha256,
         "hours_observed": round(hours, 4),
         "false_alarms_per_hour_max": footage.false_alarms_per_hour_max,
+        "alarms": footage.alarms or None,
         "alarm_score": None if footage.alarm_score is None else round(footage.alarm_score, 3),
         "dropped_keywords": _rows(
             {"rule": d.rule_id, "keyword": d.keyword, "captions": d.captions} for d in induction.dropped

@@ -14,8 +14,9 @@ from streamproc.calibrations import NONE, CalibrationInForce, calibration_path, 
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration
+from streamproc.rules.live import LiveRules
 from streamproc.rules.schema import load_rules
-from streamproc.rules.watch import LiveRules, RuleFile
+from streamproc.rules.watch import RuleFile
 from streamproc.testing import FakeClock
 from streamproc.testing_deduction import caption, fact, observed
 from streamproc.testing_wiring import write_rules
@@ -205,3 +206,14 @@ def test_a_window_on_its_way_is_held_against_the_rules_of_its_calibration(camera
     assert camera.file.rules.version == 2
     assert [live.match(said, one)[0].version for one in (before, before, after)] == [1, 1, 2]
     assert live.match(said, before)[0].version == 2  # it does not go back
+
+
+def test_calibration_and_rules_change_together_once_the_rules_are_made(camera: Camera) -> None:
+    jobs: list[Callable[[], None]] = []
+    camera.in_force = CalibrationInForce(camera.path, SETTINGS)
+    camera.file = RuleFile(camera.path, camera.clock, calibration=camera.in_force, work=jobs.append)
+    camera.clock.advance(60)
+    assert camera.after(lambda: learn(camera.path), 10.0) == (1, 39.0)
+    jobs.pop()()
+    assert camera.in_force.calibration() == OLD  # nothing changes but by a poll
+    assert camera.after(lambda: None, 0.5) == (2, 79.0)

@@ -11,7 +11,7 @@ from streamproc import learn as module
 from streamproc.alerts.message import RuleSetRef, VoteRecord
 from streamproc.calibrations import calibration_path
 from streamproc.config import VoterWeights
-from streamproc.deduction.calibration import highest_threshold
+from streamproc.deduction.calibration import highest_threshold, upper_bound
 from streamproc.errors import ConfigError
 from streamproc.feedback.records import Feedback, Told, put
 from streamproc.footage import EVERYTHING, Part
@@ -155,6 +155,17 @@ def test_normal_footage_that_looks_like_an_alarm_is_said_and_the_rules_are_writt
     assert report.alarm_score == pytest.approx(highest_threshold(VoterWeights()), abs=1e-3)
     assert report.rules.exists()
     assert any("normal footage scores up to 0.95" in note for note in report.notes)
+
+
+def test_alarms_that_the_normal_footage_raises_are_counted(induce: Induce, learner: FakeLearning) -> None:
+    assert " no alarms in the" in str(induce())
+    learner.score = 0.95
+    report = induce()
+    assert "1 alarm in the" in report.false_alarms
+    provenance = parse_rules(report.rules.read_bytes(), "gate")[1].provenance
+    assert provenance is not None
+    assert provenance.alarms == 1
+    assert provenance.false_alarms_per_hour_max == pytest.approx(upper_bound(1) / (40 / 3600), rel=0.1)
 
 
 def test_a_rate_that_run_will_refuse_is_said_at_once(site: Path, induce: Induce, tmp_path: Path) -> None:

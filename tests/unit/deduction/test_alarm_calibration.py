@@ -6,7 +6,7 @@ import re
 import pytest
 
 from streamproc.config import DeductionSettings, VoterWeights
-from streamproc.deduction.calibration import MARGIN, calibrate, highest_threshold, support, upper_bound
+from streamproc.deduction.calibration import MARGIN, alarms, calibrate, highest_threshold, support, upper_bound
 from streamproc.deduction.combining import combined, weighed
 from streamproc.errors import ConfigError
 from streamproc.types import Vote
@@ -51,6 +51,11 @@ def test_no_footage_no_threshold() -> None:
         calibrate([], SETTINGS)
 
 
+def test_what_stays_at_the_threshold_is_one_alarm() -> None:
+    assert alarms([0.7, 0.8, 0.2, 0.5, 0.6, 0.4, 0.49], 0.5) == 2
+    assert alarms([], 0.5) == 0
+
+
 def test_a_rate_that_the_footage_cannot_speak_for_is_refused_in_numbers() -> None:
     with pytest.raises(ConfigError) as caught:
         support(0.1, 40 / 3600)
@@ -60,8 +65,8 @@ def test_a_rate_that_the_footage_cannot_speak_for_is_refused_in_numbers() -> Non
     )
     support(0.1, 30.0)
     with pytest.raises(ConfigError, match=r"with 1 alarm can support at best 0\.158 an hour"):
-        support(0.1, 30.0, alarms=1)
-    support(0.1, 48.0, alarms=1)
+        support(0.1, 30.0, seen=1)
+    support(0.1, 48.0, seen=1)
     with pytest.raises(ConfigError, match="supports nothing"):
         support(0.1, 0.0)
 

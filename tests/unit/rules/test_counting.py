@@ -28,6 +28,7 @@ def told(text: str) -> tuple[int, str]:
         ("Five cars are parked beside a man.", 0, ""),
         ("The second person walks.", 0, ""),
         ("People walk about.", 0, ""),
+        (f"{'9' * 5000} people.", 0, ""),
         ("", 0, ""),
     ],
 )

@@ -127,6 +127,16 @@ def test_synonyms_are_dropped_together_and_leave_the_text() -> None:
     assert cycles.support == Support(10, 10)
 
 
+def test_what_a_third_of_the_footage_speaks_for_is_normal_and_in_no_anomaly_rule() -> None:
+    captions = ordinary()
+    captions[5:45:20] = [caption(float(s), person(1, "walks"), thing("bicycle")) for s in range(5, 45, 20)]
+    captions[75] = caption(75.0, person(1, "walks"), thing("bicycle"))
+    learned = induce(captions)
+    assert rule(learned, "normal-seen-bicycle").support == Support(3, 10)
+    assert {"bicycle", "bike"}.isdisjoint(rule(learned, "cycles").keywords)
+    assert Counted("cycles", "bicycle", 3) in learned.dropped
+
+
 def test_references_do_not_call_normal_what_the_footage_seldom_meets() -> None:
     captions = ordinary()
     captions[40] = caption(40.0, person(1, "walks"), thing("bicycle"))

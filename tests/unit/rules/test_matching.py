@@ -130,6 +130,23 @@ def test_rules_are_embedded_once() -> None:
     assert embedder.embedded[before:] == ["A boy sprints."]
 
 
+def test_a_sentence_that_comes_again_costs_nothing_and_hours_still_hold() -> None:
+    embedder = TopicEmbedder()
+    early = replace(RUN, keywords=(), when=When(hours=("00:00-06:00",)))
+    matcher = Matcher(rule_set(WALK, early), embedder, 0.6)
+    assert matcher.match(caption("A boy sprints."), NOON, "UTC") == []
+    before = len(embedder.embedded)
+    found = matcher.match(caption("A boy sprints."), NOON.replace(hour=3), "UTC")
+    assert [m.rule_id for m in found] == ["run"]
+    assert embedder.embedded[before:] == []
+
+
+def test_a_keyword_is_found_by_any_of_its_words() -> None:
+    rules = [replace(RUN, id=f"r{n}", keywords=(f"person with {thing}",)) for n, thing in enumerate(("bag", "bat"))]
+    found = matches(rules, caption("With bat a person with bat walks.", "A person with a hat."))
+    assert [(m.rule_id, m.words) for m in found] == [("r1", "person with bat")]
+
+
 def test_a_failing_model_costs_only_what_it_would_have_found() -> None:
     matcher = Matcher(rule_set(WALK, RUN), BrokenEmbedder(), 0.6)
     with capture_logs() as logs:

@@ -379,6 +379,10 @@ def test_a_number_of_people_and_a_weight_are_written_and_read_back(tmp_path: Pat
     assert rule(path, "many") == many
     save(path, replace(many, more_people_than=6))
     assert rule(path, "many").more_people_than == 6
+    plain = replace(many, more_people_than=None, weight=1.0, keywords=("many",))
+    save(path, plain)
+    assert rule(path, "many") == plain
+    assert save(path, plain).updated == ("many",)
 
 
 def test_rules_without_a_weight_keep_the_fingerprint_that_they_had_before_there_were_weights() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from structlog.testing import capture_logs
 
 from streamproc.errors import ConfigError, InferenceError
 from streamproc.rules import history
+from streamproc.rules.live import LiveRules
 from streamproc.rules.meaning import Floats
-from streamproc.rules.watch import LiveRules, RuleFile
+from streamproc.rules.watch import RuleFile, aside
 from streamproc.testing import FakeClock
 from streamproc.types import Caption, Frame, ModelRef, ObservedWindow, RuleSet, Window
 
@@ -47,9 +50,9 @@ class Site:
         now_ns = int(self.clock.now().timestamp() * 1e9)
         os.utime(path, ns=(now_ns, now_ns))
 
-    def file(self, *, recorded: bool = False) -> RuleFile:
+    def file(self, *, recorded: bool = False, **more: object) -> RuleFile:
         told = {"on_change": self.changes.append, "on_refusal": self.refusals.append}
-        return RuleFile(self.path, self.clock, recorded=recorded, **told)  # type: ignore[arg-type]
+        return RuleFile(self.path, self.clock, recorded=recorded, **told, **more)  # type: ignore[arg-type]
 
     def versions(self, file: RuleFile, seconds: float, step_s: float = 0.25) -> list[int]:
         """The version in force at each of the polls in the next ``seconds``."""
@@ -224,6 +227,135 @@ def test_without_an_embedding_model_keywords_still_match(site: Site) -> None:
         live = LiveRules(site.file(), _Broken(), 0.6, "UTC")
     assert [entry["event"] for entry in logs] == ["semantic_matching_off"]
     assert [match.how for match in live.match(_caption("A man runs."), _observed())[1]] == ["keyword"]
+
+
+# ---- edits that take long
+
+
+class _Counted:
+    """Every text a direction of its own, all told."""
+
+    def __init__(self) -> None:
+        self.embedded: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        self.embedded += texts
+        return np.eye(32, dtype=np.float32)[[hash(text) % 32 for text in texts]]
+
+
+class Aside:
+    """Work that is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+
+    def __call__(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
+    def finish(self) -> None:
+        (job,) = self.jobs  # one at a time
+        self.jobs.clear()
+        job()
+
+
+def test_until_an_edit_is_worked_in_the_old_rules_hold_and_match(site: Site) -> None:
+    work = Aside()
+    file = site.file(work=work)
+    live = LiveRules(file, _Counted(), 0.6, "UTC")
+    site.write(2, keyword="jump")
+    assert set(site.versions(file, 10.0)) == {1}
+    rules, matches = live.match(_caption("A man runs."), _observed())
+    assert (rules.version, len(matches), site.changes) == (1, 1, [])
+    work.finish()
+    rules, matches = live.match(_caption("A man runs."), _observed())
+    assert (rules.version, matches, [rules.version for rules in site.changes]) == (2, [], [2])
+
+
+def test_only_what_the_file_says_last_takes_effect_and_one_edit_is_worked_in_at_a_time(site: Site) -> None:
+    work = Aside()
+    file = site.file(work=work)
+    for version in (2, 3, 4):
+        site.write(version)
+        site.versions(file, 3.0)
+    work.finish()
+    assert set(site.versions(file, 1.0)) == {1}
+    work.finish()
+    assert site.versions(file, 1.0)[-1] == 4
+    assert work.jobs == []
+    assert [rules.version for rules in site.changes] == [4]
+
+
+def test_an_edit_that_is_taken_back_while_it_is_worked_in_never_takes_effect(site: Site) -> None:
+    work = Aside()
+    file = site.file(work=work)
+    for version in (2, 1):
+        site.write(version)
+        site.versions(file, 3.0)
+    work.finish()
+    assert set(site.versions(file, 5.0)) == {1}
+    assert (site.changes, site.refusals) == ([], [])
+
+
+def test_what_fails_beside_the_camera_is_a_refused_edit(site: Site) -> None:
+    work = Aside()
+    file = site.file(work=work)
+
+    def fails(_: RuleSet) -> None:
+        raise MemoryError("10000 rules")
+
+    file.matcher_of = fails  # type: ignore[assignment]
+    site.write(2)
+    site.versions(file, 3.0)
+    with capture_logs() as logs:
+        work.finish()
+        assert set(site.versions(file, 5.0)) == {1}
+    assert [entry["event"] for entry in logs] == ["rules_not_made", "rules_refused"]
+    assert "MemoryError('10000 rules')" in str(site.refusals[0])
+    file.matcher_of = None
+    site.write(3)
+    site.versions(file, 3.0)
+    work.finish()
+    assert file.poll().version == 3
+
+
+def test_where_no_thread_can_be_had_the_edit_is_refused(site: Site) -> None:
+    def full(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    file = site.file(work=full)
+    site.write(2)
+    assert set(site.versions(file, 3.0)) == {1}
+    assert ["can't start new thread" in str(error) for error in site.refusals] == [True]
+
+
+def test_work_aside_is_waited_for_so_long_and_no_longer() -> None:
+    go, done = threading.Event(), threading.Event()
+
+    def job() -> None:
+        go.wait(10.0)
+        done.set()
+
+    aside(job, patience_s=0.0)
+    assert not done.is_set()
+    go.set()
+    assert done.wait(10.0)
+    seen: list[int] = []
+    aside(lambda: seen.append(threading.get_ident()), patience_s=10.0)
+    assert seen != [threading.get_ident()]
+    assert len(seen) == 1
+
+
+def test_an_edit_of_one_rule_embeds_one_text_on_every_camera(site: Site) -> None:
+    embedder = _Counted()
+    file = site.file()
+    live = [LiveRules(file, embedder, 0.6, "UTC"), LiveRules(file, embedder, 0.6, "UTC")]
+    assert embedder.embedded.count("Someone runs.") == 1
+    before = len(embedder.embedded)
+    site.write(2, text=site.text(2) + "  - {id: cry, about: human, says: anomaly, text: Someone cries.}\n")
+    site.clock.advance(1.0)
+    assert live[1].match(_caption(""), _observed())[0].version == 2
+    rules_texts = [text for text in embedder.embedded[before:] if text in ("Someone runs.", "Someone cries.")]
+    assert rules_texts == ["Someone cries."]
 
 
 def test_what_was_in_force_is_kept_so_that_an_edit_can_be_looked_up_by_the_hash_that_alerts_tell(site: Site) -> None:
