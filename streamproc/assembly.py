@@ -36,7 +36,8 @@ from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.pipeline import CameraParts, Hub, Site
-from streamproc.rules.watch import LiveRules, RuleFile
+from streamproc.rules.live import LiveRules
+from streamproc.rules.watch import RuleFile, aside, in_place
 from streamproc.runtime.breaker import Health as ServerHealth
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
@@ -104,6 +105,7 @@ def camera_line(
         clock,
         calibration=calibration,
         recorded=live,
+        work=aside if live else in_place,
         on_change=in_force,
         on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
     )

@@ -6,7 +6,7 @@ sentence meets at most the one rule it is most like: next to the rules it might 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,12 @@ from streamproc.types import About, Caption, Match, Rule, RuleSet
 
 log = structlog.get_logger(__name__)
 _Flags = npt.NDArray[np.bool_]
+_Hits = tuple[tuple[int, float], ...]
+"""Rules and likenesses 0..1 of those that a sentence is enough like."""
+_REMEMBERED = 4096
+"""Sentences whose hits are kept; captions repeat themselves a lot."""
+_FEW = 64
+"""Hits of more rules than that are not kept: a low threshold would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class _Listed:
     order: int
     keyword: Keyword
     strength: float
+    part: int
+    """Which of the keyword's parts it is found by."""
 
 
 class Matcher:
@@ -73,10 +81,10 @@ class Matcher:
             if rule.more_people_than is not None
         ]
         self._timed = [(index, rule.when) for index, rule in enumerate(self._active) if rule.when is not None]
-        self._zoned = [index for index, when in self._timed if when.zones]
         self._denying = np.array([affirmed(rule.text) is not None for rule in self._active], bool)
         self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
         self._threshold = semantic_threshold
+        self._hits: dict[str, _Hits] = {}
         self._zones = frozenset(zones).union(*(rule.when.zones for rule in self._active if rule.when))
 
     def match(self, caption: Caption, at: datetime, timezone: str) -> list[Match]:
@@ -105,14 +113,14 @@ class Matcher:
         return [found[key] for key in sorted(found, key=lambda key: key[:2])]
 
     def _by_keyword(self, placed: _Placed, in_force: _Flags) -> Iterator[tuple[int, Match]]:
-        """Only keywords that begin with a word of the sentence are looked at: a set may hold thousands."""
+        """Only keywords whose rarest word is in the sentence are looked at: a set may hold thousands."""
         runs: dict[tuple[int, int], Match] = {}
         for about, listed in self._listed.items():
             words = placed.sentence.words_for(about)
-            for start, word in enumerate(words):
+            for at, word in enumerate(words):
                 for one in listed.get(word.text, ()):
-                    key, rule = (one.rule, one.order), self._active[one.rule]
-                    if key in runs or not in_force[one.rule] or not _in_zone(rule, placed):
+                    key, rule, start = (one.rule, one.order), self._active[one.rule], at - one.part
+                    if start < 0 or key in runs or not in_force[one.rule] or not _in_zone(rule, placed):
                         continue
                     if run := found_at(one.keyword, words, start):
                         said = placed.text[run[0].start : run[-1].end]
@@ -133,36 +141,51 @@ class Matcher:
         # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
         # a sentence affirms, and only a rule that denies something itself against a sentence as it is.
         pairs = [(one, affirmed(one.text, one.sentence.words)) for one in sentences]
-        whole = self._meanings.likeness([one.text for one, _ in pairs])
-        partial = [(row, rest) for row, (_, rest) in enumerate(pairs) if rest]
-        rests = dict(
-            zip((row for row, _ in partial), self._meanings.likeness([rest for _, rest in partial]), strict=True)
-        )
+        texts = dict.fromkeys(text for one, rest in pairs for text in (one.text, rest) if text)
+        hits = self._alike(self._meanings, texts)
         matches = []
-        for row, (sentence, rest) in enumerate(pairs):
-            scores = whole[row] * (self._denying == (rest is not None))
-            if row in rests:
-                scores += rests[row] * ~self._denying
-            scores *= in_force
-            for index in self._zoned:
-                scores[index] *= _in_zone(self._active[index], sentence)
-            best = int(scores.argmax())
-            likeness = float(scores[best])
-            if likeness >= max(self._threshold, 1e-6):
+        for sentence, rest in pairs:
+            whole, part = hits.get(sentence.text, ()), hits.get(rest or "", ())
+            met = [hit for hit in whole if self._denying[hit[0]] == (rest is not None)]
+            met += [hit for hit in part if not self._denying[hit[0]]]
+            met = [hit for hit in met if in_force[hit[0]] and _in_zone(self._active[hit[0]], sentence)]
+            if met:
+                best, likeness = min(met, key=lambda hit: (-hit[1], hit[0]))
                 rule = self._active[best]
                 matches.append((best, Match(rule.id, "semantic", likeness * rule.weight, sentence.text)))
         return matches
 
+    def _alike(self, meanings: Meanings, texts: Collection[str]) -> dict[str, _Hits]:
+        """What each of ``texts`` is enough like; all that are not remembered in one product."""
+        found = {text: self._hits[text] for text in texts if text in self._hits}
+        new = [text for text in texts if text not in found]
+        least = max(self._threshold, 1e-6)
+        for text, row in zip(new, meanings.likeness(new), strict=True):
+            # Rounded: a product's last digits depend on which other sentences are in it.
+            near = [(int(index), round(float(row[index]), 5)) for index in np.flatnonzero(row >= least - 1e-5)]
+            found[text] = hits = tuple(hit for hit in near if hit[1] >= least)
+            if len(hits) <= _FEW:
+                while len(self._hits) >= _REMEMBERED:
+                    del self._hits[next(iter(self._hits))]
+                self._hits[text] = hits
+        return found
+
 
 def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:
-    """Keywords by what their rules are about and by each form that they begin with."""
+    """Keywords by what their rules are about and by each form of the part that the fewest share: hundreds may begin
+    with "person"."""
+    keywords = {text: compile_keyword(text) for rule in rules for text in rule.keywords}
+    shared = Counter(form for keyword in keywords.values() for part in keyword.parts for form in part)
     index: dict[About, dict[str, list[_Listed]]] = {"human": defaultdict(list), "environment": defaultdict(list)}
     for number, rule in enumerate(rules):
         for order, text in enumerate(rule.keywords):
-            keyword = compile_keyword(text)
+            keyword = keywords[text]
+            if not keyword.parts:
+                continue
+            part = min(range(len(keyword.parts)), key=lambda at: sum(shared[form] for form in keyword.parts[at]))
             strength = rule.strengths[order] if rule.strengths else 1.0
-            listed = _Listed(number, order, keyword, strength * rule.weight)
-            for form in keyword.parts[0] if keyword.parts else ():
+            listed = _Listed(number, order, keyword, strength * rule.weight, part)
+            for form in keyword.parts[part]:
                 index[rule.about][form].append(listed)
     return index
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,13 @@ class Embedder(Protocol):
         ...
 
 
+_HELD: WeakKeyDictionary[Embedder, WeakValueDictionary[str, Floats]] = WeakKeyDictionary()
+"""By embedder and text: vectors that some ``Meanings`` holds, so that neither an edit nor another camera with the same
+rules has them made again. They go with the last that holds them; an embedder's own memory is also the captions'."""
+
+
 class Meanings:
-    """Sentences to compare others with, embedded once."""
+    """Sentences to compare others with, each embedded once for all that compare with it by the same embedder."""
 
     def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
         """Embed ``texts`` and the neutral sentences.
@@ -75,7 +81,12 @@ class Meanings:
         self._mean: Floats = neutral.mean(axis=0)
         directions = np.linalg.svd(neutral - self._mean, full_matrices=False)[2]
         self._common: Floats = directions[: min(_DIRECTIONS, neutral.shape[1] - 1)]
-        self._texts = self._distinct(embedder.embed(texts)) if texts else None
+        held = _HELD.setdefault(embedder, WeakValueDictionary())
+        self._held = {text: vector for text in texts if (vector := held.get(text)) is not None}
+        if new := [text for text in dict.fromkeys(texts) if text not in self._held]:
+            for text, row in zip(new, embedder.embed(new), strict=True):
+                self._held[text] = held[text] = row.copy()  # a row as such would keep the whole array
+        self._texts = self._distinct(np.stack([self._held[text] for text in texts])) if texts else None
 
     def likeness(self, sentences: Sequence[str]) -> Floats:
         """(number of ``sentences``, number of texts), each 0..1: 0 no relation, 1 the same said otherwise.
@@ -85,9 +96,11 @@ class Meanings:
         """
         if self._texts is None or not sentences:
             return np.zeros((len(sentences), 0 if self._texts is None else len(self._texts)), np.float32)
-        cosines = self._distinct(self._embedder.embed(sentences)) @ self._texts.T
-        scaled: Floats = np.clip((cosines - NO_RELATION) / (SAME_MEANING - NO_RELATION), 0.0, 1.0)
-        return scaled
+        # The many rows first: the other way round they would be rearranged at every call, at twice the cost.
+        scaled: Floats = (self._texts @ self._distinct(self._embedder.embed(sentences)).T).T
+        scaled -= NO_RELATION
+        scaled /= SAME_MEANING - NO_RELATION
+        return np.clip(scaled, 0.0, 1.0, out=scaled)
 
     def _distinct(self, vectors: Floats) -> Floats:
         moved = vectors - self._mean

@@ -132,7 +132,7 @@ def test_rules_are_embedded_once() -> None:
 
 def test_a_sentence_that_comes_again_costs_nothing_and_hours_still_hold() -> None:
     embedder = TopicEmbedder()
-    early = replace(RUN, keywords=(), when=When(hours=("00:00-06:00",)))
+    early = replace(RUN, keywords=(), when=When(hours="00:00-06:00"))
     matcher = Matcher(rule_set(WALK, early), embedder, 0.6)
     assert matcher.match(caption("A boy sprints."), NOON, "UTC") == []
     before = len(embedder.embedded)

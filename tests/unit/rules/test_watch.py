@@ -237,10 +237,11 @@ class _Counted:
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
+        self._rows: dict[str, int] = {}
 
     def embed(self, texts: Sequence[str]) -> Floats:
         self.embedded += texts
-        return np.eye(32, dtype=np.float32)[[hash(text) % 32 for text in texts]]
+        return np.eye(64, dtype=np.float32)[[self._rows.setdefault(text, len(self._rows)) for text in texts]]
 
 
 class Aside:
