@@ -71,6 +71,7 @@ def roll_back(path: Path, name: str) -> RolledBack:
     with exchanged(path, calibration) if calibration is not None else nullcontext():
         history.keep(path, present)
         replace(path, after)
+        history.keep(path, after)
     notes += _untaken(path, restored.model.feedback)
     changes = None if now is None else difference(now, load(path))
     return RolledBack(path, chosen.version, version, changes, notes)

@@ -65,6 +65,10 @@ def _of_normal(cited: Sequence[Rule], evidence: Evidence) -> str:
 def _met(rule: Rule, evidence: Evidence) -> str:
     mets = [one for one in (*evidence.anomalies, *evidence.normals) if one.rule.id == rule.id]
     mets = [one for one in mets if one.answered_by is None] or mets
+    if rule.more_people_than is not None:
+        counted = next((one.match.words for one in mets if one.match.words.partition(" ")[2].startswith("people")), "")
+        if counted:
+            return f'Rule {rule.id} "{rule.text}" is met by {counted}'
     best = max((evidence.facts[i] for one in mets for i in one.facts), key=_strength, default=None)
     return f'Rule {rule.id} "{rule.text}"' + (f' is met by "{best.text}"' if best else " is cited")
 

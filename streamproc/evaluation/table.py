@@ -136,5 +136,8 @@ def auroc_of(name: str, videos: Sequence[ScoredVideo]) -> float:
 
 
 def told(difference: Difference) -> str:
-    """In points, with its interval."""
-    return f"{100 * difference.mean:+5.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    """In points, with its interval where it has one."""
+    mean = f"{100 * difference.mean:+5.1f}"
+    if difference.low == difference.high:
+        return f"{mean} (one seed)"
+    return f"{mean} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"

@@ -100,7 +100,7 @@ def _too_many(batches: Sequence[Sequence[Caption]]) -> list[Rule]:
         return []
     people = "one person is" if usual == 1 else f"{usual} people are"
     within = Support(sum(usual_most(batch) <= usual for batch in batches), len(batches))
-    text = f"More than {people} here at a time."
+    text = f"More than {people} here at a time, which is rare."
     rule = Rule("people-many", "human", "anomaly", text, (), "info", within, weight=WEAK, more_people_than=usual)
     return [rule]
 

@@ -21,14 +21,14 @@ _WITHIN = 2
 
 
 def people_told(sentences: Sequence[Sentence]) -> tuple[int, str]:
-    """How many people the ``sentences`` of a caption tell of together, and in which words; 0 where they tell no number.
+    """How many people the ``sentences`` of a caption tell of together, and in words; 0 where they tell no number.
 
     The counts of a captioner that gives them are added up. Those of free text are not: after "five people" it goes on
     with "two of them" and "one person", so its largest number counts.
     """
-    counted = [(one.people, one.text) for one in sentences if one.people]
+    counted = sum(one.people for one in sentences)
     if counted:
-        return sum(count for count, _ in counted), max(counted)[1]
+        return counted, "one person" if counted == 1 else f"{counted} people in all"
     free = [told for one in sentences for told in _told(one)]
     return max(free, key=lambda told: told[0], default=(0, ""))
 

@@ -48,7 +48,7 @@ def folder(rules: Path) -> Path:
 
 
 def kept(rules: Path) -> list[Kept]:
-    """The versions that were replaced, oldest first."""
+    """The versions that were written or replaced, oldest first."""
     try:
         files = [(path, _NAME.fullmatch(path.name)) for path in folder(rules).iterdir()]
     except OSError:
@@ -68,7 +68,7 @@ def version_of(data: bytes) -> int:
 
 
 def keep(rules: Path, data: bytes) -> None:
-    """Keep ``data``, what is in the rule file now, before it is replaced; the oldest beyond the bound goes.
+    """Keep ``data``, what is in the rule file or was until now; the oldest beyond the bound goes.
 
     What does not load is kept too: it may be an edit gone wrong.
 

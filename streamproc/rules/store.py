@@ -173,6 +173,7 @@ def _exchange(path: Path, before: bytes | None, after: bytes) -> None:
     if before is not None:
         history.keep(path, before)
     replace(path, after)
+    history.keep(path, after)  # so that an edit made of it later can be undone
 
 
 def _with_comments_of(before: bytes | None, after: str) -> str:

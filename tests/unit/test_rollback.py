@@ -93,7 +93,14 @@ def test_an_edit_gone_wrong_is_what_it_is_for(path: Path) -> None:
     path.write_text(path.read_text().replace("rules:", "rulez:", 1))
     done = roll_back(path, "2")
     assert (done.version, done.changes) == (4, None)
-    assert [one.version for one in history.kept(path)] == [1, 2, 3]
+    assert [one.version for one in history.kept(path)] == [1, 2, 3, 3, 4]
+
+
+def test_the_last_version_that_was_written_is_there_to_undo_an_edit(path: Path) -> None:
+    written = path.read_text()
+    path.write_text(written.replace("Someone runs.", "Nobody runs."))
+    done = roll_back(path, "3")
+    assert path.read_text() == written.replace("version: 3", f"version: {done.version}")
 
 
 def test_what_does_not_load_is_refused_and_nothing_is_changed(path: Path) -> None:
@@ -110,7 +117,7 @@ def test_what_does_not_load_is_refused_and_nothing_is_changed(path: Path) -> Non
     with pytest.raises(ConfigError, match="no such rule file"):
         roll_back(path.parent / "none.yaml", "1")
     assert path.read_bytes() == before
-    assert [one.version for one in history.kept(path)] == [1, 2]
+    assert [one.version for one in history.kept(path)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_what_a_captioner_counted_is_added_up() -> None:
         Fact("human", "person", 1, "stands", "", "A person stands."),
         Fact("environment", "car", 9, "", "", "Nine cars."),
     )
-    assert people_told(sentences_of(caption("", *facts))) == (4, "Three people walk on the left.")
+    assert people_told(sentences_of(caption("", *facts))) == (4, "4 people in all")
 
 
 def test_one_normal_caption_of_a_hundred_may_tell_of_more() -> None:

@@ -148,7 +148,7 @@ def test_references_do_not_call_normal_what_the_footage_seldom_meets() -> None:
 
 def test_more_people_than_normal_footage_tells_of_are_a_weak_sign() -> None:
     many = rule(induce(ordinary()), "people-many")
-    assert many.text == "More than 5 people are here at a time."
+    assert many.text == "More than 5 people are here at a time, which is rare."
     assert (many.more_people_than, many.weight, many.severity) == (5, WEAK, "info")
     assert many.support == Support(10, 10)
     assert "people-many" not in ids(induce([caption(second, thing("bench")) for second in range(20)]))

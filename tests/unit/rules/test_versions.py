@@ -108,7 +108,8 @@ def test_a_history_tells_inductions_edits_and_what_is_current(path: Path) -> Non
     save(path, WALK)
     rows = told(path)
     assert [(row.version, row.how, row.rules, row.changed, row.current) for row in rows] == [
-        (1, "statistics, 1 rules edited", 2, "2 rules", False),
+        (1, "statistics", 2, "2 rules", False),
+        (1, "by hand", 2, "1 changed", False),
         (2, "statistics, 1 rules edited", 3, "1 added", False),
         (3, "statistics, 1 rules edited", 2, "1 switched off", True),
     ]
