@@ -30,6 +30,10 @@ def find_clips(patterns: Sequence[str], option: str = "--clips") -> tuple[Path, 
     for pattern in patterns:
         paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - absolute patterns too
         files = [path for path in paths if path.is_file()]
+        if not files and paths:
+            raise ConfigError(
+                f"{option} {pattern!r} is a folder; name its files, e.g. {option} '{pattern.rstrip('/')}/*.mp4'"
+            )
         if not files:
             raise ConfigError(f"{option} {pattern!r} names no file; quote a pattern, e.g. {option} 'normal/*.mp4'")
         found |= dict.fromkeys(path.absolute() for path in files)

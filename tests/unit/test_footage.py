@@ -40,13 +40,20 @@ def test_patterns_name_files_each_once_in_order(tmp_path: Path, monkeypatch: pyt
     assert all(path.is_absolute() for path in found)
 
 
-@pytest.mark.parametrize("pattern", ["normal/*.mp4", "folder", ""])
+@pytest.mark.parametrize(
+    ("pattern", "remedy"),
+    [
+        ("normal/*.mp4", "names no file; quote a pattern"),
+        ("", "names no file; quote a pattern"),
+        ("folder/", r"is a folder; name its files, e.g. --clips 'folder/\*.mp4'"),
+    ],
+)
 def test_a_pattern_that_names_no_file_is_refused_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, remedy: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="names no file; quote a pattern"):
+    with pytest.raises(ConfigError, match=remedy):
         find_clips([pattern])
 
 
