@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from streamproc.commands.evaluating_video import video
+from streamproc.commands.evaluating_video import show, video
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.commands.reasoning import reasoning
 from streamproc.errors import ConfigError
@@ -79,14 +79,7 @@ def captions(
         include_sources=include_sources,
         embedder=_embedder() if semantic and variant == "ours" else None,
     )
-    if plot is not None:
-        from streamproc.evaluation.plots import draw
-
-        draw(report.scored, report.measures, f"{report.captions}, {variant}", plot)
-    if json:
-        emit_json(report.as_dict())
-    else:
-        say(str(report))
+    show(report, f"{report.captions}, {variant}", plot, json)
 
 
 def table(

@@ -12,6 +12,8 @@ from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamproc.backtest.benchmark import Benchmark
+    from streamproc.backtest.video_report import VideoReport
+    from streamproc.evaluation.report import Report
 
 _OFFICIAL = "A benchmark's official folder, in place of --train, --test and --labels"
 _WHAT = "What runs"
@@ -71,10 +73,15 @@ def video(
         raise ConfigError("--site and --camera go together")
     benchmark = _benchmark(train, test, labels, frame_rate, cameras, dataset, root)
     report = evaluate_video(benchmark, preset=preset, site=site, camera=camera, keep=keep)
+    show(report, f"{dataset or test}, preset {report.preset}", plot, json)
+
+
+def show(report: Report | VideoReport, title: str, plot: Path | None, json: bool) -> None:
+    """Print a measurement, and draw it under ``title`` where ``plot`` names a picture."""
     if plot is not None:
         from streamproc.evaluation.plots import draw
 
-        draw(report.scored, report.measures, f"{dataset or test}, preset {report.preset}", plot)
+        draw(report.scored, report.measures, title, plot)
     if json:
         emit_json(report.as_dict())
     else:

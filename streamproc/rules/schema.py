@@ -1,3 +1,4 @@
+# Longer than 300 lines: all that a rule file may hold is looked up on one page, with the texts of its schema.
 """The rule set as it stands in YAML, and what it is to the rest of the program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# Longer than 300 lines: it is one table, reviewed as a whole.
 """What is worth an operator's attention at most places, from which induction takes away what is normal at one.
 
 It is general on purpose: it names no site and no data set. It goes through how people move (manner and posture), what
