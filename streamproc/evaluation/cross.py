@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamproc.config import DeductionSettings
-from streamproc.evaluation.bootstrap import Difference, Pair, over_seeds, over_videos
+from streamproc.evaluation.bootstrap import Difference, Pair
 from streamproc.evaluation.captioned import CaptionedVideo
 from streamproc.evaluation.judging import CaptionJudge
 from streamproc.evaluation.metrics import ScoredVideo
 from streamproc.evaluation.report import PUBLISHED, score
-from streamproc.evaluation.table import FEW_VIDEOS, Induce, auroc_of, draw, told
+from streamproc.evaluation.table import Induce, auroc_of, draw, over_all, told
 from streamproc.rules.meaning import Embedder
 
 _LEFT, _RIGHT = 15, 27
@@ -97,10 +97,8 @@ def cross(
 
 def _cell(origin: str, name: str, pairs: Sequence[Pair], videos: int) -> Cell:
     ours, theirs = (_aurocs(name, [getattr(pair, side) for pair in pairs]) for side in ("ours", "theirs"))
-    few = videos < FEW_VIDEOS
-    difference = over_seeds([a - b for a, b in zip(ours, theirs, strict=True)]) if few else over_videos(pairs)
-    means = statistics.fmean(ours), statistics.fmean(theirs)
-    return Cell(origin, name, *means, difference, "seeds" if few else "videos", tuple(ours))
+    difference, over = over_all(pairs, [a - b for a, b in zip(ours, theirs, strict=True)], videos)
+    return Cell(origin, name, statistics.fmean(ours), statistics.fmean(theirs), difference, over, tuple(ours))
 
 
 def _aurocs(name: str, scored: Sequence[Sequence[ScoredVideo]]) -> list[float]:

@@ -102,9 +102,15 @@ def compare(
         names = tuple(video.name for video in sources)
         rows.append(SeedRow(seed, names, aurocs, over_videos([pair]), frames, judge.fps or math.nan))
         pairs.append(pair)
-    few = len(videos) < FEW_VIDEOS
-    difference = over_seeds([row.difference.mean for row in rows]) if few else over_videos(pairs)
-    return Comparison(name, len(videos), tuple(rows), difference, "seeds" if few else "videos")
+    difference, over = over_all(pairs, [row.difference.mean for row in rows], len(videos))
+    return Comparison(name, len(videos), tuple(rows), difference, over)
+
+
+def over_all(pairs: Sequence[Pair], differences: Sequence[float], videos: int) -> tuple[Difference, str]:
+    """The difference over seeds and what was resampled for it; a pair and a mean a seed, ``videos`` are in the set."""
+    if videos < FEW_VIDEOS:
+        return over_seeds(differences), "seeds"
+    return over_videos(pairs), "videos"
 
 
 def draw(videos: Sequence[CaptionedVideo], seed: int) -> tuple[CaptionedVideo, ...]:
