@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,30 @@ from streamproc.errors import ConfigError
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock
-from streamproc.site import load_site
+from streamproc.runtime.spent import Spent
+from streamproc.site import LoadedSite, load_site
 from streamproc.sources.evidence import EvidenceRing
-from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Verdict
+from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Verdict, Window
+from streamproc.watch import Observer
+
+DECODING, OBSERVING, JUDGING = "decoding", "tracks and measurements", "words, rules and verdict"
+"""Parts of what a replay takes, as ``Spent`` names them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One window of a recording, and what was made of it."""
+
+    observed: ObservedWindow
+    verdict: Verdict | None
+    """None where nothing moves, which is not judged."""
+    threshold: float
+    """Smoothed score that raises an alarm."""
+
+    @property
+    def at(self) -> datetime:
+        """When its last picture was captured, UTC."""
+        return self.observed.window.captured_at
 
 
 class RecordingClock:
@@ -82,6 +104,26 @@ class _Recorded:
         self.lost += count
 
 
+class _Timed:
+    """An observer whose time is noted."""
+
+    def __init__(self, observer: Observer, spent: Spent) -> None:
+        self._observer, self._spent = observer, spent
+
+    def observe(self, window: Window) -> ObservedWindow:
+        with self._spent.on(OBSERVING):
+            return self._observer.observe(window)
+
+
+def load_backends(loaded: LoadedSite) -> closing[Backends]:
+    """The models that a site's pipeline names, for as many replays as the body of ``with`` plays.
+
+    Raises:
+        ModelLoadError: one of them cannot be had.
+    """
+    return closing(Backends(loaded.pipeline, ModelStore(), SystemClock()))
+
+
 def replay(
     site: Path,
     camera_id: str,
@@ -89,13 +131,15 @@ def replay(
     start: datetime,
     evidence: Path | None,
     tell: Callable[[dict[str, Any]], None],
-    explain: Callable[[datetime, Verdict | None, float], None] = lambda *_: None,
+    heed: Callable[[Judged], None] = lambda _: None,
     *,
     rules: Path | None = None,
+    backends: Backends | None = None,
+    spent: Spent | None = None,
 ) -> str:
     """Play ``video`` as ``camera_id`` would have seen it from ``start`` (UTC) on; ``tell`` is given each alert,
-    ``explain`` each window: its time of capture, its verdict, None where there is none, and the score that alarms.
-    ``rules`` is a rule file to be held against in place of the camera's.
+    ``heed`` each window. ``rules`` is a rule file to be held against in place of the camera's, ``backends`` are the
+    site's where they are loaded already, ``spent`` is told what takes how long.
 
     Returns a summary in one line.
 
@@ -113,6 +157,7 @@ def replay(
     clock = RecordingClock(start)
     metrics = Metrics([camera.id])
     has_llm = loaded.pipeline.deduction.llm is not None
+    spent = spent or Spent()
     alerts = windows = asked = 0
 
     def decided(alert: Alert) -> None:
@@ -124,7 +169,7 @@ def replay(
     ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=False) if evidence is not None else None
     recorded = _Recorded(ring)
     with (
-        closing(Backends(loaded.pipeline, ModelStore(), SystemClock())) as backends,
+        load_backends(loaded) if backends is None else nullcontext(backends) as models,
         tempfile.TemporaryDirectory(prefix="streamproc-replay-") as scratch,
         closing(Outbox(Path(scratch) / "outbox.sqlite3", (), clock)) as outbox,
     ):
@@ -132,16 +177,21 @@ def replay(
             loaded, camera, outbox, ring, metrics, clock, on_ready=decided, evidence=evidence, replayed=True
         )
         calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
-        line = camera_line(loaded, camera, backends, calibration, desk, metrics, clock, live=False)
-        observer = partial(backends.observer, calibration.calibration)
-        unit = CameraUnit(unit_settings(loaded, camera), recorded, clock, observer)
+        line = camera_line(loaded, camera, models, calibration, desk, metrics, clock, live=False)
+        observer = partial(models.observer, calibration.calibration)
+        unit = CameraUnit(
+            unit_settings(loaded, camera), recorded, clock, lambda settings: _Timed(observer(settings), spent)
+        )
         began_s = time.monotonic()
-        for observed in unit.run_inline(start):
-            clock.reach(observed.window.captured_at)
-            verdict = line.watch(observed)
-            explain(observed.window.captured_at, verdict, threshold)
-            windows += 1
-            asked += verdict is not None and any(vote.voter == "llm" for vote in verdict.votes)
+        with spent.on(DECODING):
+            for observed in unit.run_inline(start):
+                clock.reach(observed.window.captured_at)
+                with spent.on(JUDGING):
+                    verdict = line.watch(observed)
+                with spent.on(None):
+                    heed(Judged(observed, verdict, threshold))
+                windows += 1
+                asked += verdict is not None and any(vote.voter == "llm" for vote in verdict.votes)
         desk.finish(clock.now(), "The recording ended.")
     took_s = time.monotonic() - began_s
     speed = clock.monotonic() / took_s if took_s else 0.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from streamproc.backtest.opened import Opened
 from streamproc.deduction.calibration import upper_bound
 from streamproc.evaluation.metrics import Measures, ScoredVideo
 from streamproc.types import Severity
@@ -79,8 +80,17 @@ class Outcome:
     """What people should know."""
     scored: tuple[ScoredVideo, ...] = ()
     """The recordings' labelled pictures with their scores."""
-    fps: float | None = None
-    """Pictures a second that one core watches, all stages included; what model servers do elsewhere is not counted."""
+    novelty: tuple[ScoredVideo, ...] = ()
+    """The same pictures, scored by the measurement that stands out most, in times of its threshold."""
+    opened: Opened | None = None
+    """Labelled events beside the alerts; None without labels."""
+    ms: Mapping[str, float] = field(default_factory=dict)
+    """Processor milliseconds a picture by part; what model servers do elsewhere is not counted."""
+
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second that one core watches, all parts included."""
+        return 1e3 / sum(self.ms.values()) if sum(self.ms.values()) > 0 else None
 
     @property
     def false_alarms(self) -> int:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from PIL import Image
-
+from streamproc.backends import Backends
 from streamproc.backtest.chosen import Chosen
+from streamproc.backtest.heard import Heard
 from streamproc.backtest.labels import Labels, Recording, is_normal, scored
+from streamproc.backtest.opened import Opened, opened, together
 from streamproc.backtest.outcome import Moment, Outcome
 from streamproc.backtest.progress import Advance
 from streamproc.evaluation.metrics import ScoredVideo, measure
-from streamproc.replay import replay
-from streamproc.types import Verdict
+from streamproc.replay import Judged, replay
+from streamproc.runtime.spent import Spent
 
 MOST_PICTURES = 200
 """In a contact sheet, so that a browser opens it: about 60 kB each."""
-_WIDTH_PX = 640
-_QUALITY = 80
+Heed = Callable[[Recording, float, Judged], None]
+"""Is told of each window: the recording, the second of its last picture, what was made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +39,15 @@ class Footage:
     labels: Mapping[Path, Labels] | None
     start: datetime | None
     """When the first recording began, UTC; the others follow it. None where that is not known."""
+    backends: Backends | None = None
+    """The site's models, where they are loaded already."""
+    spent: Spent | None = None
+    """Is told what takes how long."""
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What one recording's replay tells."""
-
-    started: datetime
-    pictures_left: int
-    opened: dict[str, Moment] = field(default_factory=dict)
-    scores: list[tuple[float, float]] = field(default_factory=list)
-    busy_s: list[float] = field(default_factory=list)
-    """Processor time when each window was judged."""
-    threshold: float = 0.0
-    unwatched: int = 0
-
-    @property
-    def steady_s(self) -> tuple[float, float]:
-        """Seconds of footage after the first window, before which models are loaded, and the processor's for them."""
-        if len(self.scores) < 2:
-            return 0.0, 0.0
-        return self.scores[-1][0] - self.scores[0][0], self.busy_s[-1] - self.busy_s[0]
-
-
-def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: bool) -> Outcome:
+def run_on_video(
+    one: Chosen, footage: Footage, advance: Advance, *, pictures: bool, heed: Heed = lambda *_: None
+) -> Outcome:
     """What ``one`` would have raised.
 
     Raises:
@@ -72,19 +56,25 @@ def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: b
     begin = footage.start or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     moments: list[Moment] = []
     videos: list[ScoredVideo] = []
-    threshold, unwatched, steady, busy_s = 0.0, 0, 0.0, 0.0
+    novelties: list[ScoredVideo] = []
+    events: list[Opened] = []
+    threshold, unwatched, seen = 0.0, 0, 0.0
+    busy_s: Counter[str] = Counter()
     for recording in footage.recordings:
         left = MOST_PICTURES - sum(moment.picture is not None for moment in moments) if pictures else 0
-        heard = _replayed(one, footage, recording, begin, advance, left)
-        labels = None if footage.labels is None else footage.labels[recording.path]
-        for moment in heard.opened.values():
-            false = None if labels is None else is_normal(recording, labels, moment.start_s)
-            moments.append(replace(moment, false=false))
-        if labels is not None:
-            videos.append(scored(recording, labels, heard.scores))
+        heard, took_s = _replayed(one, footage, recording, begin, advance, left, heed)
+        of_clip = list(heard.opened.values())
+        if footage.labels is not None:
+            labels = footage.labels[recording.path]
+            events.append(opened(recording, labels, of_clip))
+            of_clip = [replace(m, false=is_normal(recording, labels, m.start_s)) for m in of_clip]
+            videos.append(scored(recording, labels, heard.verdicts))
+            novelties.append(scored(recording, labels, heard.novelties))
+        moments += of_clip
         threshold, unwatched = heard.threshold or threshold, unwatched + heard.unwatched
-        seen_s, took_s = heard.steady_s
-        steady, busy_s = steady + seen_s * recording.fps, busy_s + took_s
+        # Before the first window is judged, models and dictionaries are loaded.
+        seen += (heard.verdicts[-1][0] - heard.verdicts[0][0]) * recording.fps if heard.verdicts else 0.0
+        busy_s.update(took_s)
         begin += timedelta(seconds=recording.duration_s)
     footage_s = sum(recording.duration_s for recording in footage.recordings)
     fps = sum(len(recording.times_s) for recording in footage.recordings) / footage_s
@@ -102,76 +92,57 @@ def run_on_video(one: Chosen, footage: Footage, advance: Advance, *, pictures: b
         measures=measure(videos, threshold, fps) if videos else None,
         notes=tuple(notes),
         scored=tuple(videos),
-        fps=steady / busy_s if busy_s else None,
+        novelty=tuple(novelties),
+        opened=together(events) if videos else None,
+        ms={part: 1e3 * seconds / seen for part, seconds in busy_s.items()} if seen else {},
     )
 
 
 def _replayed(
-    one: Chosen, footage: Footage, recording: Recording, begin: datetime, advance: Advance, pictures: int
-) -> _Heard:
-    heard = _Heard(begin, pictures)
+    one: Chosen,
+    footage: Footage,
+    recording: Recording,
+    begin: datetime,
+    advance: Advance,
+    pictures: int,
+    heed: Heed,
+) -> tuple[Heard, Mapping[str, float]]:
+    """What was heard, and processor seconds by part after the first window."""
+    zone = ZoneInfo(footage.timezone) if footage.start is not None else None
+    heard = Heard(recording.path.name, begin, zone, pictures)
     what, reached_s = f"{one.name}: {recording.path.name}", 0.0
+    spent = footage.spent or Spent()
+    before: Mapping[str, float] = {}
     advance(what, 0.0)
 
-    def judged(at: datetime, verdict: Verdict | None, threshold: float) -> None:
-        nonlocal reached_s
-        now_s = (at - begin).total_seconds()
-        # Where nothing moves nothing is judged, and nothing alarms.
-        heard.scores.append((now_s, verdict.smoothed if verdict else 0.0))
-        heard.busy_s.append(time.process_time())
-        heard.threshold = threshold
+    def judged(window: Judged) -> None:
+        nonlocal reached_s, before
+        if not heard.verdicts:
+            before = spent.so_far()
+        now_s = heard.window(window)
+        heed(recording, now_s, window)
         advance(what, now_s - reached_s)
         reached_s = now_s
 
     with tempfile.TemporaryDirectory(prefix="streamproc-backtest-") as folder:
 
         def told(alert: dict[str, Any]) -> None:
-            _hear(heard, recording, footage, alert["data"])
+            heard.alert(alert["data"])
             for file in Path(folder).rglob("*.*"):
                 file.unlink()
 
-        evidence = Path(folder) if pictures else None
-        replay(footage.site, footage.camera, recording.path, begin, evidence, told, judged, rules=one.path)
+        replay(
+            footage.site,
+            footage.camera,
+            recording.path,
+            begin,
+            Path(folder) if pictures else None,
+            told,
+            judged,
+            rules=one.path,
+            backends=footage.backends,
+            spent=spent,
+        )
     advance(what, recording.duration_s - reached_s)
-    return heard
-
-
-def _hear(heard: _Heard, recording: Recording, footage: Footage, data: Mapping[str, Any]) -> None:
-    key, shown = data["alert_id"], footage.start is not None
-    start, end = (datetime.fromisoformat(data[name]) if data[name] else None for name in ("start", "end"))
-    match data["action"], heard.opened.get(key):
-        case "suppress", _:
-            heard.unwatched += 1
-        case "open", _ if start is not None:
-            start_s = (start - heard.started).total_seconds()
-            rules = tuple((rule["id"], rule["text"]) for rule in data["cited_rules"] if rule["says"] == "anomaly")
-            picture = _small(data["evidence"]["snapshot_uri"]) if heard.pictures_left > 0 else None
-            heard.pictures_left -= picture is not None
-            heard.opened[key] = Moment(
-                clip=recording.path.name,
-                start_s=start_s,
-                end_s=start_s,
-                at=start.astimezone(ZoneInfo(footage.timezone)) if shown else None,
-                severity=data["severity"],
-                score=data["score"],
-                rules=rules,
-                category=data["category"],
-                reason=data["reason"],
-                caption=" ".join(caption["text"] for caption in data["captions"]),
-                false=None,
-                picture=picture,
-            )
-        case "resolve", Moment() as moment if end is not None:
-            last_s = (end - heard.started).total_seconds()
-            heard.opened[key] = replace(moment, end_s=last_s, severity=data["severity"])
-
-
-def _small(uri: str | None) -> bytes | None:
-    """The annotated picture, as large as a contact sheet needs it."""
-    if uri is None:
-        return None
-    with Image.open(unquote(urlsplit(uri).path)) as image:
-        image.thumbnail((_WIDTH_PX, 2 * _WIDTH_PX))
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=_QUALITY)
-    return out.getvalue()
+    after = spent.so_far() if heard.verdicts else {}
+    return heard, {part: seconds - before.get(part, 0.0) for part, seconds in after.items()}

@@ -14,7 +14,7 @@ from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamproc.config import KafkaSinkSettings
-    from streamproc.types import Verdict
+    from streamproc.replay import Judged
 
 alerts_app = typer.Typer(no_args_is_help=True, help="Look at alerts.")
 
@@ -64,9 +64,10 @@ def replay(
     note(summary)
 
 
-def _explain(json: bool, at: datetime, verdict: Verdict | None, threshold: float) -> None:
+def _explain(json: bool, judged: Judged) -> None:
     from streamproc.alerts.text import explain, explained
 
+    at, verdict, threshold = judged.at, judged.verdict, judged.threshold
     nothing = "not judged: nothing moves"
     if json:
         row = explained(verdict, threshold) if verdict else {"time": at.isoformat(), "reason": nothing}
