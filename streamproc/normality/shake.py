@@ -1,0 +1,72 @@
+"""The camera's own motion between two frames, taken out of what moves; and when it is too much to measure beside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+_STRIDE_PX = 8
+_LEAST_POINTS = 100
+"""Of the background, for a median to stand on; a picture has some 1,700."""
+_TIME_CONSTANT_S = 1.0
+"""Longer than a gust's single jerk, shorter than what a person waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How the background moved, in the unit of the flow it was taken from."""
+
+    across: float
+    down: float
+    rest: float
+    """What half of the background still moves by once this is taken out: turns, zooms, rolling lines, flow's errors."""
+
+
+def background_shift(flow: npt.NDArray[np.float32], foreground: npt.NDArray[np.bool_]) -> Shift | None:
+    """The median of ``flow`` (height, width, 2) over the background; 0.1 ms.
+
+    None where the foreground (height, width) leaves too little of it: a crowd's motion would be taken for the camera's.
+    """
+    points = flow[::_STRIDE_PX, ::_STRIDE_PX][~foreground[::_STRIDE_PX, ::_STRIDE_PX]]
+    if len(points) < _LEAST_POINTS:
+        return None
+    across, down = np.median(points, axis=0)
+    rest = float(np.median(np.hypot(points[:, 0] - across, points[:, 1] - down)))
+    return Shift(float(across), float(down), rest)
+
+
+def steadied(flow: npt.NDArray[np.float32], shift: Shift) -> npt.NDArray[np.float32]:
+    """``flow`` as a camera that stands still would have it; 0.1 ms."""
+    return flow - np.array((shift.across, shift.down), np.float32)
+
+
+class Shake:
+    """Smooths what is left of the camera's motion, told of each shift in px/s, in order."""
+
+    def __init__(self, most_px_s: float) -> None:
+        """``most_px_s`` may be left: see ``most_rest``."""
+        self._most = most_px_s
+        self._mean: float | None = None
+
+    def reset(self) -> None:
+        """Another run begins."""
+        self._mean = None
+
+    def add(self, shift: Shift | None, elapsed_s: float) -> str | None:
+        """Why speed is not to be judged, in words; ``elapsed_s`` since the shift before."""
+        if shift is not None:
+            share = 1.0 - math.exp(-max(elapsed_s, 0.0) / _TIME_CONSTANT_S)
+            self._mean = shift.rest if self._mean is None else self._mean + share * (shift.rest - self._mean)
+        return "the camera shakes too much" if self._mean is not None and self._mean > self._most else None
+
+
+def most_rest(normal_px_s: npt.NDArray[np.float32]) -> float:
+    """What may be left of the camera's motion beside the places' normal speed, in px/s: a quarter of their median.
+
+    Half of the background moves by less than the rest and a few places by some three times as much; so below a quarter
+    the background by itself does not reach normal speed.
+    """
+    return 0.25 * float(np.median(normal_px_s))
