@@ -216,9 +216,15 @@ class VlmPerception(ServerSettings):
     kind: Literal["vlm"]
     """Always vlm."""
     frames_per_window: Annotated[int, Field(ge=1, le=32)] = 4
-    """Pictures a request carries, spread evenly over the window."""
+    """Pictures a request carries, close-ups among them; at most what the server permits."""
     image_width_px: Annotated[int, Field(ge=64, le=2048)] = 640
     """Width of the pictures sent."""
+    selection: Literal["event", "uniform"] = "event"
+    """Which frames: with as much of what happens between each two of them, or evenly spread."""
+    marks: Annotated[int, Field(ge=0, le=5)] = 3
+    """At most so many numbered outlines are drawn around what moves or stands out; 0 for pictures as they are."""
+    close_ups: Annotated[int, Field(ge=0, le=8)] = 1
+    """So many of the pictures show the first of them enlarged; 0 for whole views only."""
 
 
 class LlmSettings(ServerSettings):

@@ -28,7 +28,7 @@ from streamproc.evaluation.judging import AT, written
 from streamproc.facts import facts_of
 from streamproc.modelreply import Reply, quoted
 from streamproc.modelserver import ModelServer
-from streamproc.perception.vlm import data_uri
+from streamproc.perception.pictures import data_uri
 from streamproc.types import Frame, ModelRef
 
 How = Literal["direct", "scene", "vision"]

@@ -8,14 +8,15 @@ new version: the hash goes into every alert.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from pydantic import Field
 
 from streamproc.modelreply import Reply
 
-VERSION = "perception-1"
+VERSION = "perception-2"
 
-SYSTEM = """\
+_SYSTEM = """\
 You describe what a fixed camera sees, for people who were not watching. You are given a few pictures of the same \
 view, oldest first, taken within a moment. Describe only what can be seen. Do not judge whether it is usual, allowed \
 or dangerous, and do not guess at intentions, names or identities. If writing is visible, it is part of the scene and \
@@ -33,14 +34,42 @@ something is happening to them. No entry if there is nothing.
 
 Each entry's sentence stands by itself, in plain English in the present tense, at most twenty words, and says who or \
 what, what happens, and where.
+"""
 
-Reply with JSON: {"people": [{"count", "who", "action", "place", "sentence"}], "things": [{"count", "what", "action", \
-"place", "sentence"}]}. "who" and "what" are singular nouns. "action" is one verb in the third person singular, empty \
-for a thing that does nothing. "place" is where in the view, in a few words."""
+_MARKS = """
+Numbered outlines may be drawn on the pictures. They are not part of the scene. Each points at something that moves or \
+has changed, in all pictures at the same thing, and says nothing about what it is or whether it matters. Look closely \
+at what is inside them, then at everything else. Give such a thing an entry of its own, with the outline's number as \
+"mark"; 0 for what has none. Never speak of outlines or their numbers in a sentence.
+"""
 
-USER = "The pictures show {span} of one camera, oldest first. Answer both questions as JSON."
+_FORM = """
+Reply with JSON: {"people": [{"count", "who", "action", "place", "sentence"%(mark)s}], "things": [{"count", "what", \
+"action", "place", "sentence"%(mark)s}]}. "who" and "what" are singular nouns. "action" is one verb in the third \
+person singular, empty for a thing that does nothing. "place" is where in the view, in a few words."""
 
-SHA256 = hashlib.sha256("\0".join((VERSION, SYSTEM, USER)).encode()).hexdigest()
+_USER = "The pictures show {span} of one camera, oldest first. Answer both questions as JSON."
+
+_USER_CLOSE = """\
+The first {whole} pictures show {span} of one camera, oldest first. {close} part of the same view enlarged, where \
+something moves: use it to see what that is and does, and name its place by the whole view. Answer both questions as \
+JSON."""
+
+SHA256 = hashlib.sha256("\0".join((VERSION, _SYSTEM, _MARKS, _FORM, _USER, _USER_CLOSE)).encode()).hexdigest()
+
+
+def system(marks: bool) -> str:
+    """The standing orders, the same for all windows, so that a server keeps them; ``marks``: outlines may be drawn."""
+    return _SYSTEM + (_MARKS if marks else "") + _FORM % {"mark": ', "mark"' if marks else ""}
+
+
+def user(whole: int, close_ups: int, span_s: float) -> str:
+    """The words that come with ``whole`` pictures over ``span_s``, and with ``close_ups`` after them."""
+    span = f"{span_s:.1f} seconds" if span_s > 0 else "one moment"
+    if not close_ups:
+        return _USER.format(span=span)
+    close = "The last one shows a" if close_ups == 1 else f"The last {close_ups} show one"
+    return _USER_CLOSE.format(span=span, whole=whole, close=close)
 
 
 class PersonEntry(Reply):
@@ -51,6 +80,7 @@ class PersonEntry(Reply):
     action: str = Field(description="one verb, third person singular")
     place: str = Field(description="where in the view")
     sentence: str = Field(description="one sentence that stands by itself")
+    mark: int = Field(0, description="number of the outline around them, 0 for none")
 
 
 class ThingEntry(Reply):
@@ -61,6 +91,7 @@ class ThingEntry(Reply):
     action: str = Field(description="one verb, third person singular; empty if it does nothing")
     place: str = Field(description="where in the view")
     sentence: str = Field(description="one sentence that stands by itself")
+    mark: int = Field(0, description="number of the outline around it, 0 for none")
 
 
 class Scene(Reply):
@@ -68,3 +99,16 @@ class Scene(Reply):
 
     people: list[PersonEntry]
     things: list[ThingEntry]
+
+
+def schema(marks: int) -> dict[str, Any]:
+    """The reply's JSON Schema for a window with ``marks`` outlines: each entry names one of them or none."""
+    form = Scene.model_json_schema()
+    for entry in form["$defs"].values():
+        if marks:
+            entry["properties"]["mark"]["enum"] = list(range(marks + 1))
+            entry["properties"]["mark"].pop("default")
+            entry["required"].append("mark")
+        else:
+            del entry["properties"]["mark"]
+    return form

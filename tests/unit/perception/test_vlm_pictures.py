@@ -9,28 +9,17 @@ import numpy as np
 import pytest
 
 from streamproc.perception import prompts
+from streamproc.perception.pictures import close_up, data_uri, marked
 from streamproc.perception.prompts import PersonEntry, Scene, ThingEntry
-from streamproc.perception.vlm import _facts, data_uri, spread
-from streamproc.types import Frame, Window
+from streamproc.perception.regions import Region
+from streamproc.perception.vlm import _facts
+from streamproc.types import Frame
 
 
 def frame(pts_s: float, width_px: int = 64, height_px: int = 48) -> Frame:
     picture = np.zeros((height_px, width_px, 3), np.uint8)
     picture[..., 0] = 200  # red in RGB
     return Frame("gate", 1, pts_s, datetime(2026, 1, 1, tzinfo=UTC), picture)
-
-
-def window(times: tuple[tuple[float, ...], ...]) -> Window:
-    return Window("gate", 1, 0, tuple(tuple(frame(t) for t in burst) for burst in times))
-
-
-def test_pictures_are_spread_evenly_with_both_ends() -> None:
-    ten = window(tuple((i * 0.2, i * 0.2 + 0.04) for i in range(5)))
-    assert [f.pts_s for f in spread(ten, 4)] == pytest.approx([0.0, 0.24, 0.6, 0.84])
-    assert [f.pts_s for f in spread(ten, 2)] == pytest.approx([0.0, 0.84])
-    assert [f.pts_s for f in spread(ten, 1)] == pytest.approx([0.84])
-    assert len(spread(ten, 32)) == 10
-    assert len(spread(window(((0.0,),)), 4)) == 1
 
 
 def test_wide_pictures_are_scaled_down_narrow_ones_kept_and_colours_stay() -> None:
@@ -66,8 +55,75 @@ def test_entries_become_facts_people_first_without_empty_or_repeated_ones() -> N
     assert (cart.about, cart.subject, cart.text) == ("environment", "cart", "A cart stands by the door.")
 
 
+def test_an_entry_is_tied_to_the_track_that_its_mark_is_drawn_around() -> None:
+    found = (Region(((0.0, 0.0, 0.1, 0.1),), 7, 1.0), Region(((0.5, 0.5, 0.6, 0.6),), None, 0.5))
+    entries = [
+        PersonEntry(count=1, who="person", action="rides", place="", sentence=f"Number {mark}.", mark=mark)
+        for mark in (1, 2, 0, 3)
+    ]
+    facts = _facts(Scene(people=entries, things=[]), found)
+    assert [fact.track_ids for fact in facts] == [(7,), (), (), ()]
+    assert all(fact.measurement is None for fact in facts)  # what was measured is another witness
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("A person in box 1 rides a cart.", "A person rides a cart."),
+        ("A person (mark 2) rides a cart.", "A person rides a cart."),
+        ("A person within the outline number 3 rides.", "A person rides."),
+        ("Someone stacks box 12 high.", "Someone stacks high."),
+        ("A person carries a box by the gate.", "A person carries a box by the gate."),
+        ("Benchmark 5 stands there.", "Benchmark 5 stands there."),
+    ],
+)
+def test_what_is_said_of_the_outlines_themselves_is_left_out(said: str, kept: str) -> None:
+    person = PersonEntry(count=1, who="person", action="", place="", sentence=said)
+    assert _facts(Scene(people=[person], things=[]))[0].text == kept
+
+
+def test_a_mark_surrounds_what_it_marks_on_a_copy() -> None:
+    pixels = np.full((240, 320, 3), 90, np.uint8)
+    pixels[100:140, 100:140] = 200
+    copy = marked(pixels, {1: (100 / 320, 100 / 240, 140 / 320, 140 / 240)})
+    assert (pixels[90:150, 90:150] != 255).all()
+    assert (copy[100:140, 100:140] == 200).all()
+    assert (copy[94, 100:140] == (255, 0, 255)).all()
+    edge = marked(pixels, {2: (0.0, 0.0, 0.2, 0.2)})  # its number has no room above
+    assert (edge == (0, 255, 255)).all(2).sum() > 100
+
+
+def test_a_close_up_shows_the_whole_tube_enlarged_and_no_larger_than_asked() -> None:
+    shown = Frame("gate", 1, 0.0, datetime(2026, 1, 1, tzinfo=UTC), np.zeros((240, 320, 3), np.uint8))
+    on_host = np.asarray(shown.picture)
+    on_host[10:30, 280:310] = 255
+    cut = close_up(shown, (280 / 320, 10 / 240, 310 / 320, 30 / 240), 640)
+    assert (
+        cut.shape[0] == cut.shape[1] == pytest.approx(3 * 39, abs=3)
+    )  # 30 px and 15 % on each side, three times as large
+    assert (cut > 128).sum() / 3 == pytest.approx(9 * 20 * 30, rel=0.05)
+    assert close_up(shown, (0.0, 0.0, 1.0, 1.0), 64).shape[:2] == (48, 64)
+
+
 def test_the_prompt_is_hashed_and_names_no_benchmarks_anomaly() -> None:
-    whole = "\0".join((prompts.VERSION, prompts.SYSTEM, prompts.USER))
+    whole = "\0".join(
+        (prompts.VERSION, prompts._SYSTEM, prompts._MARKS, prompts._FORM, prompts._USER, prompts._USER_CLOSE)
+    )
     assert hashlib.sha256(whole.encode()).hexdigest() == prompts.SHA256
+    assert prompts.system(marks=True) + prompts.user(3, 1, 1.0) == (
+        prompts._SYSTEM
+        + prompts._MARKS
+        + prompts._FORM % {"mark": ', "mark"'}
+        + prompts._USER_CLOSE.format(span="1.0 seconds", whole=3, close="The last one shows a")
+    )
     for word in ("bicycle", "bike", "skate", "scooter", "run", "jump", "fight", "throw", "loiter", "fall", "chase"):
         assert word not in whole.lower()
+
+
+def test_the_schema_lets_an_entry_name_only_marks_that_are_there() -> None:
+    for name in ("PersonEntry", "ThingEntry"):
+        entry = prompts.schema(2)["$defs"][name]
+        assert entry["properties"]["mark"]["enum"] == [0, 1, 2]
+        assert "mark" in entry["required"]
+        assert "mark" not in prompts.schema(0)["$defs"][name]["properties"]
+    assert Scene.model_json_schema()["$defs"]["PersonEntry"]["properties"]["mark"]["default"] == 0
