@@ -42,11 +42,12 @@ def windows_of(
     run: int = 1,
     camera_id: str = "test",
     settings: SamplingSettings | None = None,
+    times_s: Sequence[float] | None = None,
 ) -> Iterator[Window]:
-    """The windows that ``pictures``, ``fps`` a second, are sampled to: one run."""
+    """The windows that ``pictures``, ``fps`` a second or at ``times_s``, are sampled to: one run."""
     builder = WindowBuilder(settings or SamplingSettings())
     for index, picture in enumerate(pictures):
-        pts_s = index / fps
+        pts_s = times_s[index] if times_s is not None else index / fps
         yield from builder.add(Frame(camera_id, run, pts_s, START + timedelta(seconds=pts_s), picture))
     yield from builder.flush()
 

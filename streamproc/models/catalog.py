@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["detector", "embedding", "footage"]
-Name = Literal["nanodet", "bge-small", "vtest"]
+Name = Literal["nanodet", "bge-small", "vtest", "car"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,143 @@
+"""What was said of a scene, beside the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scipy.stats import chi2
+
+from streamproc.testing_scenes.cases import Case
+from streamproc.testing_scenes.scene import PutIn, Scene
+from streamproc.types import Box, Measurement, ObservedWindow
+
+AFTER_S = 3.0
+"""An alarm this long after what raised it is gone still belongs to it: scores are smoothed and held."""
+GAP_S = 2.0
+"""Alarms nearer to each other than this are one incident."""
+_SHARE = 0.3
+"""Of the smaller box, that must be shared for two boxes to show the same thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One scene, watched."""
+
+    case: str
+    expect: str
+    seconds: float
+    alarm_s: float | None
+    """End of the first window in alarm while there was something to be noticed; in a quiet scene, of the first."""
+    delay_s: float | None
+    by: str
+    """The measurement of that alarm."""
+    place_right: float | None
+    """Share of the windows in alarm, while it was to be seen, whose named box shows it; None: nothing has a place."""
+    false_incidents: int
+    """Incidents that nothing put in, nor any change of pace, explains."""
+    quiet_s: float
+    """Seconds in which any alarm would have been false."""
+    judged: float
+    """Share of windows with a measurement."""
+    told: tuple[str, ...] = field(default=())
+    """What could not be judged, the most frequent first."""
+    met: bool = False
+
+
+def scored(case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> Result:
+    """``windows``: what was observed of ``scene``, in order, all of it."""
+    times = _Times(case, scene, windows)
+    alarms = [(one, strongest) for one in windows if (strongest := loudest(one)) is not None]
+    inside = [(one, by) for one, by in alarms if times.begin_s < one.window.end_s <= times.end_s + AFTER_S]
+    outside = [one.window.end_s for one, _ in alarms if not times.begin_s < one.window.end_s <= times.end_s + AFTER_S]
+    counted = inside if case.expect == "loud" else alarms
+    alarm_s = counted[0][0].window.end_s if counted else None
+    by = counted[0][1].name if counted else ""
+    delay_s = alarm_s - times.begin_s if alarm_s is not None and case.expect == "loud" else None
+    judged = sum(bool(one.measurements) for one in windows) / max(1, len(windows))
+    told = _told(windows, times.begin_s)
+    if case.expect == "loud":
+        met = delay_s is not None and delay_s <= case.within_s and not outside
+    elif case.expect == "told":
+        met = not alarms and bool(told)
+    else:
+        met = not alarms and (judged >= 0.9 or (case.camera and bool(told)))
+    return Result(
+        case.name,
+        case.expect,
+        times.last_s,
+        alarm_s,
+        delay_s,
+        by,
+        _place_right(scene.put_in, times, inside),
+        incidents(outside if case.expect == "loud" else [one.window.end_s for one, _ in alarms]),
+        max(0.0, times.last_s - (times.end_s + AFTER_S - times.begin_s)) if case.expect == "loud" else times.last_s,
+        judged,
+        told,
+        met,
+    )
+
+
+def loudest(observed: ObservedWindow) -> Measurement | None:
+    """The measurement farthest over its threshold; None where none reaches it."""
+    over = [one for one in observed.measurements if one.score >= one.threshold]
+    return max(over, key=lambda one: one.score - one.threshold, default=None)
+
+
+def incidents(alarms_s: Sequence[float]) -> int:
+    """How many, neighbouring alarms taken together."""
+    return sum(index == 0 or at - alarms_s[index - 1] > GAP_S for index, at in enumerate(alarms_s))
+
+
+def upper_per_hour(count: int, hours: float) -> float:
+    """95 % upper bound of a rate of which ``count`` were seen in ``hours`` (Poisson, exact)."""
+    return float(chi2.ppf(0.95, 2 * (count + 1)) / 2 / hours)
+
+
+class _Times:
+    """When there was something to be noticed."""
+
+    def __init__(self, case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> None:
+        self._scene, self._fps = scene, case.fps
+        self.last_s = windows[-1].window.end_s if windows else 0.0
+        self.begin_s, self.end_s = case.from_s, self.last_s
+        if scene.put_in:
+            self.begin_s = self.of(min(one.first for one in scene.put_in))
+            self.end_s = self.of(max(one.last for one in scene.put_in))
+
+    def of(self, number: int) -> float:
+        times = self._scene.times_s
+        return times[number] if times is not None else number / self._fps
+
+    def boxes(self, put_in: Sequence[PutIn], begin_s: float, end_s: float) -> list[Box]:
+        """Of what was put in, between two times."""
+        return [box for one in put_in for at, box in one.boxes.items() if begin_s <= self.of(at) <= end_s]
+
+
+def _place_right(
+    put_in: Sequence[PutIn], times: _Times, inside: Sequence[tuple[ObservedWindow, Measurement]]
+) -> float | None:
+    right = []
+    for observed, by in inside:
+        # A smoothed measurement may name where it was a moment before.
+        truth = times.boxes(put_in, observed.window.start_s - 1.0, observed.window.end_s)
+        if truth:
+            right.append(by.box_norm is not None and any(_shows(by.box_norm, box) for box in truth))
+    return sum(right) / len(right) if right else None
+
+
+def _shows(named: Box, truth: Box) -> bool:
+    wide = min(named[2], truth[2]) - max(named[0], truth[0])
+    high = min(named[3], truth[3]) - max(named[1], truth[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (named, truth))
+    return wide > 0 and high > 0 and wide * high >= _SHARE * smaller
+
+
+def _told(windows: Sequence[ObservedWindow], begin_s: float) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for one in windows:
+        for reason in one.not_judged:
+            settled = one.window.end_s > begin_s and "only begun" not in reason and "no detector" not in reason
+            if settled:
+                counts[reason] = counts.get(reason, 0) + 1
+    return tuple(sorted(counts, key=lambda reason: -counts[reason]))
