@@ -22,19 +22,19 @@ from streamproc.alerts.clip import Pixels
 from streamproc.types import Box, DetectedObject, Measurement, Rule, Severity
 
 _LEAST_WIDTH_PX = 960
-_INK, _QUIET, _GROUND, _TRACK = (240, 243, 246), (150, 161, 173), (17, 21, 27), (52, 60, 71)
-_ACCENT: dict[Severity, tuple[int, int, int]] = {
+INK, QUIET, GROUND, _TRACK = (240, 243, 246), (150, 161, 173), (17, 21, 27), (52, 60, 71)
+ACCENT: dict[Severity, tuple[int, int, int]] = {
     "critical": (237, 64, 64),
     "error": (243, 112, 53),
     "warning": (250, 176, 5),
     "info": (77, 154, 255),
 }
-_DARK_TEXT = (20, 20, 20)
+DARK_TEXT = (20, 20, 20)
 _LONGEST_LABEL = 40
 _GAUGE_LIMITS = 5.0
 """How many times its threshold a score may be before its bar is full."""
 _TYPOGRAPHY = str.maketrans({"–": "-", "—": "-", "×": "x", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "..."})  # noqa: RUF001
-_Font = Callable[[float], ImageFont.FreeTypeFont]
+Font = Callable[[float], ImageFont.FreeTypeFont]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ def draw(picture: Pixels, note: Annotation) -> bytes:
         height_px = round(image.height * _LEAST_WIDTH_PX / image.width)
         image = image.resize((_LEAST_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
     unit_px = image.width / 960
-    _boxes(image, note, unit_px)
+    mark_boxes(image, note, unit_px)
     strip = _strip(image.width, note, unit_px)
-    whole = Image.new("RGB", (image.width, image.height + strip.height), _GROUND)
+    whole = Image.new("RGB", (image.width, image.height + strip.height), GROUND)
     whole.paste(image, (0, 0))
     whole.paste(strip, (0, image.height))
     out = io.BytesIO()
@@ -69,27 +69,32 @@ def draw(picture: Pixels, note: Annotation) -> bytes:
     return out.getvalue()
 
 
-def _boxes(image: Image.Image, note: Annotation, unit_px: float) -> None:
+def mark_boxes(image: Image.Image, note: Annotation, unit_px: float) -> None:
+    """Draw what ``note`` points at into ``image``; labels are 15 ``unit_px`` high."""
     canvas = ImageDraw.Draw(image)
-    accent, line_px = _ACCENT[note.severity], max(2, round(2.5 * unit_px))
-    font = _fonts(note)(15 * unit_px)
+    accent, line_px = ACCENT[note.severity], max(2, round(2.5 * unit_px))
+    font = fonts(note)(15 * unit_px)
     marked: list[tuple[Box, str]] = [(o.box_norm, _label(o)) for o in note.objects]
     if not marked:
         marked = [(m.box_norm, f"{m.name} {_times(m)}") for m in note.measurements if m.box_norm is not None]
-    placed: list[tuple[float, float, float, float]] = []
-    for box, text in marked:
-        x0, y0, x1, y1 = _pixels(box, image)
-        canvas.rounded_rectangle((x0, y0, x1, y1), radius=5 * unit_px, outline=accent, width=line_px)
+    boxes = [_pixels(box, image) for box, _ in marked]
+    for box in boxes:
+        canvas.rounded_rectangle(box, radius=5 * unit_px, outline=accent, width=line_px)
+    placed: list[Box] = []
+    for box, (_, text) in zip(boxes, marked, strict=True):
+        x0, y0, _, y1 = box
         wide_px, high_px = canvas.textlength(text, font) + 12 * unit_px, 22 * unit_px
         left = max(0.0, min(x0, image.width - wide_px))
         above, below = y0 - high_px - 2 * unit_px, min(y1 + 2 * unit_px, image.height - high_px)
         tops = [above, below] if above > 0 else [below]
         chips = [(left, top, left + wide_px, top + high_px) for top in tops]
-        chip = next((one for one in chips if not any(_overlap(one, other) for other in placed)), chips[0])
+        # A label may hide neither another one nor, where there is room, what else is pointed at.
+        free = [one for one in chips if not any(_overlap(one, other) for other in placed)] or chips
+        others = [other for other in boxes if other != box]
+        chip = next((one for one in free if not any(_overlap(one, other) for other in others)), free[0])
         placed.append(chip)
-        top = chip[1]
         canvas.rounded_rectangle(chip, radius=4 * unit_px, fill=accent)
-        canvas.text((left + 6 * unit_px, top + high_px / 2), text, _DARK_TEXT, font, anchor="lm")
+        canvas.text((left + 6 * unit_px, chip[1] + high_px / 2), text, DARK_TEXT, font, anchor="lm")
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -115,31 +120,31 @@ def _pixels(box: Box, image: Image.Image) -> tuple[float, float, float, float]:
 
 
 def _strip(width_px: int, note: Annotation, unit_px: float) -> Image.Image:
-    pad_px, accent = 20 * unit_px, _ACCENT[note.severity]
-    strip = Image.new("RGB", (width_px, round(700 * unit_px)), _GROUND)
+    pad_px, accent = 20 * unit_px, ACCENT[note.severity]
+    strip = Image.new("RGB", (width_px, round(700 * unit_px)), GROUND)
     canvas = ImageDraw.Draw(strip)
     y = 16 * unit_px
-    font = _fonts(note)
+    font = fonts(note)
     small, plain, large = (font(size * unit_px) for size in (15, 17, 23))
     local = note.at.astimezone(ZoneInfo(note.timezone))
     when = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
     chip_px = canvas.textlength(note.severity.upper(), small) + 16 * unit_px
     canvas.rounded_rectangle((pad_px, y, pad_px + chip_px, y + 24 * unit_px), radius=4 * unit_px, fill=accent)
-    canvas.text((pad_px + chip_px / 2, y + 12 * unit_px), note.severity.upper(), _DARK_TEXT, small, anchor="mm")
-    canvas.text((pad_px + chip_px + 12 * unit_px, y + 12 * unit_px), note.camera, _INK, plain, anchor="lm")
-    canvas.text((width_px - pad_px, y + 12 * unit_px), when, _QUIET, plain, anchor="rm")
+    canvas.text((pad_px + chip_px / 2, y + 12 * unit_px), note.severity.upper(), DARK_TEXT, small, anchor="mm")
+    canvas.text((pad_px + chip_px + 12 * unit_px, y + 12 * unit_px), note.camera, INK, plain, anchor="lm")
+    canvas.text((width_px - pad_px, y + 12 * unit_px), when, QUIET, plain, anchor="rm")
     y += 38 * unit_px
-    for line in _wrapped(canvas, note.headline, large, width_px - 2 * pad_px, 4):
-        canvas.text((pad_px, y), line, _INK, large, anchor="la")
+    for line in wrapped(canvas, note.headline, large, width_px - 2 * pad_px, 4):
+        canvas.text((pad_px, y), line, INK, large, anchor="la")
         y += 31 * unit_px
     y += 8 * unit_px
     rules = [rule for rule in note.rules if rule.text not in note.headline][:3]
     label_px = max((canvas.textlength(rule.id, plain) for rule in rules), default=0.0) + 12 * unit_px
     for rule in rules:
-        for number, line in enumerate(_wrapped(canvas, rule.text, plain, width_px - 2 * pad_px - label_px, 2)):
+        for number, line in enumerate(wrapped(canvas, rule.text, plain, width_px - 2 * pad_px - label_px, 2)):
             if number == 0:
                 canvas.text((pad_px, y), rule.id, accent, plain, anchor="la")
-            canvas.text((pad_px + label_px, y), line, _INK, plain, anchor="la")
+            canvas.text((pad_px + label_px, y), line, INK, plain, anchor="la")
             y += 25 * unit_px
     for measured in _worst(note.measurements):
         y += 6 * unit_px
@@ -167,8 +172,8 @@ def _gauge(
     text = f"{measured.name}: {_value(measured)}"
     score = f"{measured.score / max(measured.threshold, 1e-9):.1f} times its limit"
     middle = y + 10 * unit_px
-    canvas.text((pad_px, middle), text, _INK, font, anchor="lm")
-    canvas.text((width_px - pad_px, middle), score, _QUIET, font, anchor="rm")
+    canvas.text((pad_px, middle), text, INK, font, anchor="lm")
+    canvas.text((width_px - pad_px, middle), score, QUIET, font, anchor="rm")
     left = pad_px + max(320 * unit_px, canvas.textlength(text, font) + 16 * unit_px)
     right = width_px - pad_px - max(190 * unit_px, canvas.textlength(score, font) + 16 * unit_px)
     if right - left < 80 * unit_px:
@@ -178,16 +183,16 @@ def _gauge(
     top, bottom, radius = middle - 5 * unit_px, middle + 5 * unit_px, 5 * unit_px
     canvas.rounded_rectangle((left, top, right, bottom), radius=radius, fill=_TRACK)
     if reach - left > 2 * radius:
-        fill = accent if measured.score >= measured.threshold else _QUIET
+        fill = accent if measured.score >= measured.threshold else QUIET
         canvas.rounded_rectangle((left, top, reach, bottom), radius=radius, fill=fill)
-    canvas.line((tick, top - 4 * unit_px, tick, bottom + 4 * unit_px), fill=_INK, width=max(2, round(2 * unit_px)))
+    canvas.line((tick, top - 4 * unit_px, tick, bottom + 4 * unit_px), fill=INK, width=max(2, round(2 * unit_px)))
 
 
 def _value(measured: Measurement) -> str:
     return f"{measured.value:.2g} {measured.unit}".strip()
 
 
-def _wrapped(
+def wrapped(
     canvas: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width_px: float, most: int
 ) -> list[str]:
     """``text`` in at most ``most`` lines of ``width_px``; the last ends in ... where something is left out."""
@@ -203,9 +208,13 @@ def _wrapped(
     return lines
 
 
-def _fonts(note: Annotation) -> _Font:
+def fonts(note: Annotation) -> Font:
+    """The font by size in pixels that has all the letters of ``note``."""
+    return font_for(note.headline, note.camera, *(rule.text for rule in note.rules), *(o.text for o in note.objects))
+
+
+def font_for(*texts: str) -> Font:
     """The font by size in pixels: Pillow's own where it has all the letters, else one that has."""
-    texts = (note.headline, note.camera, *(rule.text for rule in note.rules), *(o.text for o in note.objects))
     is_plain = all(text.translate(_TYPOGRAPHY).isascii() for text in texts)
     return lambda size_px: _font(max(8, round(size_px)), is_plain)
 

@@ -27,6 +27,8 @@ class Benchmark:
     """Of folders of pictures, which do not tell; None where there are none."""
     cameras: str | None
     """A regular expression that finds the camera in a clip's name; None where all clips are of one camera."""
+    held_out: tuple[Path, ...] = ()
+    """Normal clips that are not learned from, but played: what they raise is false."""
 
     def by_camera(self) -> dict[str, Benchmark]:
         """A camera each, by its id, in order of their names; cameras that no test clip is of are left out.
@@ -39,6 +41,7 @@ class Benchmark:
         camera = re.compile(self.cameras)
         normal = {clip: _camera_of(clip, camera) for clip in self.normal}
         test = {clip: _camera_of(clip, camera) for clip in self.test}
+        held_out = {clip: _camera_of(clip, camera) for clip in self.held_out}
         if strange := sorted(set(test.values()) - set(normal.values())):
             raise ConfigError(f"there are test clips of {', '.join(strange)}, and no normal clips to learn from")
         return {
@@ -47,6 +50,7 @@ class Benchmark:
                 {clip: labels for clip, labels in self.test.items() if test[clip] == one},
                 self.frame_rate,
                 None,
+                tuple(clip for clip in self.held_out if held_out[clip] == one),
             )
             for one in sorted(set(test.values()))
         }

@@ -5,23 +5,29 @@ from __future__ import annotations
 import glob
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from streamproc.backends import Backends
 from streamproc.backtest.benchmark import Benchmark
-from streamproc.backtest.chosen import chosen
+from streamproc.backtest.chosen import Chosen, chosen
 from streamproc.backtest.films import film_of
 from streamproc.backtest.labels import Labels, Recording, look_at
+from streamproc.backtest.located import Locating
+from streamproc.backtest.outcome import Outcome
 from streamproc.backtest.progress import progress
-from streamproc.backtest.video import Footage, run_on_video
-from streamproc.backtest.video_report import CameraReport, VideoReport
+from streamproc.backtest.speed import time_models
+from streamproc.backtest.video import Footage, Heed, run_on_video
+from streamproc.backtest.video_report import CameraReport, Score, VideoReport
 from streamproc.errors import ConfigError
-from streamproc.evaluation.metrics import measure, sklearn_metrics
-from streamproc.learn import learn
+from streamproc.evaluation.metrics import ScoredVideo, measure, sklearn_metrics
+from streamproc.learn import Learned, learn
+from streamproc.replay import Judged, load_backends
+from streamproc.runtime.spent import Spent
 from streamproc.scaffold import Scaffold
-from streamproc.site import load_site
+from streamproc.site import LoadedSite, load_site
 from streamproc.sources.folder import pictures_in
 
 
@@ -32,10 +38,14 @@ def evaluate_video(
     site: Path | None = None,
     camera: str | None = None,
     keep: Path | None = None,
+    score: Score = "verdict",
+    masks: Path | None = None,
+    heed: Heed = lambda *_: None,
 ) -> VideoReport:
     """Learn each camera's normal, without a label, and score its test clips from their past alone.
 
     ``preset`` is what runs, or the settings of one ``camera`` of a ``site``. What was learned is left in ``keep``.
+    ``score`` is told first; ``masks`` is a folder of what is anomalous where; ``heed`` is told of each window.
 
     Raises:
         ConfigError: clips or settings do not fit, or ``keep`` holds something.
@@ -44,65 +54,113 @@ def evaluate_video(
     """
     sklearn_metrics()  # what is missing is told before anything is looked at
     groups = benchmark.by_camera()
-    recordings = {clip: _seen(clip, benchmark.frame_rate) for clip in benchmark.test}
+    locating = Locating(masks) if masks is not None else None
+    recordings = {clip: _seen(clip, benchmark.frame_rate) for clip in (*benchmark.test, *benchmark.held_out)}
     notes = [note for clip, labels in benchmark.test.items() for note in _misfits(recordings[clip], labels)]
     done, learning_took_s, test_took_s = [], 0.0, 0.0
+
+    def heard(recording: Recording, at_s: float, judged: Judged) -> None:
+        heed(recording, at_s, judged)
+        if locating is not None:
+            locating.heed(recording, at_s, judged)
+
     with _folder(keep) as folder:
         ids = list(groups) if camera is None else [camera]
         if len(ids) != len(groups):
             raise ConfigError(f"--camera is one camera, and the clips are of {len(groups)}")
         path = site or _site(folder, ids, preset, benchmark)
         loaded = load_site(path)
-        for one, group in zip(ids, groups.values(), strict=True):
-            began_s = time.monotonic()
-            with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
-                normal = [_playable(clip, group.frame_rate, Path(films)) for clip in group.normal]
-                learned = learn(
-                    path, one, [glob.escape(str(clip)) for clip in normal], folder / "rules" / f"{one}.yaml"
-                )
-            tested_s = time.monotonic()
-            learning_took_s += tested_s - began_s
-            notes += [note for note in learned.notes if str(learned.rules) not in note]
-            with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
-                test = {_playable(clip, group.frame_rate, Path(films)): clip for clip in group.test}
-                played = tuple(replace(recordings[clip], path=film) for film, clip in test.items())
-                labels = {film: group.test[clip] for film, clip in test.items()}
-                footage = Footage(path, one, loaded.camera(one).timezone, played, labels, None)
-                with progress(sum(recording.duration_s for recording in played)) as advance:
-                    rules = replace(chosen(learned.rules), name=one)
-                    outcome = run_on_video(rules, footage, advance, pictures=False)
-            test_took_s += time.monotonic() - tested_s
-            notes += outcome.notes
-            done.append(CameraReport(one, len(group.normal), learned, outcome))
-    return _report(loaded.pipeline.name, done, list(recordings.values()), learning_took_s, test_took_s, notes)
-
-
-def _report(
-    preset: str,
-    done: Sequence[CameraReport],
-    recordings: Sequence[Recording],
-    learning_took_s: float,
-    test_took_s: float,
-    notes: Sequence[str],
-) -> VideoReport:
-    scored = tuple(
-        replace(video, threshold=one.outcome.threshold if len(done) > 1 else None)
-        for one in done
-        for video in one.outcome.scored
-    )
-    pictures = sum(len(recording.times_s) for recording in recordings)
-    frame_rate = pictures / sum(recording.duration_s for recording in recordings)
-    busy_s = [len(video.labels) / one.outcome.fps for one in done for video in one.outcome.scored if one.outcome.fps]
+        with load_backends(loaded) as backends:
+            player = _Player(path, loaded, backends, Spent(), recordings)
+            time_models(backends, player.spent)
+            for one, group in zip(ids, groups.values(), strict=True):
+                began_s = time.monotonic()
+                learned = _learn(path, one, group, folder)
+                tested_s = time.monotonic()
+                learning_took_s += tested_s - began_s
+                notes += [note for note in learned.notes if str(learned.rules) not in note]
+                rules = replace(chosen(learned.rules), name=one)
+                outcome = player.play(rules, one, group, group.test, heard)
+                quiet = player.play(rules, one, group, None) if group.held_out else None
+                test_took_s += time.monotonic() - tested_s
+                notes += outcome.notes
+                done.append(CameraReport(one, len(group.normal), learned, outcome, quiet))
+    pictures = [len(recordings[clip].times_s) for clip in benchmark.test]
+    frame_rate = sum(pictures) / sum(recordings[clip].duration_s for clip in benchmark.test)
+    scored_by = _scored(done)
+    threshold: Mapping[Score, float] = {"verdict": max(one.outcome.threshold for one in done), "novelty": 1.0}
     return VideoReport(
-        preset=preset,
+        preset=loaded.pipeline.name,
         cameras=tuple(done),
-        measures=measure(scored, max(one.outcome.threshold for one in done), frame_rate),
-        scored=scored,
-        fps=sum(len(video.labels) for video in scored) / sum(busy_s) if busy_s else None,
+        score=score,
+        by_score={name: measure(videos, threshold[name], frame_rate) for name, videos in scored_by.items()},
+        scored_by=scored_by,
+        located={} if locating is None else locating.found,
+        ms=_together([(one.outcome.ms, sum(len(video.labels) for video in one.outcome.scored)) for one in done]),
         learning_took_s=learning_took_s,
         test_took_s=test_took_s,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """Plays clips on a site's models, which are loaded once."""
+
+    path: Path
+    loaded: LoadedSite
+    backends: Backends
+    spent: Spent
+    recordings: Mapping[Path, Recording]
+
+    def play(
+        self,
+        rules: Chosen,
+        camera: str,
+        group: Benchmark,
+        labels: Mapping[Path, Labels] | None,
+        heed: Heed = lambda *_: None,
+    ) -> Outcome:
+        """A camera's labelled clips; without ``labels`` those held out."""
+        with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
+            clips = {_playable(c, group.frame_rate, Path(films)): c for c in (labels or group.held_out)}
+            footage = Footage(
+                self.path,
+                camera,
+                self.loaded.camera(camera).timezone,
+                tuple(replace(self.recordings[clip], path=film) for film, clip in clips.items()),
+                None if labels is None else {film: labels[clip] for film, clip in clips.items()},
+                None,
+                self.backends,
+                self.spent,
+            )
+            with progress(sum(recording.duration_s for recording in footage.recordings)) as advance:
+                return run_on_video(rules, footage, advance, pictures=False, heed=heed)
+
+
+def _learn(site: Path, camera: str, group: Benchmark, folder: Path) -> Learned:
+    with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
+        normal = [_playable(clip, group.frame_rate, Path(films)) for clip in group.normal]
+        return learn(site, camera, [glob.escape(str(clip)) for clip in normal], folder / "rules" / f"{camera}.yaml")
+
+
+def _scored(done: Sequence[CameraReport]) -> Mapping[Score, tuple[ScoredVideo, ...]]:
+    """All cameras' clips, by either score; verdicts with their own camera's threshold where there are several."""
+    return {
+        "verdict": tuple(
+            replace(video, threshold=one.outcome.threshold if len(done) > 1 else None)
+            for one in done
+            for video in one.outcome.scored
+        ),
+        "novelty": tuple(video for one in done for video in one.outcome.novelty),
+    }
+
+
+def _together(parts: Sequence[tuple[Mapping[str, float], int]]) -> Mapping[str, float]:
+    """Milliseconds a frame by part, over cameras with so many frames each."""
+    names = dict.fromkeys(name for ms, _ in parts for name in ms)
+    count = sum(frames for _, frames in parts)
+    return {name: sum(ms.get(name, 0.0) * frames for ms, frames in parts) / max(count, 1) for name in names}
 
 
 def _seen(clip: Path, frame_rate: float | None) -> Recording:

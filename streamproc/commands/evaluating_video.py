@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _OFFICIAL = "A benchmark's official folder, in place of --train, --test and --labels"
 _WHAT = "What runs"
+_LEARNED = "What is learned from (all normal clips if left out)"
+_SHOWN = "What is shown"
 
 
 def video(
@@ -26,6 +28,14 @@ def video(
     test: Annotated[Path | None, typer.Option(metavar="DIR", help="Clips to score.")] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A CSV file clip,frame,label (frames from 0, 1 = anomalous).")
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where what is anomalous lies: DIR/CLIP/FRAME.png, frames from 0, black elsewhere. Then it is told in "
+            "how many pictures in alarm the place named lies on it.",
+        ),
     ] = None,
     frame_rate: Annotated[
         float | None, typer.Option(min=0.01, max=1000, help="Frames a second of folders of pictures.")
@@ -38,6 +48,38 @@ def video(
             "learns from its own normal clips.",
         ),
     ] = None,
+    score: Annotated[
+        Literal["verdict", "novelty"],
+        typer.Option(
+            help="What a frame is scored by first: the verdict of rules and measurements, smoothed as alarms are; or "
+            "novelty, the measurement that stands out most in times of its threshold, whatever rules say. The AUROC "
+            "by the other is told too."
+        ),
+    ] = "verdict",
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLIP,…", help="These normal clips alone, by file name, e.g. 01,02.", rich_help_panel=_LEARNED
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Two random normal clips of each camera, N times; the mean is told. The same clips each time.",
+            rich_help_panel=_LEARNED,
+        ),
+    ] = None,
+    held_out: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Play N normal clips too that were not learned from: what is raised there is false.",
+            rich_help_panel=_LEARNED,
+        ),
+    ] = 0,
     dataset: Annotated[
         Literal["ped2", "avenue", "shanghaitech", "ubnormal"] | None,
         typer.Option(help="Whose folder it is.", rich_help_panel=_OFFICIAL),
@@ -57,9 +99,23 @@ def video(
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Leave what was learned there: site file, rules, calibration; for `replay`."),
+        typer.Option(
+            metavar="DIR",
+            help="Leave what was learned there: site file, rules, calibration; for `replay`.",
+            rich_help_panel=_SHOWN,
+        ),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write scores over time and the ROC to this picture.")] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the six strongest moments of each test clip to this picture (PNG): boxes, sentence, rule.",
+            rich_help_panel=_SHOWN,
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write scores over time and the ROC to this picture.", rich_help_panel=_SHOWN)
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Learn from normal clips as `induce` does, then play labelled clips as `replay` does, and score every frame.
@@ -67,12 +123,31 @@ def video(
     Labels are of the test alone. A frame's score is that of the last window that had ended by then: nothing looks
     ahead. What is told of alarms is at the threshold that the normal clips gave.
     """
+    from streamproc.backtest.draws import DrawsReport
+    from streamproc.backtest.sheet import Sheet
+    from streamproc.backtest.split import drawn, holding_out, learning_from
     from streamproc.backtest.video_evaluation import evaluate_video
 
     if (site is None) != (camera is None):
         raise ConfigError("--site and --camera go together")
+    if draws and (keep or sheet or plot or learn_from):
+        raise ConfigError("--draws learns several times; --learn-from, --keep, --sheet and --plot are for one")
     benchmark = _benchmark(train, test, labels, frame_rate, cameras, dataset, root)
-    report = evaluate_video(benchmark, preset=preset, site=site, camera=camera, keep=keep)
+    if learn_from is not None:
+        benchmark = learning_from(benchmark, [name.strip() for name in learn_from.split(",")])
+    how: dict[str, Any] = {"preset": preset, "site": site, "camera": camera, "score": score, "masks": masks}
+    if draws:
+        each = [holding_out(one, held_out) for one in drawn(benchmark, draws)]
+        names = tuple(tuple(clip.stem for clip in one.normal) for one in each)
+        done = DrawsReport(tuple(evaluate_video(one, **how) for one in each), names)
+        emit_json(done.as_dict()) if json else say(str(done))
+        return
+    moments = Sheet() if sheet else None
+    if moments:
+        how["heed"] = lambda recording, at_s, judged: moments.add(recording.path, at_s, judged)
+    report = evaluate_video(holding_out(benchmark, held_out), keep=keep, **how)
+    if moments and sheet:
+        moments.write(sheet)
     show(report, f"{dataset or test}, preset {report.preset}", plot, json)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,18 +48,35 @@ def replay(
         bool,
         typer.Option("--explain", help="Print why each window raised an alert or none, in place of the alerts."),
     ] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the six strongest moments to this picture (PNG), alarms or not."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="With --explain: a JSON line a window.")] = False,
 ) -> None:
     """Run a recording through a camera's pipeline as fast as it goes: alerts as JSON lines on standard output.
 
     The same recording, start and rules give the same alerts with the same ids.
     """
+    from streamproc.backtest.sheet import Sheet
     from streamproc.replay import replay as play
 
-    if explain:
-        summary = play(site, camera, video, parse_start(start), evidence, lambda _: None, partial(_explain, json))
-    else:
-        summary = play(site, camera, video, parse_start(start), evidence, lambda alert: emit_json(alert, indent=None))
+    began = parse_start(start)
+    moments = Sheet() if sheet else None
+
+    def heed(judged: Judged) -> None:
+        if explain:
+            _explain(json, judged)
+        if moments:
+            moments.add(video, (judged.at - began).total_seconds(), judged)
+
+    def tell(alert: dict[str, Any]) -> None:
+        if not explain:
+            emit_json(alert, indent=None)
+
+    summary = play(site, camera, video, began, evidence, tell, heed)
+    if moments and sheet:
+        moments.write(sheet)
     note(summary)
 
 

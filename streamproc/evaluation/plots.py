@@ -32,8 +32,9 @@ def draw(videos: Sequence[ScoredVideo], measures: Measures, title: str, path: Pa
     figure.suptitle(title)
     _roc(above.subplots(1, 1), videos, measures)
     panels = below.subplots(rows, _COLUMNS, squeeze=False, sharey=True).ravel()
+    most = max([1.0, *(score for video in videos for score in video.scores)])
     for panel, video in zip(panels, videos, strict=False):
-        _over_time(panel, video, measures.threshold)
+        _over_time(panel, video, measures.threshold, most)
     for panel in panels[len(videos) :]:
         panel.set_axis_off()
     try:
@@ -55,11 +56,11 @@ def _roc(axes: Any, videos: Sequence[ScoredVideo], measures: Measures) -> None:
     axes.set_title(f"AUROC {measures.auroc:.3f}, AP {measures.ap:.3f}", fontsize=10)
 
 
-def _over_time(axes: Any, video: ScoredVideo, threshold: float) -> None:
+def _over_time(axes: Any, video: ScoredVideo, threshold: float, most: float) -> None:
     frames = range(len(video.scores))
-    axes.fill_between(frames, 0, 1, where=[bool(y) for y in video.labels], step="mid", color="C3", alpha=0.25, lw=0)
+    axes.fill_between(frames, 0, most, where=[bool(y) for y in video.labels], step="mid", color="C3", alpha=0.25, lw=0)
     axes.plot(frames, video.scores, color="C0", linewidth=0.8)
     axes.axhline(threshold if video.threshold is None else video.threshold, color="0.4", linewidth=0.6, linestyle="--")
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, most)
     axes.set_title(video.name, fontsize=7, pad=2)
     axes.tick_params(labelsize=6)

@@ -68,13 +68,18 @@ def measured(m: Measures) -> list[str]:
     """The measures for people, in lines."""
     delay = "" if m.delay_s_median is None else f", {m.delay_s_median:.2f} s after their first frame (median)"
     return [
-        f"auroc         {_told(m.auroc)}   ap {_told(m.ap)}",
+        f"auroc         {aurocs(m).removeprefix('auroc ')}",
         f"at {m.threshold:<10.3g} accuracy {_told(m.accuracy)}   precision {_told(m.precision)}   "
         f"recall {_told(m.recall)}",
         f"events        {m.events_caught} of {m.events} caught{delay}",
         f"false alarms  {m.false_alarms} in {m.hours_observed:.3g} h of normal frames at {m.frame_rate:g} frames/s"
         + _an_hour(m),
     ]
+
+
+def aurocs(m: Measures) -> str:
+    """What needs no threshold."""
+    return f"auroc {_told(m.auroc)}   ap {_told(m.ap)}"
 
 
 def evaluate(

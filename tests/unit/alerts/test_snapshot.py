@@ -75,3 +75,17 @@ def test_the_bar_shows_the_score_against_its_threshold_on_one_scale() -> None:
 def test_a_score_below_its_threshold_is_not_in_the_alarms_colour_and_a_huge_one_fills_the_bar() -> None:
     assert bar_px(0.69, 0.7) == 0
     assert bar_px(50.0, 0.7) == bar_px(5 * 0.7, 0.7)
+
+
+def test_a_label_hides_no_other_box_where_there_is_room() -> None:
+    rider: Box = (0.4, 0.3, 0.44, 0.42)
+    bicycle: Box = (0.38, 0.42, 0.46, 0.5)
+    seen = drawn(person(box=bicycle), person(box=rider))
+    assert seen[272:292, 366:400].mean() > 0.5  # below the bicycle
+    assert not seen[205:224, 400:415].any()  # not above it, on the rider
+
+
+def test_no_box_runs_through_a_label() -> None:
+    alone = drawn(person())
+    crossed = drawn(person(), person(box=(0.41, 0.3, 0.42, 0.95)))  # there is no room below either
+    assert (alone[196:214, 384:430] == crossed[196:214, 384:430]).mean() > 0.97  # JPEG

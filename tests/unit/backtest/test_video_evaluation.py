@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from streamproc import replay as replay_module
 from streamproc.backtest import video_evaluation as module
 from streamproc.backtest.benchmark import Benchmark, of_folders
+from streamproc.backtest.draws import DrawsReport
+from streamproc.backtest.labels import Recording
+from streamproc.backtest.split import drawn, holding_out
 from streamproc.backtest.video_evaluation import evaluate_video
 from streamproc.errors import ConfigError
 from streamproc.learn import Learned
+from streamproc.replay import Judged
 from streamproc.site import load_site
-from streamproc.testing_sources import write_clip, write_pictures
+from streamproc.testing_deduction import speed
+from streamproc.testing_sources import FakeObserver, write_clip, write_pictures
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
-from streamproc.types import ObservedWindow
+from streamproc.types import ObservedWindow, Window
 
 
 def hurry_in_the_middle(observed: ObservedWindow) -> str:
@@ -48,6 +56,29 @@ def learner(monkeypatch: pytest.MonkeyPatch) -> FakeLearn:
     monkeypatch.setattr(module, "learn", fake)
     monkeypatch.setattr(replay_module, "Backends", lambda *_: FakeBackends(hurry_in_the_middle))
     return fake
+
+
+class Measuring(FakeObserver):
+    """To whom something is fast from 4 s to 8 s of each clip, with a threshold of 2."""
+
+    def __init__(self) -> None:
+        super().__init__(motion=1.0)
+
+    def observe(self, window: Window) -> ObservedWindow:
+        score = 4.0 if 4.0 <= window.end_s < 8.0 else 0.5
+        fast = speed(score, threshold=2.0, box_norm=(0.25, 0.25, 0.5, 0.5))
+        return replace(super().observe(window), measurements=(fast,))
+
+
+@pytest.fixture
+def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speed is measured, and rules know nothing of it."""
+
+    class Backends(FakeBackends):
+        def observer(self, *_: object) -> FakeObserver:
+            return Measuring()
+
+    monkeypatch.setattr(replay_module, "Backends", lambda *_: Backends())
 
 
 @pytest.fixture
@@ -170,3 +201,110 @@ def test_mistakes_are_told_before_anything_is_learned(learner: FakeLearn, folder
     with pytest.raises(ConfigError, match=r"embedded, gpu-vllm"):
         evaluate_video(benchmark(folder), preset="no-such")
     assert learner.asked == []
+
+
+def test_what_stands_out_is_scored_whatever_rules_say(learner: FakeLearn, measuring: None, folder: Path) -> None:
+    report = evaluate_video(benchmark(folder), score="novelty")
+
+    told = report.as_dict()
+    assert (told["score"], told["threshold"]) == ("novelty", 1.0)
+    assert max(report.scored[0].scores) == 2.0  # times its threshold, not cut off
+    assert told["auroc"] == told["scores"]["novelty"]["auroc"]
+    assert told["scores"]["novelty"]["auroc"] != told["scores"]["verdict"]["auroc"]
+    assert told["scores"]["verdict"]["threshold"] == 0.5
+    assert f"by verdict    auroc {told['scores']['verdict']['auroc']:.3f}" in str(report)
+    other = evaluate_video(benchmark(folder)).as_dict()
+    assert (other["score"], other["auroc"]) == ("verdict", told["scores"]["verdict"]["auroc"])
+
+
+def test_the_opening_is_told_from_the_label(learner: FakeLearn, folder: Path) -> None:
+    report = evaluate_video(benchmark(folder))
+
+    opened = report.as_dict()["opened"]
+    assert (opened["events"], opened["opened"], opened["running_at_start"]) == (1, 1, 0)
+    assert opened["delay_s_median"] == pytest.approx(0.9)
+    assert (opened["incidents"], opened["off_label"]) == (2, 1)
+
+
+def test_places_are_held_against_masks(learner: FakeLearn, measuring: None, folder: Path) -> None:
+    (folder / "masks" / "a").mkdir(parents=True)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[18, 24] = 255
+    for frame in (49, 59):  # the last pictures of windows
+        Image.fromarray(mask).save(folder / "masks" / "a" / f"{frame:03d}.png")
+
+    report = evaluate_video(benchmark(folder), masks=folder / "masks")
+
+    speed_on = report.as_dict()["located"]["speed"]
+    assert (speed_on["pictures"], speed_on["centre"], speed_on["overlap"]) == (2, 2, 2)
+    assert "place         speed: centre on the object" in str(report)
+    assert evaluate_video(benchmark(folder)).as_dict()["located"] == {}
+    with pytest.raises(ConfigError, match="is no folder"):
+        evaluate_video(benchmark(folder), masks=folder / "none")
+
+
+def test_normal_clips_that_are_held_out_are_played_and_not_learned_from(learner: FakeLearn, folder: Path) -> None:
+    write_clip(folder / "train" / "b.mp4", count=120, size=(64, 48))
+
+    report = evaluate_video(holding_out(benchmark(folder), 1))
+
+    assert learner.asked == [("camera", ["a.mp4"])]
+    held_out = report.as_dict()["held_out"]
+    assert (held_out["incidents"], held_out["hours_observed"]) == (1, pytest.approx(12 / 3600))
+    assert held_out["incidents_per_hour"] == pytest.approx(300)
+    assert held_out["incidents_per_hour_max"] > 1000
+    assert "held out      1 alerts in 0.00333 h of normal clips that were not learned from: 300 an hour" in str(report)
+    assert report.measures.frames == 420
+    assert evaluate_video(benchmark(folder)).quiet is None
+
+
+def test_models_are_loaded_once_and_their_time_is_told_by_part(
+    learner: FakeLearn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[FakeBackends] = []
+
+    def make(*_: object) -> FakeBackends:
+        made.append(FakeBackends(hurry_in_the_middle))
+        return made[-1]
+
+    monkeypatch.setattr(replay_module, "Backends", make)
+    report = evaluate_video(benchmark(folder))
+
+    assert len(made) == 1
+    assert made[0].closed
+    assert report.ms.keys() == {"decoding", "tracks and measurements", "words, rules and verdict"}
+    assert report.fps == pytest.approx(1000 / sum(report.ms.values()))
+
+
+def test_each_window_is_told_to_whoever_wants_to_know(learner: FakeLearn, folder: Path) -> None:
+    heard: list[tuple[str, float]] = []
+
+    def heed(recording: Recording, at_s: float, judged: Judged) -> None:
+        assert judged.verdict is not None
+        heard.append((recording.path.name, at_s))
+
+    evaluate_video(benchmark(folder), heed=heed)
+
+    assert [name for name, _ in heard] == ["a.mp4"] * 12 + ["b.avi"] * 12
+    assert [at_s for _, at_s in heard[:2]] == pytest.approx([0.9, 1.9])
+
+
+def test_draws_are_measured_together(learner: FakeLearn, folder: Path) -> None:
+    for name in "bc":
+        write_clip(folder / "train" / f"{name}.mp4", count=120, size=(64, 48))
+    each = [holding_out(one, 1) for one in drawn(benchmark(folder), 2)]
+
+    report = DrawsReport(tuple(evaluate_video(one) for one in each), (("a", "b"), ("a", "c")))
+
+    told = report.as_dict()
+    assert [len(clips) for _, clips in learner.asked] == [2, 2]
+    assert told["auroc"] == pytest.approx(report.reports[0].measures.auroc)
+    assert (told["events"], told["opened"], told["delay_s_median"]) == (2, 2, pytest.approx(0.9))
+    assert told["held_out"]["hours_observed"] == pytest.approx(
+        sum(one.quiet.seconds for one in report.reports if one.quiet) / 3600
+    )
+    assert [draw["learned_from"] for draw in told["draws"]] == [("a", "b"), ("a", "c")]
+    rows = str(report).splitlines()
+    assert rows[1].split()[:3] == ["clips", "verdict", "novelty"]
+    assert rows[2].split()[-2:] == ["1/1", "1"]
+    assert rows[4].startswith("mean")

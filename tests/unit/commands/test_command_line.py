@@ -396,6 +396,15 @@ def test_replay_prints_json_lines_and_nothing_else_on_standard_output(run: Run, 
     assert "times real time" in ran.err
 
 
+def test_replay_draws_the_strongest_moments(run: Run, site: Path) -> None:
+    play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START)
+    sheet = site.parent / "sheet.png"
+    alerts = run(*play)
+    drawn = run(*play, "--sheet", sheet)
+    assert drawn.out == alerts.out
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
 def test_replay_explains_each_window_in_place_of_the_alerts(run: Run, site: Path) -> None:
     play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
     ran = run(*play, "--json")

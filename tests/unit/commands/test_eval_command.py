@@ -3,15 +3,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamproc import cli
 from streamproc.backtest import video_evaluation
 from streamproc.backtest.benchmark import Benchmark
-from streamproc.backtest.video_report import VideoReport
+from streamproc.backtest.video_report import Score, VideoReport
 from streamproc.commands import evaluating
-from streamproc.evaluation.metrics import ScoredVideo, measure
+from streamproc.evaluation.metrics import Measures, ScoredVideo, measure
 from streamproc.testing_rules import TopicEmbedder
 
 
@@ -123,12 +124,14 @@ def test_sets_across_each_other(
 def test_labelled_footage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
 ) -> None:
-    asked: list[tuple[Benchmark, dict[str, object]]] = []
+    asked: list[tuple[Benchmark, dict[str, Any]]] = []
 
-    def evaluate(benchmark: Benchmark, **how: object) -> VideoReport:
+    def evaluate(benchmark: Benchmark, **how: Any) -> VideoReport:
         asked.append((benchmark, how))
         scored = (ScoredVideo("a.mp4", (0, 1, 1), (0.1, 0.9, 0.9)),)
-        return VideoReport("mine", (), measure(scored, 0.5, 10.0), scored, 25.0, 1.0, 1.0, ())
+        measures: dict[Score, Measures] = {"verdict": measure(scored, 0.5, 10.0), "novelty": measure(scored, 1.0, 10.0)}
+        by_score: dict[Score, tuple[ScoredVideo, ...]] = {"verdict": scored, "novelty": scored}
+        return VideoReport("mine", (), how["score"], measures, by_score, {}, {"decoding": 40.0}, 1.0, 1.0, ())
 
     monkeypatch.setattr(video_evaluation, "evaluate_video", evaluate)
     for folder in ("train", "test"):
@@ -147,10 +150,31 @@ def test_labelled_footage(
     assert (told["auroc"], told["fps"], told["preset"]) == (1.0, 25.0, "mine")
     assert picture.exists()
     assert asked[0][0].test == {tmp_path / "test" / "a.mp4": {0: 1}}
-    assert asked[0][1] == {"preset": "mine", "site": None, "camera": None, "keep": None}
+    how = {"preset": "mine", "site": None, "camera": None, "keep": None, "score": "verdict", "masks": None}
+    assert asked[0][1] == how
+
+    for name in "bcde":
+        (tmp_path / "train" / f"{name}.mp4").touch()
+    more = ("--draws", "3", "--held-out", "2", "--score", "novelty", "--json")
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "video", *given, *more)
+    assert ended.value.code == 0
+    assert len(json.loads(capsys.readouterr().out)["draws"]) == 3
+    assert [(len(one.normal), len(one.held_out)) for one, _ in asked[1:]] == [(2, 2)] * 3
+    assert asked[1][1]["score"] == "novelty"
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "video", *given, "--learn-from", "a, b.mp4", "--sheet", tmp_path / "sheet.png")
+    assert ended.value.code == 0
+    assert [clip.stem for clip in asked[-1][0].normal] == ["a", "b"]
+    assert (tmp_path / "sheet.png").exists()
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "eval", "video", *given, "--draws", "3", "--sheet", tmp_path / "sheet.png")
+    assert ended.value.code == 2
+    assert "--draws learns several times" in capsys.readouterr().err
 
     for wrong in ((*given, "--site", "s.yaml"), given[:4], (*given, "--dataset", "ped2", "--root", tmp_path)):
         with pytest.raises(SystemExit) as ended:
             run(monkeypatch, "eval", "video", *wrong)
         assert ended.value.code == 2
-    assert len(asked) == 1
+    assert len(asked) == 5
