@@ -141,11 +141,27 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several things measured of the same object, by which together it is unlike normal footage."""
+
+    name: str
+    """``speed``, ``glide``, ``appearance``."""
+    value: float
+    """In ``unit``, smoothed over time."""
+    unit: str
+    """In words: ``times the normal speed here``."""
+    normal: float
+    """The upper end of normal, in ``unit``."""
+    share: float
+    """Of the whole's score that it brings, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """Something measured, beside what this camera's normal footage measured like."""
 
     name: str
-    """``speed``, ``dwell``, …"""
+    """``speed``, ``dwell``, …; of several parts the one that brings most of the score."""
     value: float
     """In ``unit``, smoothed over time: a single frame's value is never told."""
     unit: str
@@ -160,6 +176,8 @@ class Measurement:
     """Where, if it has a place."""
     track_id: int | None = None
     """Whose, if a track carries it."""
+    parts: tuple[Part, ...] = ()
+    """What it is made of, the largest share first; empty where it is one thing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ _OVERLAP = 0.6
 _MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
 _STD_BGR = np.array([57.375, 57.12, 58.395], np.float32)
 
+_TEXTURE = "PartitionedCall/onnx_tf_prefix_Concat_24"
+"""Output of the backbone's first stage, 64 channels at stride 8: edges and texture, before it becomes classes."""
+
 _Floats = npt.NDArray[np.float32]
 
 
@@ -54,7 +57,7 @@ class NanoDet:
         Raises:
             ModelLoadError: naming the file.
         """
-        self._session, self.revision = open_session(path, threads)
+        self._session, self.revision = open_session(path, threads, also=_TEXTURE)
         """``revision``: first 12 digits of the weights' sha256."""
         shapes = {tuple(output.shape): output.name for output in self._session.get_outputs()}
         cells = [(_SIDE_PX // stride) ** 2 for stride in _STRIDES_PX]
@@ -62,6 +65,7 @@ class NanoDet:
         if not set(wanted) <= set(shapes):
             raise ModelLoadError(f"{path}: outputs {sorted(shapes)} are not NanoDet's at {_SIDE_PX} px")
         self._outputs = [shapes[shape] for shape in wanted]
+        self._texture = [_TEXTURE] if any(output.name == _TEXTURE for output in self._session.get_outputs()) else []
         self._input = self._session.get_inputs()[0].name
         self._centres_px = np.concatenate([_centres_px(stride) for stride in _STRIDES_PX])
         self._strides_px = np.repeat(np.array(_STRIDES_PX, np.float32), cells)
@@ -77,13 +81,30 @@ class NanoDet:
             ValueError: the picture has another shape or type.
             InferenceError: the network failed.
         """
+        return self._decode(self._run(picture, self._outputs), min_person, min_other)
+
+    def look(
+        self, picture: npt.NDArray[np.uint8], min_person: float = 0.5, min_other: float = 0.5
+    ) -> tuple[list[Detection], _Floats | None]:
+        """``detect``, and what the picture's texture is like: (52, 52, 64), rows and columns of the picture.
+
+        None where the model has no such layer. It costs nothing beside the detection: the layer is part of it.
+
+        Raises:
+            ValueError, InferenceError: as ``detect``.
+        """
+        outputs = self._run(picture, self._outputs + self._texture)
+        texture = np.moveaxis(outputs[6][0], 0, 2) if self._texture else None
+        return self._decode(outputs[:6], min_person, min_other), texture
+
+    def _run(self, picture: npt.NDArray[np.uint8], names: Sequence[str]) -> Sequence[Any]:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ValueError(f"a picture is (height, width, 3) uint8, not {picture.shape} {picture.dtype}")
         try:
-            outputs = self._session.run(self._outputs, {self._input: _prepared(picture)})
+            outputs: Sequence[Any] = self._session.run(names, {self._input: _prepared(picture)})
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             raise InferenceError(f"{self.name}: {error}") from error
-        return self._decode(outputs, min_person, min_other)
+        return outputs
 
     def _decode(self, outputs: Sequence[Any], min_person: float, min_other: float) -> list[Detection]:
         scores = np.concatenate([part[0] for part in outputs[:3]])

@@ -25,26 +25,47 @@ class Background:
     A gain common to all pixels is taken out first, so that exposure control and passing clouds do not count.
     """
 
-    def __init__(self) -> None:
-        self._grey: Grey | None = None
+    def __init__(self, known: Grey | None = None) -> None:
+        """``known``: what it begins with, (height, width) grey levels; otherwise the first picture."""
+        self._known = known
+        self._grey: Grey | None = None if known is None else known.copy()
+        self._begins = False
         self.renewed = False
         """Whether the last picture replaced the background instead of being compared with it."""
+
+    def begin_run(self) -> None:
+        """Time was lost. What was there then, or what was known before, whichever is more like the next picture, is the
+        background: the people of a moment ago would stand out as holes."""
+        self._begins = True
 
     def foreground(self, grey: Grey, elapsed_s: float) -> npt.NDArray[np.bool_]:
         """Where ``grey`` (height, width) float32 stands out; ``elapsed_s`` since the picture before."""
         if self._grey is None or self._grey.shape != grey.shape:
-            self._grey = grey.copy()
-            self.renewed = True
-            return np.zeros(grey.shape, np.bool_)
-        sparse, known = grey[::4, ::4], self._grey[::4, ::4]
-        gain = float(np.median(sparse / np.maximum(known, 1.0)))
-        difference = grey - gain * self._grey
-        strength = cv2.blur(np.abs(difference), (3, 3))
-        least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
-        mask = np.asarray(strength > least)
-        self.renewed = float((strength > _LEAST_DIFFERENCE).mean()) > _RENEWED_SHARE
+            known = self._known
+            self._grey = grey.copy() if known is None or known.shape != grey.shape else known.copy()
+            self.renewed = known is None or known.shape != grey.shape
+            if self.renewed:
+                return np.zeros(grey.shape, np.bool_)
+        difference, mask, share = _compared(grey, self._grey)
+        if self._begins and self._known is not None and self._known.shape == grey.shape:
+            other = _compared(grey, self._known)
+            if other[1].mean() < mask.mean():
+                self._grey = self._known.copy()
+                difference, mask, share = other
+        self._begins = False
+        self.renewed = share > _RENEWED_SHARE
         if self.renewed:
             self._grey = grey.copy()
             return np.zeros(grey.shape, np.bool_)
         self._grey += np.clip(difference, -1.0, 1.0) * np.float32(_LEARNING_PER_S * elapsed_s)
         return mask
+
+
+def _compared(grey: Grey, background: Grey) -> tuple[Grey, npt.NDArray[np.bool_], float]:
+    """The difference in grey levels, where it stands out, and the share of the picture that would by ordinary noise."""
+    sparse, known = grey[::4, ::4], background[::4, ::4]
+    gain = float(np.median(sparse / np.maximum(known, 1.0)))
+    difference = grey - gain * background
+    strength = cv2.blur(np.abs(difference), (3, 3))
+    least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
+    return difference, np.asarray(strength > least), float((strength > _LEAST_DIFFERENCE).mean())

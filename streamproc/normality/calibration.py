@@ -10,10 +10,16 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
+from streamproc.normality.flow import flow_size
+from streamproc.normality.kinds import Kind
+from streamproc.normality.memory import Memory
+from streamproc.normality.novelty import KindScale
+from streamproc.normality.picture import GreyPicture
 from streamproc.normality.place import RowPlace
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _FORM = "streamproc.calibration"
 
 
@@ -78,7 +84,7 @@ class FalseAlarms(_Part):
 class Calibration(_Part):
     """A camera's normal, as far as it is measured. Frozen; ``save`` and ``load`` are its way to and from disk."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     camera_id: str
     learned_at: str
     """When it was measured, ISO 8601, UTC."""
@@ -88,15 +94,23 @@ class Calibration(_Part):
     busy_s: Annotated[float, Field(gt=0)]
     """Of these, seconds in which something moved."""
     samples_per_s: float
-    """Measurements a second."""
+    """Measurements of motion a second."""
     picture_px: tuple[int, int]
     """Width and height of the pictures learned from."""
     flow_px: tuple[int, int]
     """Width and height at which motion was measured."""
+    flow: Literal["fine", "quick"]
+    """How it was measured."""
+    background: GreyPicture
+    """What the camera shows when nothing is there, at that size."""
     place: RowPlace
     """Upper end of normal speed by place, in px/s at that size."""
-    scales: dict[str, Scale]
-    """By measurement: ``speed``."""
+    memory: Memory | None
+    """What things that stand out looked like; None where too little was seen, or the detector does not tell."""
+    kinds: dict[Kind, KindScale]
+    """What was measured of each kind."""
+    novelty: Scale
+    """Of their sum."""
     false_alarms: FalseAlarms
 
     @property
@@ -104,17 +118,22 @@ class Calibration(_Part):
         """Of the content, whatever the file's layout."""
         return _digest(self.model_dump(mode="json"))
 
-    def require_flow_width(self, flow_width_px: int) -> None:
-        """Refuse to be held against motion that is measured at another width.
+    def require(self, settings: NormalitySettings) -> None:
+        """Refuse to be held against motion that is measured otherwise.
 
         Raises:
             ConfigError: says what to set back.
         """
-        if self.flow_px[0] != flow_width_px:
-            raise ConfigError(
-                f"camera {self.camera_id}: its calibration was measured at flow_width_px: {self.flow_px[0]}, the "
-                f"pipeline says {flow_width_px}; set it back or run `streamproc induce` again"
-            )
+        wanted = flow_size(settings.flow_width_px, self.picture_px)[0]
+        for name, was, is_now in (
+            ("flow_width_px", self.flow_px[0], wanted),
+            ("flow", self.flow, settings.flow),
+        ):
+            if was != is_now:
+                raise ConfigError(
+                    f"camera {self.camera_id}: its calibration was measured at {name}: {was}, the pipeline says "
+                    f"{is_now}; set it back or run `streamproc induce` again"
+                )
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""

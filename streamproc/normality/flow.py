@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from streamproc.normality.background import Background
+from streamproc.normality.background import Background, Grey
 from streamproc.types import Frame, on_host
 
+_SMALLER = cv2.INTER_AREA
 MAX_GAP_S = 0.25
 """Five frames a second, with room for jitter of the camera's clock."""
 _BEST_GAP_S = 0.1
@@ -29,6 +31,11 @@ _DARK_LEVEL = 30.0
 """Grey level that a twentieth of the picture must reach for flow to have something to hold on to."""
 _MOVED_PX = 0.3
 """Pixels between two frames below which something that stands out stands still."""
+_MARGIN_PX = 24
+"""Around what stands out, at flow size: flow is computed there alone. As far as anything that matters moves within a
+tenth of a second."""
+_LEAST_SIDE_PX = 96
+"""Of a part that flow is computed in: its coarsest scale needs several patches of 8 px at an eighth of the size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,20 +62,26 @@ ANOTHER_PICTURE = "the whole picture changed"
 class FlowMeter:
     """Measures the motion of one camera, told of its frames in order."""
 
-    def __init__(self, width_px: int) -> None:
-        """``width_px``: the width at which flow is computed; the height follows the picture's shape."""
+    def __init__(self, width_px: int, quality: Literal["fine", "quick"], background: Grey | None = None) -> None:
+        """``width_px``: the width at which flow is computed; the height follows the picture's shape, and narrower
+        pictures are taken as they are. ``background``: what the camera shows when nothing is there, if it is known.
+        """
         self._width_px = width_px
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
-        self._background = Background()
+        self._flow = _flow(quality)
+        self._background = Background(background)
         self._before: deque[tuple[float, npt.NDArray[np.uint8]]] = deque(maxlen=3)
+        self.grey = np.zeros((1, 1), np.uint8)
+        """(height, width): the last frame at flow size."""
 
     def begin_run(self) -> None:
         """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""
         self._before.clear()
+        self._background.begin_run()
 
     def add(self, frame: Frame) -> Motion:
         """The motion up to ``frame``, from the best of the frames before."""
-        grey, now_s = self._grey(frame), frame.pts_s
+        self.grey = grey = self._grey(frame)
+        now_s = frame.pts_s
         if self._before and self._before[-1][1].shape != grey.shape:
             self._before.clear()
         elapsed_s = now_s - self._before[-1][0] if self._before else 0.0
@@ -81,11 +94,22 @@ class FlowMeter:
         self._before.append((now_s, grey))
         if before is None or why_not:
             return Motion(now_s, elapsed_s, None, foreground, float(foreground.mean()), why_not)
-        # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
-        shift = -self._flow.calc(grey, before, None)
+        shift = self._shift(grey, before, foreground)
         moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
         return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()))
+
+    def _shift(
+        self, grey: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], foreground: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float32]:
+        """(height, width, 2) pixels, 0 away from what stands out."""
+        shift = np.zeros((*grey.shape, 2), np.float32)
+        if foreground.any():
+            part = _around(foreground)
+            # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
+            part_now, part_before = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
+            shift[part] = -self._flow.calc(part_now, part_before, None)
+        return shift
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:
         if self._background.renewed:
@@ -102,10 +126,39 @@ class FlowMeter:
     def _grey(self, frame: Frame) -> npt.NDArray[np.uint8]:
         picture = on_host(frame.picture)
         height, width = picture.shape[:2]
-        size = (self._width_px, max(16, round(height * self._width_px / width)))
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        interpolation = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(grey, size, interpolation=interpolation), np.uint8)
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        size = flow_size(self._width_px, (width, height))
+        return grey if size == (width, height) else np.asarray(cv2.resize(grey, size, interpolation=_SMALLER), np.uint8)
+
+
+def flow_size(width_px: int, picture_px: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which the motion of pictures of ``picture_px`` is measured."""
+    width, height = picture_px
+    return (width, height) if width <= width_px else (width_px, max(16, round(height * width_px / width)))
+
+
+def _flow(quality: Literal["fine", "quick"]) -> cv2.DISOpticalFlow:
+    flow = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_MEDIUM)
+    if quality == "quick":
+        # As fine a scale, with fewer patches and steps. The library's own faster presets begin at half the scale, where
+        # a walker 30 px high is one patch.
+        flow.setPatchStride(4)
+        flow.setGradientDescentIterations(12)
+        flow.setVariationalRefinementIterations(2)
+    return flow
+
+
+def _around(foreground: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The part of the picture that holds all that stands out."""
+    rows, columns = (np.flatnonzero(foreground.any(axis=axis)) for axis in (1, 0))
+    return _stretch(rows, foreground.shape[0]), _stretch(columns, foreground.shape[1])
+
+
+def _stretch(found: npt.NDArray[np.intp], size: int) -> slice:
+    first, end = int(found[0]) - _MARGIN_PX, int(found[-1]) + 1 + _MARGIN_PX
+    short = max(0, _LEAST_SIDE_PX - (end - first))
+    first = max(0, min(first - short // 2, size - _LEAST_SIDE_PX))
+    return slice(first, min(size, max(end + short, first + _LEAST_SIDE_PX)))
 
 
 def _unfitness(neighbour: tuple[float, object]) -> float:

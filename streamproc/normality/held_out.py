@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,16 +36,10 @@ def fit_scale(folds: Sequence[Sequence[RawSample]], least_value: float) -> Scale
     highest smoothed score plus the range of the folds' highest, and the score of ``least_value``, below which the
     measurement must not speak however still the footage was.
     """
-    values = np.array([sample.value for fold in folds for sample in fold if sample.value is not None])
-    middle, high = float(np.median(values)), float(np.percentile(values, 99))
-    if high - middle < 1e-6:
-        high = middle + max(abs(middle), 1.0)
-    maxima = [_block_maxima(fold, middle, high) for fold in folds]
+    middle, high = median_and_p99([sample.value for fold in folds for sample in fold if sample.value is not None])
+    maxima = [_block_maxima(_smoothed(fold), middle, high) for fold in folds]
     tops = [max(fold) for fold in maxima if fold]
-    busy = [sample.elapsed_s for fold in folds for sample in fold if sample.value is not None]
-    observed_s = sum(sample.elapsed_s for fold in folds for sample in fold)
-    blocks_per_hour = 3600.0 / BLOCK_S * sum(busy) / observed_s
-    level = gumbel_level(np.array([top for fold in maxima for top in fold]), blocks_per_hour)
+    level = _one_hour_level(folds, maxima)
     top, spread = max(tops), max(tops) - min(tops)
     return Scale(
         median=middle,
@@ -55,6 +49,37 @@ def fit_scale(folds: Sequence[Sequence[RawSample]], least_value: float) -> Scale
         held_out_range=spread,
         one_hour_level=level,
     )
+
+
+def fit_threshold(folds: Sequence[Sequence[RawSample]], least: float) -> Scale:
+    """The threshold of scores that are scaled and smoothed already: the largest of the level that they reach once an
+    hour, of all of them, and of ``least``.
+    """
+    maxima = [_block_maxima([(s, s.value or 0.0) for s in fold], 0.0, 1.0) for fold in folds]
+    tops = [max(fold) for fold in maxima if fold]
+    level = _one_hour_level(folds, maxima)
+    return Scale(
+        median=0.0,
+        p99=1.0,
+        threshold=max(level, *tops, least),
+        held_out_max=max(tops),
+        held_out_range=max(tops) - min(tops),
+        one_hour_level=level,
+    )
+
+
+def median_and_p99(values: Sequence[float]) -> tuple[float, float]:
+    """What becomes 0 and 1; never the same."""
+    middle, high = float(np.median(values)), float(np.percentile(values, 99))
+    return (middle, high) if high - middle >= 1e-6 else (middle, middle + max(abs(middle), 1.0))
+
+
+def _one_hour_level(folds: Sequence[Sequence[RawSample]], maxima: Sequence[Sequence[float]]) -> float:
+    """The score that such footage, as busy as it was, reaches once an hour."""
+    busy = [sample.elapsed_s for fold in folds for sample in fold if sample.value is not None]
+    observed_s = sum(sample.elapsed_s for fold in folds for sample in fold)
+    blocks_per_hour = 3600.0 / BLOCK_S * sum(busy) / observed_s
+    return gumbel_level(np.array([top for fold in maxima for top in fold]), blocks_per_hour)
 
 
 def gumbel_level(maxima: npt.NDArray[np.float64], blocks: float) -> float:
@@ -73,20 +98,25 @@ def false_alarms(scale: Scale, observed_s: float) -> FalseAlarms:
     )
 
 
-def _block_maxima(fold: Sequence[RawSample], middle: float, high: float) -> list[float]:
-    """Highest smoothed score of each two seconds in which something moved."""
+def _smoothed(fold: Sequence[RawSample]) -> Iterator[tuple[RawSample, float]]:
     smoother = Smoother()
     run: int | None = None
-    maxima: dict[tuple[int, int], float] = {}
-    busy: set[tuple[int, int]] = set()
     for sample in fold:
         if sample.run != run:
             smoother.reset()
             run = sample.run
         value = smoother.add(sample.pts_s, sample.value or 0.0)
+        yield sample, -math.inf if value is None else value
+
+
+def _block_maxima(smoothed: Iterable[tuple[RawSample, float]], middle: float, high: float) -> list[float]:
+    """Highest smoothed score of each two seconds in which something moved."""
+    maxima: dict[tuple[int, int], float] = {}
+    busy: set[tuple[int, int]] = set()
+    for sample, value in smoothed:
         block = (sample.run, math.floor(sample.pts_s / BLOCK_S))
         if sample.value is not None:
             busy.add(block)
-        if value is not None:
+        if value > -math.inf:
             maxima[block] = max(maxima.get(block, -math.inf), (value - middle) / (high - middle))
     return [maxima[block] for block in maxima if block in busy]

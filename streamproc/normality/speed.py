@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.normality.flow import Motion
-from streamproc.types import Box
 
 STRIDE_PX = 4
 """Distance of the grid's cells at flow size."""
@@ -37,6 +36,9 @@ class SpeedSample:
     """(n,): places in the grid, row by row."""
     vectors: npt.NDArray[np.float16]
     """(n, 2): x and y, px/s at flow size."""
+    spreads: npt.NDArray[np.float16] | None = None
+    """(n,): by how much the vectors around a place differ (root mean square), px/s; limbs that swing differ. None where
+    that was not measured."""
 
     @property
     def speeds(self) -> npt.NDArray[np.float32]:
@@ -66,34 +68,14 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     counts = (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
     cells = np.flatnonzero(counts)
     vectors = mean[counts] / share[counts][:, None]
-    grid = (counts.shape[0], counts.shape[1])
-    return SpeedSample(run, motion.pts_s, motion.elapsed_s, grid, cells.astype(np.uint32), vectors.astype(np.float16))
-
-
-@dataclass(frozen=True, slots=True)
-class HotSpot:
-    """Where something was fastest beside its place's normal speed, at one moment."""
-
-    pts_s: float
-    ratio: float
-    """Times the place's normal speed."""
-    point: tuple[float, float]
-    """Normalised (x, y)."""
-    box_norm: Box
-    """Around what moved about as fast there."""
-
-
-def hottest(sample: SpeedSample, normal: npt.NDArray[np.float32]) -> HotSpot | None:
-    """The fastest cell beside ``normal`` ((rows, columns), px/s); None where nothing stood out."""
-    if not len(sample.cells):
-        return None
-    rows, columns = sample.grid
-    ratios = np.zeros(rows * columns, np.float32)
-    ratios[sample.cells] = sample.speeds / normal.reshape(-1)[sample.cells]
-    peak = int(ratios.argmax())
-    row, column = divmod(peak, columns)
-    together = (ratios.reshape(rows, columns) >= 0.5 * ratios[peak]) & (ratios.reshape(rows, columns) > 0)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(together.astype(np.uint8), connectivity=8)
-    left, top, wide, high = (int(value) for value in stats[labels[row, column]][:4])
-    box = (left / columns, top / rows, min(1.0, (left + wide) / columns), min(1.0, (top + high) / rows))
-    return HotSpot(sample.pts_s, float(ratios[peak]), ((column + 0.5) / columns, (row + 0.5) / rows), box)
+    squared = cv2.blur((motion.velocity**2).sum(axis=2) * weight, (side, side))[::STRIDE_PX, ::STRIDE_PX]
+    spreads = np.sqrt(np.maximum(squared[counts] / share[counts] - (vectors**2).sum(axis=1), 0.0))
+    return SpeedSample(
+        run=run,
+        pts_s=motion.pts_s,
+        elapsed_s=motion.elapsed_s,
+        grid=(counts.shape[0], counts.shape[1]),
+        cells=cells.astype(np.uint32),
+        vectors=vectors.astype(np.float16),
+        spreads=spreads.astype(np.float16),
+    )

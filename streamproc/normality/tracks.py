@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,9 @@ import supervision as sv
 from trackers import ByteTrackTracker
 
 from streamproc.config import NormalitySettings
+from streamproc.normality.glimpse import Detection
 from streamproc.normality.smoothing import Smoother
 from streamproc.normality.speed import STRIDE_PX, SpeedSample
-from streamproc.types import Box
 
 _LOST_LOOKS = 3.2
 """Looks in vain after which an object is given up."""
@@ -27,29 +26,6 @@ _EARLY_S = 0.02
 """A look may come this much early: cameras' clocks jitter."""
 _BODY_PERCENTILE = 90.0
 """Of the speeds in a box: the body's, where the maximum might be a neighbour's."""
-
-
-class Detection(Protocol):
-    """One object found in one picture."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def pred_score(self) -> float: ...
-    @property
-    def box_norm(self) -> Box: ...
-
-
-class Detector(Protocol):
-    """Finds objects; ``models.nanodet.NanoDet`` is one."""
-
-    def detect(self, picture: npt.NDArray[np.uint8]) -> Sequence[Detection]:
-        """Objects in ``picture``, (height, width, 3) uint8 RGB.
-
-        Raises:
-            InferenceError: the model failed.
-        """
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -118,21 +94,21 @@ class Tracks:
         early_s = 0.5 / self._settings.detections_per_s if closely else 0.0
         return pts_s >= self._due_s - early_s and pts_s > self.told_s
 
-    def stay(self, pts_s: float) -> bool:
-        """Take what the last look found for found again at ``pts_s``, because nothing moved since.
+    def may_stay(self, pts_s: float) -> bool:
+        """Whether what the last look found may be taken for found again at ``pts_s``, where nothing moved since.
 
-        False, and nothing is taken, where a look is needed all the same: there was none for ``STILL_LOOK_S``, or an
-        object is in doubt, found only once or missed by the last look.
+        Not if there was no look for ``STILL_LOOK_S``, or an object is in doubt, found only once or missed last.
         """
         sure = all(
             one.sightings >= _SIGHTINGS and one.number >= 0 and one.seen_s >= self._looked_s for one in self._followed
         )
-        if not sure or pts_s - self._saw_s >= STILL_LOOK_S - _EARLY_S:
-            return False
+        return sure and pts_s - self._saw_s < STILL_LOOK_S - _EARLY_S
+
+    def stay(self, pts_s: float) -> None:
+        """Take what the last look found for found again at ``pts_s``."""
         self._set_looked(pts_s)
         for one in self._followed:
             one.seen_s = pts_s
-        return True
 
     def visible(self) -> list[Followed]:
         """Objects that were found more than once, the last look included: one that was only carried on is a guess."""

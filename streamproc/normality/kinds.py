@@ -1,0 +1,59 @@
+"""What is measured of each place that stands out, before it is compared with normal footage."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from streamproc.normality.glimpse import Glimpse
+from streamproc.normality.memory import Recall
+from streamproc.normality.place import Place
+from streamproc.normality.speed import SpeedSample
+
+Kind = Literal["speed", "glide", "appearance"]
+KINDS: Final[tuple[Kind, ...]] = ("speed", "glide", "appearance")
+"""The columns of ``Kinds.values``."""
+UNITS: Final[dict[Kind, str]] = {
+    "speed": "times the normal speed here",
+    "glide": "times as evenly moved as things are here",
+    "appearance": "times as unlike what was seen before as is normal here",
+}
+GLIDE_SPREADS = 1.5
+"""Spreads that are taken from a speed for the glide: limbs that swing spread the flow by about two thirds of a walk's
+speed, so that what walks comes to little and what rolls keeps its speed. Found by the prototype on normal walkers."""
+
+_Floats = npt.NDArray[np.float32]
+
+
+class Kinds:
+    """Measures by one camera's place and memory."""
+
+    def __init__(self, place: Place, recall: Recall | None) -> None:
+        """Without ``recall`` appearance is not measured."""
+        self._place, self._recall = place, recall
+        self._normal: tuple[tuple[int, int], _Floats] = ((0, 0), np.empty(0, np.float32))
+
+    def normal(self, grid: tuple[int, int]) -> _Floats:
+        """(rows, columns): the upper end of normal speed, px/s at flow size."""
+        if self._normal[0] != grid:
+            self._normal = (grid, self._place.normal(grid))
+        return self._normal[1]
+
+    def values(self, sample: SpeedSample, glimpse: Glimpse) -> _Floats:
+        """(cells of the sample, kinds): speed and glide in multiples of the place's normal speed, appearance as
+        ``Recall.distances`` tells it; NaN where a kind was not measured, as between two looks."""
+        values = np.full((len(sample.cells), len(KINDS)), np.nan, np.float32)
+        normal = self.normal(sample.grid).reshape(-1)[sample.cells]
+        speeds = sample.speeds
+        values[:, 0] = speeds / normal
+        if sample.spreads is not None:
+            values[:, 1] = (speeds - GLIDE_SPREADS * sample.spreads.astype(np.float32)) / normal
+        if self._recall is not None and glimpse.look is not None and glimpse.look.texture is not None:
+            far = self._recall.distances(glimpse.look.texture)
+            rows = sample.rows * far.shape[0] // sample.grid[0]
+            columns = sample.columns * far.shape[1] // sample.grid[1]
+            found = far[rows, columns]
+            values[:, 2] = np.where(found > 0, found, np.nan)
+        return values

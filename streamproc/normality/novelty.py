@@ -1,0 +1,144 @@
+"""How unlike normal footage what moves is: several kinds of evidence, summed where they meet.
+
+Each kind is scaled by what held-out normal footage measured (0 its median, 1 its 99th percentile, of the largest value
+of each frame), carried along with what moves, and counts from the median up: what is merely normal takes nothing from
+what is not. The sum of them is the score; the largest of a frame, smoothed, is the frame's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamproc.normality.carried import Carried
+from streamproc.normality.glimpse import Glimpse
+from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds
+from streamproc.types import Box, Part
+
+_Floats = npt.NDArray[np.float32]
+CARRIED_S: dict[Kind, float] = {"speed": 0.28, "glide": 0.28, "appearance": 0.72}
+"""Time constants of what is carried: shares of .3 a frame at 10 frames/s, and of .5 a look at two looks/s."""
+SMOOTHING_S = 0.144
+"""Of a frame's score: a share of .5 at 10 frames/s, so that no single frame tells anything."""
+FORGET_S = 2.0
+"""After a longer pause what was before tells nothing about now."""
+_LEAST_SHARE = 0.1
+"""Of the score that a part must bring to be told."""
+
+
+class KindScale(BaseModel):
+    """What normal footage measured of one kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    median: float
+    """Of the frames' largest values: score 0."""
+    p99: float
+    """Their 99th percentile: score 1."""
+    weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """What it counts; less where held-out normal footage came far above its own 99th percentile."""
+    one_hour_level: float
+    """Score that it reaches by itself once an hour, after held-out normal footage."""
+    why: str | None = None
+    """Why it counts less than in full, in words."""
+
+
+_NOT_MEASURED = KindScale(median=0.0, p99=1.0, weight=0.0, one_hour_level=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where something was least like normal footage, at one moment."""
+
+    pts_s: float
+    score: float
+    """At that place, before smoothing over frames."""
+    point: tuple[float, float]
+    """Normalised (x, y)."""
+    box_norm: Box
+    """Around what is about as unlike it there."""
+    parts: tuple[Part, ...]
+    """By what, the largest share first."""
+
+
+class Novelty:
+    """Follows one camera's score, told of its glimpses in order."""
+
+    def __init__(self, kinds: Kinds, scales: Mapping[Kind, KindScale]) -> None:
+        """Kinds without a scale are not measured on this camera."""
+        self.kinds = kinds
+        self._scales = [scales.get(kind) for kind in KINDS]
+        known = [scale or _NOT_MEASURED for scale in self._scales]
+        self._low = np.array([scale.median for scale in known], np.float32)
+        self._span = np.array([scale.p99 - scale.median for scale in known], np.float32)
+        self._weight = np.array([scale.weight for scale in known], np.float32)
+        self._carried = Carried([CARRIED_S[kind] for kind in KINDS])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all; another run begins."""
+        self._carried.reset()
+        self._run: int | None = None
+        self._at_s = -math.inf
+        self._value = 0.0
+        self.value: float | None = None
+        """The score as of the last glimpse, smoothed; None before motion was measured."""
+        self.spot: Spot | None = None
+        """Where it was highest; None where nothing stands out."""
+        self.by_kind: _Floats = np.zeros(len(KINDS), np.float32)
+        """(kinds,): the highest scores of each kind by itself, weights left out, as of the last glimpse."""
+
+    def add(self, glimpse: Glimpse) -> None:
+        """Take in the camera's next glimpse; one without motion only passes the time."""
+        sample = glimpse.sample
+        if sample is None:
+            return
+        if glimpse.run != self._run or not 0 <= glimpse.pts_s - self._at_s <= FORGET_S:
+            self.reset()
+            self._run, self._at_s = glimpse.run, glimpse.pts_s - sample.elapsed_s
+        fresh = (self.kinds.values(sample, glimpse) - self._low) / self._span
+        each = np.maximum(self._carried.add(sample, fresh), 0.0)
+        self.by_kind = each.max(axis=0, initial=0.0)
+        score, self.spot = self._highest(glimpse, each)
+        self._value += -math.expm1(-(glimpse.pts_s - self._at_s) / SMOOTHING_S) * (score - self._value)
+        self._at_s, self.value = glimpse.pts_s, self._value
+
+    def _highest(self, glimpse: Glimpse, each: _Floats) -> tuple[float, Spot | None]:
+        sample = glimpse.sample
+        if sample is None or not len(each):
+            return 0.0, None
+        shares = each * self._weight
+        sums = shares.sum(axis=1)
+        peak = int(sums.argmax())
+        if sums[peak] <= 0.0:
+            return 0.0, None
+        rows, columns = sample.grid
+        together = np.zeros(rows * columns, np.uint8)
+        together[sample.cells[sums >= 0.5 * sums[peak]]] = 1
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(together.reshape(rows, columns), connectivity=8)
+        row, column = divmod(int(sample.cells[peak]), columns)
+        left, top, wide, high = (int(value) for value in stats[labels[row, column]][:4])
+        box = (left / columns, top / rows, min(1.0, (left + wide) / columns), min(1.0, (top + high) / rows))
+        point = ((column + 0.5) / columns, (row + 0.5) / rows)
+        return float(sums[peak]), Spot(glimpse.pts_s, float(sums[peak]), point, box, self._parts(shares[peak]))
+
+    def _parts(self, shares: _Floats) -> tuple[Part, ...]:
+        parts = []
+        total = float(shares.sum())
+        for i in np.argsort(-shares, kind="stable"):
+            scale, share = self._scales[i], float(shares[i]) / total
+            if scale is None or share < _LEAST_SHARE:
+                continue
+            kind = KINDS[i]
+            value = scale.median + float(shares[i]) / scale.weight * (scale.p99 - scale.median)
+            # Speed is told beside the place's own normal, of which it is a multiple; the others beside the footage's.
+            normal = 1.0 if kind == "speed" else scale.p99
+            parts.append(Part(kind, value / normal, UNITS[kind], 1.0, share))
+        return tuple(parts)
