@@ -29,6 +29,14 @@ class ServerUnfit(InferenceError):  # noqa: N818 - says what happened
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What was read and written, as a server counts it; None where it does not say."""
+
+    prompt_tokens: int | None
+    reply_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A piece of a reply as the model wrote it."""
 
@@ -81,12 +89,19 @@ class _Choice(BaseModel):
     logprobs: _Logprobs | None = None
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
 class _Completion(BaseModel):
     choices: list[_Choice]
+    usage: _Usage | None = None
 
 
 class _Model(BaseModel):
     id: str
+    max_model_len: int | None = None
 
 
 class _Models(BaseModel):
@@ -131,14 +146,27 @@ def _token(token: _Token) -> Token:
     return Token(token.text(), tuple(alternatives.items()))
 
 
-def read_models(body: str) -> tuple[str, ...]:
-    """Names of the models that a server lists.
+def read_usage(body: str) -> Usage:
+    """What a chat completion cost.
+
+    Raises:
+        InferenceError: ``body`` is not a chat completion.
+    """
+    try:
+        used = _Completion.model_validate_json(body).usage or _Usage()
+    except ValidationError:
+        raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
+    return Usage(used.prompt_tokens, used.completion_tokens)
+
+
+def read_models(body: str) -> dict[str, int | None]:
+    """The models that a server lists, with the tokens that prompt and reply may have together, where it says (vLLM).
 
     Raises:
         InferenceError: ``body`` is not a list of models.
     """
     try:
-        return tuple(model.id for model in _Models.model_validate_json(body).data)
+        return {model.id: model.max_model_len for model in _Models.model_validate_json(body).data}
     except ValidationError:
         raise InferenceError(f"the answer is not a list of models: {quoted(body)}") from None
 

@@ -24,7 +24,16 @@ from tenacity.wait import wait_base, wait_random_exponential
 
 from streamproc.config import ServerSettings
 from streamproc.errors import ChannelClosed, ConfigError, InferenceError, ReplyError
-from streamproc.modelreply import Reply, RequestRefused, ServerUnfit, read_choices, read_models, translate
+from streamproc.modelreply import (
+    Reply,
+    RequestRefused,
+    ServerUnfit,
+    Usage,
+    read_choices,
+    read_models,
+    read_usage,
+    translate,
+)
 from streamproc.runtime.breaker import Breaker, Health
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.loopthread import LoopThread
@@ -74,6 +83,8 @@ class ModelServer:
         self._refuses_n = False
         self._refuses_logprobs = False
         self._refuses_narrow = False
+        self.context_tokens: int | None = None
+        """How many tokens prompt and reply may have together, once ``check`` was told so; vLLM does."""
 
     @property
     def health(self) -> Health:
@@ -128,6 +139,21 @@ class ModelServer:
             raise answer
         return answer
 
+    def cost(self, messages: Sequence[ChatCompletionMessageParam], max_tokens: int = 1) -> Usage:
+        """What ``messages`` cost, as the server counts it; a reply of at most ``max_tokens`` is written, and not read.
+
+        Raises:
+            InferenceError: as ``ask``.
+        """
+
+        async def once() -> Usage:
+            raw = await self._connected().chat.completions.with_raw_response.create(
+                model=self.settings.model, messages=list(messages), max_tokens=max_tokens, temperature=0.0
+            )
+            return read_usage(raw.text)
+
+        return self._run(lambda: self._attempts(once))
+
     def check(self) -> tuple[str, ...]:
         """Ask the server which models it has; their names.
 
@@ -145,7 +171,8 @@ class ModelServer:
         if self.settings.model not in models:
             has = ", ".join(redact(model) for model in models) or "none"
             raise ConfigError(f"model server {self.name} does not serve {self.settings.model}; it has: {has}")
-        return models
+        self.context_tokens = models[self.settings.model]
+        return tuple(models)
 
     def close(self) -> None:
         """End the connections and the thread; requests under way fail. The client can be used no more."""
@@ -249,7 +276,7 @@ class ModelServer:
         finally:
             self._slots.release()
 
-    async def _models(self) -> tuple[str, ...]:
+    async def _models(self) -> dict[str, int | None]:
         raw = await self._connected().models.with_raw_response.list()
         return read_models(raw.text)
 
