@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scipy.stats import chi2
 
@@ -75,6 +75,21 @@ def scored(case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> Resul
         judged,
         told,
         met,
+    )
+
+
+def together(parts: Sequence[Result]) -> Result:
+    """Clips of one case as one result; of the alarms, the first."""
+    seconds = sum(one.seconds for one in parts)
+    first = next((one for one in parts if one.alarm_s is not None), parts[0])
+    return replace(
+        first,
+        seconds=seconds,
+        false_incidents=sum(one.false_incidents for one in parts),
+        quiet_s=sum(one.quiet_s for one in parts),
+        judged=sum(one.judged * one.seconds for one in parts) / seconds,
+        told=tuple(dict.fromkeys(reason for one in parts for reason in one.told)),
+        met=all(one.met for one in parts),
     )
 
 

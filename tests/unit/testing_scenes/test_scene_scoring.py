@@ -85,3 +85,12 @@ def test_place_may_be_where_it_was_a_moment_before() -> None:
 def test_the_bound_of_no_alarm_is_the_rule_of_three() -> None:
     assert scoring.upper_per_hour(0, 2.0) == pytest.approx(-math.log(0.05) / 2)
     assert scoring.upper_per_hour(1, 1.0) == pytest.approx(4.744, abs=0.001)
+
+
+def test_clips_of_a_case_count_together() -> None:
+    calm = scoring.scored(case("quiet"), Scene(()), [observed(at, 0.5) for at in range(10)])
+    loud = scoring.scored(case("quiet"), Scene(()), [observed(at, float(at == 3)) for at in range(5)])
+    both = scoring.together([calm, loud])
+    assert (both.met, both.false_incidents, both.alarm_s) == (False, 1, 3.9)
+    assert both.quiet_s == pytest.approx(9.9 + 4.9)
+    assert both.judged == pytest.approx(1.0)
