@@ -357,11 +357,11 @@ def test_models_list_tells_people_and_programs_without_fetching(
 ) -> None:
     monkeypatch.setenv("STREAMPROC_CACHE", str(tmp_path / "cache"))
     rows = run("models", "list", "--json").json
-    assert [row["name"] for row in rows] == ["nanodet", "bge-small", "vtest"]
+    assert [row["name"] for row in rows] == ["nanodet", "movenet", "bge-small", "vtest"]
     assert {row["cached"] for row in rows} == {False}
     assert all(len(row["sha256"]) == 64 and row["licence"] for row in rows)
     said = run("models", "list").out.splitlines()
-    assert len(said) == 3
+    assert len(said) == 4
     assert said[0].startswith("nanodet")
     assert "not cached" in said[0]
     assert not (tmp_path / "cache").exists()
@@ -370,9 +370,13 @@ def test_models_list_tells_people_and_programs_without_fetching(
 def test_models_pull_fetches_what_is_named_or_all_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamproc.models.store.ModelStore.ensure", lambda _, name: Path("cache") / name)
     assert run("models", "pull", "vtest").out == "vtest: cache/vtest\n"
-    assert [line.partition(":")[0] for line in run("models", "pull").out.splitlines()] == ["nanodet", "bge-small"]
+    assert [line.partition(":")[0] for line in run("models", "pull").out.splitlines()] == [
+        "nanodet",
+        "movenet",
+        "bge-small",
+    ]
     ran = run("models", "pull", "vtest", "nope")
-    assert ran.err == "no model is called nope; there are nanodet, bge-small, vtest\n"
+    assert ran.err == "no model is called nope; there are nanodet, movenet, bge-small, vtest\n"
 
 
 # ---- replay
