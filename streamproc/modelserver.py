@@ -83,6 +83,8 @@ class ModelServer:
         self._refuses_n = False
         self._refuses_logprobs = False
         self._refuses_narrow = False
+        self.spent = Usage(0, 0)
+        """What the replies so far cost together, as the server counts; None once it did not say."""
         self.context_tokens: int | None = None
         """How many tokens prompt and reply may have together, once ``check`` was told so; vLLM does."""
 
@@ -221,16 +223,14 @@ class ModelServer:
             )
             if logprobs and not self._refuses_logprobs:
                 try:
-                    raw = await create(logprobs=True, top_logprobs=ALTERNATIVES)
-                    return read_choices(raw.text, reply)
+                    return self._read((await create(logprobs=True, top_logprobs=ALTERNATIVES)).text, reply)
                 except openai.APIStatusError as error:
                     # A server that has none says so; replies without them do.
                     if not 400 <= error.status_code < 500 or "logprob" not in error.message.casefold():
                         raise
                     self._refuses_logprobs = True
                     log.info("model_server_without_logprobs", model=self.settings.model)
-            raw = await create()
-            return read_choices(raw.text, reply)
+            return self._read((await create()).text, reply)
 
         replies: list[R | ReplyError] = []
         if n > 1 and not self._refuses_n:
@@ -246,6 +246,13 @@ class ModelServer:
                 raise several
             replies += several
         return tuple(replies[:n])
+
+    def _read(self, body: str, reply: type[R]) -> list[R | ReplyError]:
+        read, cost = read_choices(body, reply), read_usage(body)
+        self.spent = Usage(
+            _sum(self.spent.prompt_tokens, cost.prompt_tokens), _sum(self.spent.reply_tokens, cost.reply_tokens)
+        )
+        return read
 
     async def _attempts(self, once: Callable[[], Awaitable[T]]) -> T:
         """``once`` in one of the slots, again with jittered pauses while that may help and the deadline has room."""
@@ -352,6 +359,10 @@ class ModelServer:
         else:
             log.warning("model_server_down", model=self.settings.model, reason=health.reason)
         self._on_health(health)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 class _Pause(wait_base):

@@ -83,9 +83,10 @@ def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -
     assert {" ".join(words) for words in found} == {
         "init", "probe", "check", "induce", "rules", "rules lint", "rules history", "rules diff", "rules rollback",
         "rules recalibrate", "rules backtest", "feedback", "feedback right", "feedback false", "feedback withdraw",
-        "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross", "run",
+        "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross",
+        "eval perception", "run",
         "replay", "alerts", "alerts tail",
-        "models", "models list", "models pull", "demo",
+        "models", "models list", "models pull", "models check", "demo",
     }  # fmt: skip
     for words, command in found.items():
         ran = run(*words, "--help")
