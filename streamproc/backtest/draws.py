@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamproc.backtest.opened import Opened, together
+from streamproc.backtest.quiet import Quiet
 from streamproc.backtest.split import CLIPS_A_DRAW
-from streamproc.backtest.video_report import Quiet, Score, VideoReport
+from streamproc.backtest.video_report import Score, VideoReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class PerceptionReport:
                 def told(one: Captioned, place: int = place, of: _Of = entries) -> str:
                     return _found(of(one)[place])
 
-                rows.append(self._row(f"{title} {words}"[: _NAME - 1], told))
+                rows.append(self._row(f"{title} {words.split('|')[0]}"[: _NAME - 1], told))
         rows += [
             f"{one.name} names most: {_most(one.objects_most)}; {_most(one.actions_most)}" for one in self.captioners
         ]

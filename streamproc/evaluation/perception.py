@@ -32,6 +32,8 @@ _NAMES_NOTHING = re.compile(
     re.IGNORECASE,
 )
 """Sides, counts and comparisons: "on the left" names no leaving, "as fast as people walk" no walking."""
+_IS_THERE = re.compile(r"\bthere (?:is|are|was|were)\b", re.IGNORECASE)
+"""After which something is named, not done: "there are trees"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Agreement:
 def told_by(caption: Caption) -> Told:
     """The caption's words."""
     sentences = sentences_of(caption)
-    wordings = [wording_of(_NAMES_NOTHING.sub("", one.text)) for one in sentences]
+    wordings = [wording_of(_NAMES_NOTHING.sub("", _IS_THERE.sub("the", one.text))) for one in sentences]
     return Told(
         frozenset[str]().union(*(one.objects for one in wordings)),
         frozenset[str]().union(*(one.actions for one in wordings)),

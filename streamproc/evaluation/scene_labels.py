@@ -2,7 +2,8 @@
 
 A line a picture, ``{"clip": "01", "frame": 60, "objects": ["bicycle|bike", "cart"], "actions": ["ride|cycle"]}``, or a
 CSV file ``clip,frame,objects,actions`` with semicolons between entries. An entry is one thing, with words that name it
-just as well after a ``|``. What some picture of the file lists and another does not is not there in the other.
+just as well after a ``|``. ``60-179`` as a frame stands for all from the first to the last. What some picture of the
+file lists and another does not is not there in the other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 from streamproc.errors import ConfigError, Fault
 
+_FRAMES = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?")
 _COLUMNS = ("clip", "frame", "objects", "actions")
 
 
@@ -51,11 +54,12 @@ def load_scenes(path: Path) -> Scenes:
         clip, frame, objects, actions = (row.get(column) for column in _COLUMNS)
         if not isinstance(clip, str) or not clip:
             raise _fault(path, number, "clip", "must be a clip's name")
-        if type(frame) is not int or frame < 0:
-            raise _fault(path, number, "frame", f"must be a whole number from 0 on, not {frame!r}")
-        scenes.setdefault(Path(clip).stem, {})[frame] = Scene(
-            _entries(path, number, "objects", objects), _entries(path, number, "actions", actions)
-        )
+        found = _FRAMES.fullmatch(str(frame))
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
+        if last < first:
+            raise _fault(path, number, "frame", f"must be a whole number from 0 on, or first-last, not {frame!r}")
+        scene = Scene(_entries(path, number, "objects", objects), _entries(path, number, "actions", actions))
+        scenes.setdefault(Path(clip).stem, {}).update(dict.fromkeys(range(first, last + 1), scene))
     if not scenes:
         raise ConfigError(f"{path} holds no labels")
     return scenes
@@ -78,10 +82,8 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if missing := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
         raise _fault(path, 1, "", f"no column {', '.join(missing)}; the first line names {','.join(_COLUMNS)}")
     for row in rows:
-        frame = (row["frame"] or "").strip()
         lists = {name: [part.strip() for part in (row[name] or "").split(";") if part.strip()] for name in _COLUMNS[2:]}
-        number = int(frame) if frame.isdecimal() else frame
-        yield rows.line_num, {"clip": (row["clip"] or "").strip(), "frame": number, **lists}
+        yield rows.line_num, {"clip": (row["clip"] or "").strip(), "frame": (row["frame"] or "").strip(), **lists}
 
 
 def _entries(path: Path, line: int, field: str, value: object) -> frozenset[str]:

@@ -29,6 +29,8 @@ def test_words_are_told_in_base_forms_without_sides_counts_and_denials() -> None
     told = told_by(caption(fact("One person hurries on the left, 1.5 times as fast as people walk there.", "hurries")))
     assert (told.actions, told.people) == (frozenset({"hurry"}), 1)
     assert told_by(free("A man leaves.")).actions == {"leave"}
+    told = told_by(free("Other than people, there are trees."))
+    assert (told.objects, told.actions) == (frozenset({"tree"}), frozenset())
 
 
 def test_labelled_things_are_found_by_any_of_their_words_and_missed_where_the_captioner_failed() -> None:

@@ -22,13 +22,21 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
     assert load_scenes(lines) == load_scenes(table) == {"01": {3: CART}, "02": {0: Scene(frozenset(), frozenset())}}
 
 
+def test_a_range_of_pictures_shows_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("clip,frame,objects,actions\na,3-5,bicycle|bike;cart,ride\na,5,,\n")
+    assert load_scenes(path) == {"a": {3: CART, 4: CART, 5: Scene(frozenset(), frozenset())}}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("a.jsonl", "{", "not a JSON object"),
         ("a.jsonl", "[1]", "not a JSON object"),
         ("a.jsonl", '{"frame": 1}', "clip: must be a clip's name"),
-        ("a.jsonl", '{"clip": "a", "frame": "1"}', "frame: must be a whole number"),
+        ("a.jsonl", '{"clip": "a", "frame": "one"}', "frame: must be a whole number"),
+        ("a.jsonl", '{"clip": "a", "frame": true}', "frame: must be a whole number"),
+        ("a.csv", "clip,frame,objects,actions\na,9-3,,\n", "frame: must be a whole number .* or first-last, not '9-3'"),
         ("a.jsonl", '{"clip": "a", "frame": 1, "objects": [2]}', "objects: must be a list of words, not 2"),
         ("a.jsonl", '{"clip": "a", "frame": 1, "actions": "|"}', "actions: must be a list of words"),
         ("a.jsonl", "", "holds no labels"),
