@@ -116,6 +116,7 @@ def event_cases() -> list[Case]:
         Case("van, compressed hard", "loud", _then(events.vehicle, lens.compressed)),
         Case("suitcase left behind", "loud", events.left_thing, within_s=15.0),
         Case("someone falls and lies", "loud", events.fall, within_s=15.0),
+        Case("someone sinks down slowly", "loud", lambda s, p: events.fall(s, p, over=40), within_s=15.0),
         Case("someone loiters", "loud", events.loiter, within_s=30.0),
     ]
 

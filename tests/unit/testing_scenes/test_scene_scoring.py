@@ -78,6 +78,8 @@ def test_a_fault_of_the_camera_must_be_told_after_it_began() -> None:
 def test_place_may_be_where_it_was_a_moment_before() -> None:
     gone = [observed(at, 2.0 if at == 10 else 0.0) for at in range(14)]
     assert scoring.scored(case("loud", within_s=9.0), scene(), gone).place_right == 1.0
+    corner = [observed(at, 2.0 if at == 6 else 0.0, (0.6, 0.7, 0.9, 0.9)) for at in range(14)]
+    assert scoring.scored(case("loud"), scene(), corner).place_right == 0.0, "neither beside nor above"
     nowhere = [observed(at, 2.0 if at == 6 else 0.0, None) for at in range(14)]
     assert scoring.scored(case("loud"), scene(), nowhere).place_right == 0.0
 

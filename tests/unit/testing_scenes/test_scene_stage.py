@@ -61,6 +61,9 @@ def test_a_thing_is_where_the_truth_says_and_nothing_else_changes(stage: Stage, 
     scene = stage.play(pictures, [Actor("block", places, truth_from=30)])
     (truth,) = scene.put_in
     assert (truth.first, truth.last) == (30, 79)
+    assert truth.boxes[40] == pytest.approx((142 / 320, 160 / 240, 178 / 320, 220 / 240)), (
+        "24 x 40, 1.5 times, on 160, 220"
+    )
     for at, mask in enumerate(changed(scene, pictures)):
         if at not in places:
             assert not mask.any()
