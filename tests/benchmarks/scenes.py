@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,11 +67,11 @@ def main() -> None:
     print(f"{'case':32} {'must':6} {'alarm':>7} {'after':>7} {'by':10} {'place':>5} {'false':>5} {'judged':>6}  met")
     for case in chosen:
         scene = case.recipe(stage, pictures[NORMAL:])
-        windows = watch(calibration, detector, scene, case.fps)
-        results.append(scoring.scored(case, scene, windows))
+        first: list[str] = []
+        results.append(scoring.scored(case, scene, watch(calibration, detector, scene, case.fps, first)))
         print(line(results[-1]), flush=True)
-        if arguments.captions:
-            print(said(windows))
+        if arguments.captions and first:
+            print(f"    {first[0]}")
     print(summary(results))
     if arguments.ped2 and not arguments.no_second_scene:
         second = second_scene(arguments.ped2, detector, arguments.only)
@@ -100,11 +101,16 @@ def learned(pictures: list[Pixels]) -> Calibration:
     return fit(windows_of(pictures), SETTINGS, learned_at=datetime.now(UTC))
 
 
-def watch(calibration: Calibration, detector: Detector | None, scene: Scene, fps: float) -> list[ObservedWindow]:
-    """One scene from its first picture to its last, by an observer that has seen nothing else."""
+def watch(
+    calibration: Calibration, detector: Detector | None, scene: Scene, fps: float, told: list[str]
+) -> Iterator[ObservedWindow]:
+    """One scene by an observer that has seen nothing else; what is said of windows in alarm goes to ``told``."""
     observer = EmbeddedObserver(SETTINGS, calibration, detector)
-    windows = windows_of(scene.pictures, fps=fps, times_s=scene.times_s)
-    return [observer.observe(window) for window in windows]
+    for window in windows_of(scene.pictures, fps=fps, times_s=scene.times_s):
+        observed = observer.observe(window)
+        if scoring.loudest(observed):
+            told.append(f"{window.end_s:.1f} s: {SceneCaptioner().caption(observed).text}")
+        yield observed
 
 
 def second_scene(folder: Path, detector: Detector | None, only: str) -> list[scoring.Result]:
@@ -121,7 +127,7 @@ def second_scene(folder: Path, detector: Detector | None, only: str) -> list[sco
         for run, clip in enumerate(clips[1::2]):
             scene = case.recipe(Stage(clip), clip)
             windows = windows_of(scene.pictures, fps=case.fps, times_s=scene.times_s, run=run)
-            parts.append(scoring.scored(case, scene, [observer.observe(window) for window in windows]))
+            parts.append(scoring.scored(case, scene, map(observer.observe, windows)))
         results.append(scoring.together(parts))
         print(line(results[-1]), flush=True)
     return results
@@ -135,14 +141,6 @@ def line(one: scoring.Result) -> str:
     row = f"{one.case:32} {one.expect:6} {alarm:>7} {after:>7} {one.by:10} {place:>5} {one.false_incidents:5} "
     told = f"  ({one.told[0]})" if one.told else ""
     return row + f"{one.judged:6.0%}  {'yes' if one.met else 'NO'}{told}"
-
-
-def said(windows: list[ObservedWindow]) -> str:
-    """The sentences of the first window in alarm."""
-    for window in windows:
-        if scoring.loudest(window):
-            return f"    {window.window.end_s:.1f} s: {SceneCaptioner().caption(window).text}"
-    return "    nothing in alarm"
 
 
 def summary(results: list[scoring.Result]) -> str:
