@@ -13,6 +13,7 @@ from streamproc.assembly import unit_settings
 from streamproc.backends import Backends
 from streamproc.backtest.labels import Recording, look_at
 from streamproc.backtest.perception_report import PerceptionReport
+from streamproc.backtest.player import preset_from_anywhere
 from streamproc.backtest.progress import progress
 from streamproc.calibrations import find_calibration
 from streamproc.config import CameraSettings
@@ -92,8 +93,7 @@ def compare_captioners(
 
 
 def _site(path: Path, preset: str, clip: Path) -> LoadedSite:
-    named = str(Path(preset).absolute()) if Path(preset).suffix in (".yaml", ".yml") else preset
-    Scaffold("evaluation", (("camera", str(clip)),), pipeline=named).write(path)
+    Scaffold("evaluation", (("camera", str(clip)),), pipeline=preset_from_anywhere(preset)).write(path)
     return load_site(path)
 
 

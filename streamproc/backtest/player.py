@@ -76,3 +76,8 @@ def playable(clip: Path, frame_rate: float | None, films: Path) -> Path:
     if not clip.is_dir() or frame_rate is None:
         return clip
     return film_of(clip, frame_rate, films)
+
+
+def preset_from_anywhere(preset: str) -> str:
+    """A preset's name as it is, a file's path such that a site file in another folder finds it."""
+    return str(Path(preset).absolute()) if Path(preset).suffix in (".yaml", ".yml") else preset

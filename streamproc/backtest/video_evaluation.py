@@ -14,7 +14,7 @@ from streamproc.backtest.benchmark import Benchmark
 from streamproc.backtest.chosen import chosen
 from streamproc.backtest.labels import Recording
 from streamproc.backtest.located import Locating
-from streamproc.backtest.player import Player, misfits, playable, seen
+from streamproc.backtest.player import Player, misfits, playable, preset_from_anywhere, seen
 from streamproc.backtest.speed import time_models
 from streamproc.backtest.video import Heed
 from streamproc.backtest.video_report import CameraReport, Score, VideoReport
@@ -126,11 +126,10 @@ def _together(parts: Sequence[tuple[Mapping[str, float], int]]) -> Mapping[str, 
 
 def _site(folder: Path, ids: Sequence[str], preset: str, benchmark: Benchmark) -> Path:
     """A site file of its own: with what is learned it can be kept, and replayed."""
-    named = Path(preset).absolute() if Path(preset).suffix in (".yaml", ".yml") else preset
     path = folder / "site.yaml"
     first, rate = benchmark.normal[0].absolute(), benchmark.frame_rate
     address = f"{first}?fps={rate:g}" if first.is_dir() and rate is not None else str(first)
-    Scaffold("evaluation", tuple((one, address) for one in ids), pipeline=str(named)).write(path)
+    Scaffold("evaluation", tuple((one, address) for one in ids), pipeline=preset_from_anywhere(preset)).write(path)
     return path
 
 
