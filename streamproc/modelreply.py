@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from streamproc.errors import InferenceError, ReplyError
 from streamproc.secrets import redact
 
 R = TypeVar("R", bound="Reply")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 LONGEST_QUOTE = 300
 """Characters of a server's own words that an error message repeats."""
 
@@ -132,7 +134,8 @@ def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
     if choice.finish_reason not in (None, "stop"):
         return ReplyError(f"the reply ended early: {quoted(choice.finish_reason)}", text)
     try:
-        read = reply.model_validate_json(text)
+        # xgrammar lets raw control characters into strings of bounded length; elsewhere in JSON they are white space.
+        read = reply.model_validate_json(_CONTROL.sub(" ", text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -48,6 +48,11 @@ def test_an_unusable_reply_says_why_and_keeps_its_text(raw: str, says: str, text
     assert error.text == text
 
 
+def test_raw_control_characters_are_white_space_in_strings_too() -> None:
+    (read,) = read_choices(body('{"verdict":\n"a\nb\x01c",\t"cites": []}'), Answer)
+    assert read == Answer(verdict="a b c", cites=[])
+
+
 @pytest.mark.parametrize(
     "raw", ["<html>gateway</html>", "", "[]", '{"choices": []}', '{"choices": null}', '{"error": 1}']
 )
