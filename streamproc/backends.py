@@ -67,7 +67,11 @@ class Backends:
             "deduction": pipeline.deduction.llm,
         }
         for role, settings in wanted.items():
-            if isinstance(settings, ServerSettings):
+            if isinstance(settings, VlmPerception):
+                from streamproc.perception.selftest import VisionServer
+
+                self.servers[role] = VisionServer(settings, clock, on_health=partial(on_health, role))
+            elif isinstance(settings, ServerSettings):
                 from streamproc.modelserver import ModelServer
 
                 self.servers[role] = ModelServer(settings, clock, on_health=partial(on_health, role))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from streamproc.errors import InferenceError, ReplyError
 from streamproc.secrets import redact
 
 R = TypeVar("R", bound="Reply")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 LONGEST_QUOTE = 300
 """Characters of a server's own words that an error message repeats."""
 
@@ -26,6 +28,14 @@ class ServerUnfit(InferenceError):  # noqa: N818 - says what happened
     """The server answers, but not to us: it refuses the key, or does not serve the model. Retrying at once is vain."""
 
     retriable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was read and written, as a server counts it; None where it does not say."""
+
+    prompt_tokens: int | None
+    reply_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +91,19 @@ class _Choice(BaseModel):
     logprobs: _Logprobs | None = None
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
 class _Completion(BaseModel):
     choices: list[_Choice]
+    usage: _Usage | None = None
 
 
 class _Model(BaseModel):
     id: str
+    max_model_len: int | None = None
 
 
 class _Models(BaseModel):
@@ -117,7 +134,8 @@ def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
     if choice.finish_reason not in (None, "stop"):
         return ReplyError(f"the reply ended early: {quoted(choice.finish_reason)}", text)
     try:
-        read = reply.model_validate_json(text)
+        # xgrammar lets raw control characters into strings of bounded length; elsewhere in JSON they are white space.
+        read = reply.model_validate_json(_CONTROL.sub(" ", text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -131,14 +149,27 @@ def _token(token: _Token) -> Token:
     return Token(token.text(), tuple(alternatives.items()))
 
 
-def read_models(body: str) -> tuple[str, ...]:
-    """Names of the models that a server lists.
+def read_usage(body: str) -> Usage:
+    """What a chat completion cost.
+
+    Raises:
+        InferenceError: ``body`` is not a chat completion.
+    """
+    try:
+        used = _Completion.model_validate_json(body).usage or _Usage()
+    except ValidationError:
+        raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
+    return Usage(used.prompt_tokens, used.completion_tokens)
+
+
+def read_models(body: str) -> dict[str, int | None]:
+    """The models that a server lists, with the tokens that prompt and reply may have together, where it says (vLLM).
 
     Raises:
         InferenceError: ``body`` is not a list of models.
     """
     try:
-        return tuple(model.id for model in _Models.model_validate_json(body).data)
+        return {model.id: model.max_model_len for model in _Models.model_validate_json(body).data}
     except ValidationError:
         raise InferenceError(f"the answer is not a list of models: {quoted(body)}") from None
 

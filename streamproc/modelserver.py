@@ -24,7 +24,16 @@ from tenacity.wait import wait_base, wait_random_exponential
 
 from streamproc.config import ServerSettings
 from streamproc.errors import ChannelClosed, ConfigError, InferenceError, ReplyError
-from streamproc.modelreply import Reply, RequestRefused, ServerUnfit, read_choices, read_models, translate
+from streamproc.modelreply import (
+    Reply,
+    RequestRefused,
+    ServerUnfit,
+    Usage,
+    read_choices,
+    read_models,
+    read_usage,
+    translate,
+)
 from streamproc.runtime.breaker import Breaker, Health
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.loopthread import LoopThread
@@ -74,6 +83,10 @@ class ModelServer:
         self._refuses_n = False
         self._refuses_logprobs = False
         self._refuses_narrow = False
+        self.spent = Usage(0, 0)
+        """What the replies so far cost together, as the server counts; None once it did not say."""
+        self.context_tokens: int | None = None
+        """How many tokens prompt and reply may have together, once ``check`` was told so; vLLM does."""
 
     @property
     def health(self) -> Health:
@@ -128,6 +141,21 @@ class ModelServer:
             raise answer
         return answer
 
+    def cost(self, messages: Sequence[ChatCompletionMessageParam], max_tokens: int = 1) -> Usage:
+        """What ``messages`` cost, as the server counts it; a reply of at most ``max_tokens`` is written, and not read.
+
+        Raises:
+            InferenceError: as ``ask``.
+        """
+
+        async def once() -> Usage:
+            raw = await self._connected().chat.completions.with_raw_response.create(
+                model=self.settings.model, messages=list(messages), max_tokens=max_tokens, temperature=0.0
+            )
+            return read_usage(raw.text)
+
+        return self._run(lambda: self._attempts(once))
+
     def check(self) -> tuple[str, ...]:
         """Ask the server which models it has; their names.
 
@@ -145,7 +173,8 @@ class ModelServer:
         if self.settings.model not in models:
             has = ", ".join(redact(model) for model in models) or "none"
             raise ConfigError(f"model server {self.name} does not serve {self.settings.model}; it has: {has}")
-        return models
+        self.context_tokens = models[self.settings.model]
+        return tuple(models)
 
     def close(self) -> None:
         """End the connections and the thread; requests under way fail. The client can be used no more."""
@@ -194,16 +223,14 @@ class ModelServer:
             )
             if logprobs and not self._refuses_logprobs:
                 try:
-                    raw = await create(logprobs=True, top_logprobs=ALTERNATIVES)
-                    return read_choices(raw.text, reply)
+                    return self._read((await create(logprobs=True, top_logprobs=ALTERNATIVES)).text, reply)
                 except openai.APIStatusError as error:
                     # A server that has none says so; replies without them do.
                     if not 400 <= error.status_code < 500 or "logprob" not in error.message.casefold():
                         raise
                     self._refuses_logprobs = True
                     log.info("model_server_without_logprobs", model=self.settings.model)
-            raw = await create()
-            return read_choices(raw.text, reply)
+            return self._read((await create()).text, reply)
 
         replies: list[R | ReplyError] = []
         if n > 1 and not self._refuses_n:
@@ -219,6 +246,13 @@ class ModelServer:
                 raise several
             replies += several
         return tuple(replies[:n])
+
+    def _read(self, body: str, reply: type[R]) -> list[R | ReplyError]:
+        read, cost = read_choices(body, reply), read_usage(body)
+        self.spent = Usage(
+            _sum(self.spent.prompt_tokens, cost.prompt_tokens), _sum(self.spent.reply_tokens, cost.reply_tokens)
+        )
+        return read
 
     async def _attempts(self, once: Callable[[], Awaitable[T]]) -> T:
         """``once`` in one of the slots, again with jittered pauses while that may help and the deadline has room."""
@@ -249,7 +283,7 @@ class ModelServer:
         finally:
             self._slots.release()
 
-    async def _models(self) -> tuple[str, ...]:
+    async def _models(self) -> dict[str, int | None]:
         raw = await self._connected().models.with_raw_response.list()
         return read_models(raw.text)
 
@@ -325,6 +359,10 @@ class ModelServer:
         else:
             log.warning("model_server_down", model=self.settings.model, reason=health.reason)
         self._on_health(health)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 class _Pause(wait_base):

@@ -94,6 +94,14 @@ class FakeModelServer:
     """With these words log-probabilities are given: wherever one is said, these stood to choice, so likely."""
     takes_logprobs: bool = True
     """Whether a request for log-probabilities is accepted."""
+    picture_tokens: int | None = 100
+    """What each picture adds to the prompt's tokens; 0 where pictures are ignored, None where tokens are not told."""
+    spells_pictures: bool = False
+    """Whether pictures' data are read as if they were text."""
+    most_pictures: int | None = None
+    """How many pictures a request may hold."""
+    context_tokens: int | None = None
+    """How long prompts may be; listed with the models, as vLLM does."""
     silent_models: bool = False
     """Whether listing the models hangs too: the machine is gone, not only the model."""
 
@@ -142,8 +150,34 @@ class FakeModelServer:
         fault = _fault_of(request)
         if fault:
             return Fail(400, fault)
+        if self.most_pictures is not None and len(_pictures(request)) > self.most_pictures:
+            return Fail(400, f"At most {self.most_pictures} image(s) may be provided in one prompt.")
+        if self.context_tokens is not None and (self.prompt_tokens(request) or 0) > self.context_tokens:
+            return Fail(400, f"This model's maximum context length is {self.context_tokens} tokens.")
         text = self.reply if isinstance(self.reply, str) else self.reply(request)
         return Say((text,))
+
+    def prompt_tokens(self, request: dict[str, Any]) -> int | None:
+        """Four letters a token, and what pictures add."""
+        if self.picture_tokens is None:
+            return None
+        said = [part for message in request["messages"] for part in _parts(message)]
+        letters = sum(len(part["text"]) for part in said if part["type"] == "text")
+        pictures = _pictures(request)
+        if self.spells_pictures:
+            letters += sum(len(url) for url in pictures)
+        return letters // 4 + len(pictures) * self.picture_tokens
+
+
+def _parts(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+
+
+def _pictures(request: dict[str, Any]) -> list[str]:
+    """Data URIs."""
+    parts = [part for message in request["messages"] for part in _parts(message)]
+    return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
 
 
 def _fault_of(request: dict[str, Any]) -> str | None:
@@ -197,7 +231,8 @@ class _Exchange(BaseHTTPRequestHandler):
             self._hang()
             return
         names = self.server_side.models
-        self._answer(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+        context = {"max_model_len": self.server_side.context_tokens}
+        self._answer(200, {"object": "list", "data": [{"id": name, "object": "model"} | context for name in names]})
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -237,7 +272,10 @@ class _Exchange(BaseHTTPRequestHandler):
         if request.get("logprobs") and self.server_side.chances:
             for choice in choices:
                 choice["logprobs"] = {"content": _tokens(choice["message"]["content"], self.server_side.chances)}
-        return {"id": "chatcmpl-1", "object": "chat.completion", "model": request["model"], "choices": choices}
+        read, written = self.server_side.prompt_tokens(request), sum(len(text) for text in texts) // 4
+        usage = None if read is None else {"prompt_tokens": read, "completion_tokens": written}
+        head = {"id": "chatcmpl-1", "object": "chat.completion", "model": request["model"]}
+        return head | {"choices": choices, "usage": usage}
 
     def _admitted(self) -> bool:
         key = self.server_side.key

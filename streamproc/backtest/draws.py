@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from streamproc.backtest.located import Located
 from streamproc.backtest.opened import Opened, together
+from streamproc.backtest.quiet import Quiet
 from streamproc.backtest.split import CLIPS_A_DRAW
-from streamproc.backtest.video_report import Quiet, Score, VideoReport
+from streamproc.backtest.video_report import Score, VideoReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class DrawsReport:
         every = [report.quiet for report in self.reports if report.quiet]
         return Quiet(sum(one.incidents for one in every), sum(one.seconds for one in every)) if every else None
 
+    @property
+    def located(self) -> Mapping[str, Located]:
+        """Of all draws together."""
+        names = dict.fromkeys(name for report in self.reports for name in report.located)
+        return {name: sum((one.located.get(name, Located()) for one in self.reports), Located()) for name in names}
+
     def _mean(self, score: Score) -> float | None:
         aurocs = [report.by_score[score].auroc for report in self.reports]
         known = [auroc for auroc in aurocs if auroc is not None]
@@ -51,6 +59,7 @@ class DrawsReport:
             "events": self.opened.events,
             "opened": self.opened.opened,
             "delay_s_median": self.opened.delay_s_median,
+            "located": {name: asdict(one) for name, one in self.located.items()},
             "held_out": self.quiet and self.quiet.as_dict(),
             "fps": statistics.fmean(fps) if fps else None,
             "draws": [
@@ -69,6 +78,7 @@ class DrawsReport:
             rows.append(f"{', '.join(clips)[:24]:<24}{told}{opened:>8}{report.opened.off_label:>11}")
         rows.append(f"{'mean':<24}" + "".join(_told(self.aurocs[name]) for name in names))
         rows.append(f"opened        {self.opened}")
+        rows += [f"place         {name}: {one}" for name, one in self.located.items()]
         if self.quiet:
             rows.append(f"held out      {self.quiet}; a clip that several draws played counts each time")
         return "\n".join(rows)

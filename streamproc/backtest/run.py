@@ -43,6 +43,7 @@ def backtest_video(
         ModelError: a model cannot be had.
     """
     from streamproc.backtest.video import Footage, run_on_video
+    from streamproc.replay import load_backends
 
     if labels is not None:
         sklearn_metrics()  # what is missing is told before anything is looked at
@@ -55,7 +56,8 @@ def backtest_video(
         clips = find_clips(patterns, "--video")
         known = None if labels is None else load_labels(labels, clips)
         recordings = tuple(look_at(clip) for clip in clips)
-        footage = Footage(site, camera.id, camera.timezone, recordings, known, start)
+        backends = stack.enter_context(load_backends(loaded))
+        footage = Footage(site, camera.id, camera.timezone, recordings, known, start, backends)
         total_s = len(sets) * sum(recording.duration_s for recording in recordings)
         with progress(total_s) as advance:
             outcomes = [run_on_video(one, footage, advance, pictures=pictures) for one in sets]

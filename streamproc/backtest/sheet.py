@@ -122,7 +122,7 @@ def _cell(moment: Strong) -> Image.Image:
     lines += [(line, accent) for rule in rules for line in wrapped(canvas, rule, font(16), PICTURE_PX, _RULE_LINES)]
     for number, (line, colour) in enumerate(lines):
         canvas.text((0, y + number * _LINE_PX), line, colour, font(16), anchor="la")
-    return cell
+    return cell.crop((0, 0, cell.width, round(y) + len(lines) * _LINE_PX + _GAP_PX))
 
 
 def _sentence(verdict: Verdict) -> str:

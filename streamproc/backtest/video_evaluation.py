@@ -7,19 +7,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from streamproc.backends import Backends
 from streamproc.backtest.benchmark import Benchmark
-from streamproc.backtest.chosen import Chosen, chosen
-from streamproc.backtest.films import film_of
-from streamproc.backtest.labels import Labels, Recording, look_at
+from streamproc.backtest.chosen import chosen
+from streamproc.backtest.labels import Recording
 from streamproc.backtest.located import Locating
-from streamproc.backtest.outcome import Outcome
-from streamproc.backtest.progress import progress
+from streamproc.backtest.player import Player, misfits, playable, preset_from_anywhere, seen
 from streamproc.backtest.speed import time_models
-from streamproc.backtest.video import Footage, Heed, run_on_video
+from streamproc.backtest.video import Heed
 from streamproc.backtest.video_report import CameraReport, Score, VideoReport
 from streamproc.errors import ConfigError
 from streamproc.evaluation.metrics import ScoredVideo, measure, sklearn_metrics
@@ -27,8 +24,7 @@ from streamproc.learn import Learned, learn
 from streamproc.replay import Judged, load_backends
 from streamproc.runtime.spent import Spent
 from streamproc.scaffold import Scaffold
-from streamproc.site import LoadedSite, load_site
-from streamproc.sources.folder import pictures_in
+from streamproc.site import load_site
 
 
 def evaluate_video(
@@ -55,8 +51,8 @@ def evaluate_video(
     sklearn_metrics()  # what is missing is told before anything is looked at
     groups = benchmark.by_camera()
     locating = Locating(masks) if masks is not None else None
-    recordings = {clip: _seen(clip, benchmark.frame_rate) for clip in (*benchmark.test, *benchmark.held_out)}
-    notes = [note for clip, labels in benchmark.test.items() for note in _misfits(recordings[clip], labels)]
+    recordings = {clip: seen(clip, benchmark.frame_rate) for clip in (*benchmark.test, *benchmark.held_out)}
+    notes = [note for clip, labels in benchmark.test.items() for note in misfits(recordings[clip], labels)]
     done, learning_took_s, test_took_s = [], 0.0, 0.0
 
     def heard(recording: Recording, at_s: float, judged: Judged) -> None:
@@ -71,7 +67,7 @@ def evaluate_video(
         path = site or _site(folder, ids, preset, benchmark)
         loaded = load_site(path)
         with load_backends(loaded) as backends:
-            player = _Player(path, loaded, backends, Spent(), recordings)
+            player = Player(path, loaded, backends, Spent(), recordings)
             time_models(backends, player.spent)
             for one, group in zip(ids, groups.values(), strict=True):
                 began_s = time.monotonic()
@@ -103,44 +99,9 @@ def evaluate_video(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Player:
-    """Plays clips on a site's models, which are loaded once."""
-
-    path: Path
-    loaded: LoadedSite
-    backends: Backends
-    spent: Spent
-    recordings: Mapping[Path, Recording]
-
-    def play(
-        self,
-        rules: Chosen,
-        camera: str,
-        group: Benchmark,
-        labels: Mapping[Path, Labels] | None,
-        heed: Heed = lambda *_: None,
-    ) -> Outcome:
-        """A camera's labelled clips; without ``labels`` those held out."""
-        with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
-            clips = {_playable(c, group.frame_rate, Path(films)): c for c in (labels or group.held_out)}
-            footage = Footage(
-                self.path,
-                camera,
-                self.loaded.camera(camera).timezone,
-                tuple(replace(self.recordings[clip], path=film) for film, clip in clips.items()),
-                None if labels is None else {film: labels[clip] for film, clip in clips.items()},
-                None,
-                self.backends,
-                self.spent,
-            )
-            with progress(sum(recording.duration_s for recording in footage.recordings)) as advance:
-                return run_on_video(rules, footage, advance, pictures=False, heed=heed)
-
-
 def _learn(site: Path, camera: str, group: Benchmark, folder: Path) -> Learned:
     with tempfile.TemporaryDirectory(prefix="streamproc-eval-") as films:
-        normal = [_playable(clip, group.frame_rate, Path(films)) for clip in group.normal]
+        normal = [playable(clip, group.frame_rate, Path(films)) for clip in group.normal]
         return learn(site, camera, [glob.escape(str(clip)) for clip in normal], folder / "rules" / f"{camera}.yaml")
 
 
@@ -163,33 +124,12 @@ def _together(parts: Sequence[tuple[Mapping[str, float], int]]) -> Mapping[str, 
     return {name: sum(ms.get(name, 0.0) * frames for ms, frames in parts) / max(count, 1) for name in names}
 
 
-def _seen(clip: Path, frame_rate: float | None) -> Recording:
-    if not clip.is_dir() or frame_rate is None:
-        return look_at(clip)
-    return Recording(clip, tuple(index / frame_rate for index in range(len(pictures_in(clip)))))
-
-
-def _misfits(recording: Recording, labels: Labels) -> Iterator[str]:
-    count = len(recording.times_s)
-    if beyond := sum(frame >= count for frame in labels):
-        yield f"{recording.path.name}: {beyond} labels are of frames after its last ({count - 1}), and are left out"
-    if unknown := sum(frame not in labels for frame in range(count)):
-        yield f"{recording.path.name}: {unknown} of its {count} frames have no label, and are not scored"
-
-
-def _playable(clip: Path, frame_rate: float | None, films: Path) -> Path:
-    if not clip.is_dir() or frame_rate is None:
-        return clip
-    return film_of(clip, frame_rate, films)
-
-
 def _site(folder: Path, ids: Sequence[str], preset: str, benchmark: Benchmark) -> Path:
     """A site file of its own: with what is learned it can be kept, and replayed."""
-    named = Path(preset).absolute() if Path(preset).suffix in (".yaml", ".yml") else preset
     path = folder / "site.yaml"
     first, rate = benchmark.normal[0].absolute(), benchmark.frame_rate
     address = f"{first}?fps={rate:g}" if first.is_dir() and rate is not None else str(first)
-    Scaffold("evaluation", tuple((one, address) for one in ids), pipeline=str(named)).write(path)
+    Scaffold("evaluation", tuple((one, address) for one in ids), pipeline=preset_from_anywhere(preset)).write(path)
     return path
 
 

@@ -9,46 +9,13 @@ from typing import Any, Literal
 from streamproc.backtest.located import Located
 from streamproc.backtest.opened import Opened, together
 from streamproc.backtest.outcome import Outcome, duration, moment_as_dict, told
-from streamproc.deduction.calibration import upper_bound
+from streamproc.backtest.quiet import Quiet
 from streamproc.evaluation.metrics import Measures, ScoredVideo, first_alarm
 from streamproc.evaluation.report import aurocs, measured
 from streamproc.learn import Learned
 
 Score = Literal["verdict", "novelty"]
 """What a frame is scored by: the smoothed verdict, or the measurement that stands out most, whatever rules say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """What was raised on normal footage that was not learned from."""
-
-    incidents: int
-    seconds: float
-
-    @property
-    def per_hour(self) -> float:
-        """Incidents an hour."""
-        return self.incidents / (self.seconds / 3600)
-
-    @property
-    def per_hour_max(self) -> float:
-        """95 % upper bound of that."""
-        return upper_bound(self.incidents) / (self.seconds / 3600)
-
-    def as_dict(self) -> dict[str, float]:
-        """For ``--json``."""
-        return {
-            "incidents": self.incidents,
-            "hours_observed": self.seconds / 3600,
-            "incidents_per_hour": self.per_hour,
-            "incidents_per_hour_max": self.per_hour_max,
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"{self.incidents} alerts in {self.seconds / 3600:.3g} h of normal clips that were not learned from: "
-            f"{self.per_hour:.3g} an hour, at most {self.per_hour_max:.3g} (95 % upper bound)"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`models`, `demo`: what comes with streamproc."""
+"""`models`, `demo`: the models, embedded and on servers, and what shows them at work."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.output import FAILURE, JsonFlag, emit_json, say
 from streamproc.errors import ConfigError
 
-models_app = typer.Typer(no_args_is_help=True, help="The embedded models: pinned, hash-checked, cached.")
+models_app = typer.Typer(
+    no_args_is_help=True, help="The embedded models: pinned, hash-checked, cached; and model servers, tried."
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     models_app.command("list")(list_models)
     models_app.command("pull")(pull)
+    models_app.command("check")(check)
     app.add_typer(models_app, name="models")
     app.command("demo")(demo)
 
@@ -45,6 +48,31 @@ def pull(
         raise ConfigError(f"no model is called {', '.join(unknown)}; there are {', '.join(known)}")
     for name in names or [row.name for row in store.list() if row.role != "footage"]:
         say(f"{name}: {store.ensure(name)}")
+
+
+def check(
+    pipeline: Annotated[str, typer.Option(help="Preset, or its file, whose model servers are asked.")] = "gpu-vllm",
+    clip: Annotated[
+        Path | None, typer.Option(help="A video file whose windows are put into words; drawn pictures if left out.")
+    ] = None,
+    windows: Annotated[int, typer.Option(help="So many one after the other, and as many at once.", min=1)] = 20,
+    json: JsonFlag = False,
+) -> None:
+    """Try a preset's model servers: whether they serve the models, whether the vision model sees, how fast it is.
+
+    Exits with 1 where one fails, saying why and what to change.
+    """
+    from streamproc.runtime.clock import SystemClock
+    from streamproc.site import load_preset
+    from streamproc.trial import try_servers
+
+    report = try_servers(load_preset(pipeline), clip, windows, SystemClock())
+    if json:
+        emit_json(report.as_dict())
+    else:
+        say(str(report))
+    if not report.passed:
+        raise typer.Exit(FAILURE)
 
 
 def demo(

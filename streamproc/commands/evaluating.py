@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from streamproc.commands.evaluating_perception import perception
 from streamproc.commands.evaluating_video import show, video
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.commands.reasoning import reasoning
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     eval_app.command("table")(table)
     eval_app.command("cross")(cross)
     eval_app.command("video")(video)
+    eval_app.command("perception")(perception)
     eval_app.command("reasoning")(reasoning)
     app.add_typer(eval_app, name="eval")
 

@@ -67,7 +67,7 @@ def video(
         typer.Option(
             min=1,
             metavar="N",
-            help="Two random normal clips of each camera, N times; the mean is told. The same clips each time.",
+            help="Two random normal clips of each camera, N times, and the mean of it; another run draws the same.",
             rich_help_panel=_LEARNED,
         ),
     ] = None,

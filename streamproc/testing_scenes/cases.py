@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -116,8 +116,16 @@ def event_cases() -> list[Case]:
         Case("van, compressed hard", "loud", _then(events.vehicle, lens.compressed)),
         Case("suitcase left behind", "loud", events.left_thing, within_s=15.0),
         Case("someone falls and lies", "loud", events.fall, within_s=15.0),
+        Case("someone sinks down slowly", "loud", lambda s, p: events.fall(s, p, over=40), within_s=15.0),
         Case("someone loiters", "loud", events.loiter, within_s=30.0),
     ]
+
+
+def second_scene_cases() -> list[Case]:
+    """What suits short grey clips of any scene."""
+    unsuited = ("looped", "cut", "dropped", "dims", "lamps", "rows", "grey", "stand")
+    found = [case for case in normal_cases() if not any(word in case.name for word in unsuited)]
+    return [replace(case, name=f"Ped2: {case.name}") for case in found]
 
 
 def photo_cases(car: Path) -> list[Case]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from scipy.stats import chi2
 
@@ -44,18 +44,18 @@ class Result:
     met: bool = False
 
 
-def scored(case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> Result:
-    """``windows``: what was observed of ``scene``, in order, all of it."""
-    times = _Times(case, scene, windows)
-    alarms = [(one, strongest) for one in windows if (strongest := loudest(one)) is not None]
-    inside = [(one, by) for one, by in alarms if times.begin_s < one.window.end_s <= times.end_s + AFTER_S]
-    outside = [one.window.end_s for one, _ in alarms if not times.begin_s < one.window.end_s <= times.end_s + AFTER_S]
+def scored(case: Case, scene: Scene, windows: Iterable[ObservedWindow]) -> Result:
+    """``windows``: what is observed of ``scene``, in order, all of it; none is kept, for they hold their pictures."""
+    seen = [_Seen.of(one) for one in windows]
+    times = _Times(case, scene, seen)
+    alarms = [one for one in seen if one.by is not None]
+    inside = [one for one in alarms if times.begin_s < one.end_s <= times.end_s + AFTER_S]
+    outside = [one.end_s for one in alarms if one not in inside]
     counted = inside if case.expect == "loud" else alarms
-    alarm_s = counted[0][0].window.end_s if counted else None
-    by = counted[0][1].name if counted else ""
-    delay_s = alarm_s - times.begin_s if alarm_s is not None and case.expect == "loud" else None
-    judged = sum(bool(one.measurements) for one in windows) / max(1, len(windows))
-    told = _told(windows, times.begin_s)
+    first = counted[0] if counted else None
+    delay_s = first.end_s - times.begin_s if first and case.expect == "loud" else None
+    judged = sum(one.judged for one in seen) / max(1, len(seen))
+    told = _told(seen, times.begin_s)
     if case.expect == "loud":
         met = delay_s is not None and delay_s <= case.within_s and not outside
     elif case.expect == "told":
@@ -66,15 +66,30 @@ def scored(case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> Resul
         case.name,
         case.expect,
         times.last_s,
-        alarm_s,
+        first.end_s if first else None,
         delay_s,
-        by,
+        first.by.name if first and first.by else "",
         _place_right(scene.put_in, times, inside),
-        incidents(outside if case.expect == "loud" else [one.window.end_s for one, _ in alarms]),
+        incidents(outside if case.expect == "loud" else [one.end_s for one in alarms]),
         max(0.0, times.last_s - (times.end_s + AFTER_S - times.begin_s)) if case.expect == "loud" else times.last_s,
         judged,
         told,
         met,
+    )
+
+
+def together(parts: Sequence[Result]) -> Result:
+    """Clips of one case as one result; of the alarms, the first."""
+    seconds = sum(one.seconds for one in parts)
+    first = next((one for one in parts if one.alarm_s is not None), parts[0])
+    return replace(
+        first,
+        seconds=seconds,
+        false_incidents=sum(one.false_incidents for one in parts),
+        quiet_s=sum(one.quiet_s for one in parts),
+        judged=sum(one.judged * one.seconds for one in parts) / seconds,
+        told=tuple(dict.fromkeys(reason for one in parts for reason in one.told)),
+        met=all(one.met for one in parts),
     )
 
 
@@ -94,12 +109,27 @@ def upper_per_hour(count: int, hours: float) -> float:
     return float(chi2.ppf(0.95, 2 * (count + 1)) / 2 / hours)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What counts of a window."""
+
+    start_s: float
+    end_s: float
+    by: Measurement | None
+    judged: bool
+    not_judged: tuple[str, ...]
+
+    @classmethod
+    def of(cls, one: ObservedWindow) -> _Seen:
+        return cls(one.window.start_s, one.window.end_s, loudest(one), bool(one.measurements), one.not_judged)
+
+
 class _Times:
     """When there was something to be noticed."""
 
-    def __init__(self, case: Case, scene: Scene, windows: Sequence[ObservedWindow]) -> None:
+    def __init__(self, case: Case, scene: Scene, seen: Sequence[_Seen]) -> None:
         self._scene, self._fps = scene, case.fps
-        self.last_s = windows[-1].window.end_s if windows else 0.0
+        self.last_s = seen[-1].end_s if seen else 0.0
         self.begin_s, self.end_s = case.from_s, self.last_s
         if scene.put_in:
             self.begin_s = self.of(min(one.first for one in scene.put_in))
@@ -114,15 +144,14 @@ class _Times:
         return [box for one in put_in for at, box in one.boxes.items() if begin_s <= self.of(at) <= end_s]
 
 
-def _place_right(
-    put_in: Sequence[PutIn], times: _Times, inside: Sequence[tuple[ObservedWindow, Measurement]]
-) -> float | None:
+def _place_right(put_in: Sequence[PutIn], times: _Times, inside: Sequence[_Seen]) -> float | None:
     right = []
-    for observed, by in inside:
+    for one in inside:
         # A smoothed measurement may name where it was a moment before.
-        truth = times.boxes(put_in, observed.window.start_s - 1.0, observed.window.end_s)
+        truth = times.boxes(put_in, one.start_s - 1.0, one.end_s)
         if truth:
-            right.append(by.box_norm is not None and any(_shows(by.box_norm, box) for box in truth))
+            named = one.by.box_norm if one.by else None
+            right.append(named is not None and any(_shows(named, box) for box in truth))
     return sum(right) / len(right) if right else None
 
 
@@ -133,11 +162,10 @@ def _shows(named: Box, truth: Box) -> bool:
     return wide > 0 and high > 0 and wide * high >= _SHARE * smaller
 
 
-def _told(windows: Sequence[ObservedWindow], begin_s: float) -> tuple[str, ...]:
+def _told(seen: Sequence[_Seen], begin_s: float) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for one in windows:
+    for one in seen:
         for reason in one.not_judged:
-            settled = one.window.end_s > begin_s and "only begun" not in reason and "no detector" not in reason
-            if settled:
+            if one.end_s > begin_s and "only begun" not in reason and "no detector" not in reason:
                 counts[reason] = counts.get(reason, 0) + 1
     return tuple(sorted(counts, key=lambda reason: -counts[reason]))

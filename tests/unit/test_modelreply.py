@@ -5,7 +5,7 @@ import json
 import pytest
 
 from streamproc.errors import InferenceError, ReplyError
-from streamproc.modelreply import LONGEST_QUOTE, Reply, quoted, read_choices, read_models
+from streamproc.modelreply import LONGEST_QUOTE, Reply, quoted, read_choices, read_models, read_usage
 from streamproc.secrets import remember
 
 
@@ -48,6 +48,11 @@ def test_an_unusable_reply_says_why_and_keeps_its_text(raw: str, says: str, text
     assert error.text == text
 
 
+def test_raw_control_characters_are_white_space_in_strings_too() -> None:
+    (read,) = read_choices(body('{"verdict":\n"a\nb\x01c",\t"cites": []}'), Answer)
+    assert read == Answer(verdict="a b c", cites=[])
+
+
 @pytest.mark.parametrize(
     "raw", ["<html>gateway</html>", "", "[]", '{"choices": []}', '{"choices": null}', '{"error": 1}']
 )
@@ -57,7 +62,8 @@ def test_what_is_no_chat_completion_is_a_failure_of_the_server(raw: str) -> None
 
 
 def test_models_are_listed_by_id() -> None:
-    assert read_models('{"object": "list", "data": [{"id": "a", "root": "b"}, {"id": "c"}]}') == ("a", "c")
+    listed = '{"object": "list", "data": [{"id": "a", "root": "b"}, {"id": "c", "max_model_len": 8192}]}'
+    assert read_models(listed) == {"a": None, "c": 8192}
     with pytest.raises(InferenceError, match="not a list of models"):
         read_models("nothing here")
 
@@ -67,3 +73,11 @@ def test_a_servers_words_are_quoted_on_one_line_short_and_without_credentials() 
     text = quoted("line\n two s3cret-of-this-test " + "x" * 1000)
     assert text.startswith("line two *** xxx")
     assert len(text) == LONGEST_QUOTE + 2
+
+
+def test_what_a_completion_cost_is_read_where_it_is_told() -> None:
+    usage = read_usage('{"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 3, "more": 1}}')
+    assert (usage.prompt_tokens, usage.reply_tokens) == (12, 3)
+    assert read_usage('{"choices": []}').prompt_tokens is None
+    with pytest.raises(InferenceError, match="not a chat completion"):
+        read_usage("<html>")

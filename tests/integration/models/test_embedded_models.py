@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from streamproc.models.movenet import MoveNet
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.sentences import SentenceEmbedder
 from streamproc.models.store import ModelStore
@@ -55,6 +56,22 @@ def test_nanodet_puts_boxes_on_the_pedestrians(store: ModelStore) -> None:
 def test_nanodet_finds_nobody_where_nobody_is(store: ModelStore) -> None:
     grass = frame(store.ensure("vtest"), 400)[450:, :400]
     assert [d for d in NanoDet(store.ensure("nanodet")).detect(grass) if d.label == "person"] == []
+
+
+def test_movenet_finds_the_torso_of_who_walks_and_of_who_lies(store: ModelStore) -> None:
+    """A man who walks, 110 px high; and the picture on its side, where he lies."""
+    movenet, picture = MoveNet(store.ensure("movenet")), frame(store.ensure("vtest"), 400)
+    x0, y0, x1, y1 = 688, 302, 744, 410
+    walks = movenet.pose(picture, (x0 / 768, y0 / 576, x1 / 768, y1 / 576))
+    on_its_side = np.ascontiguousarray(np.rot90(picture))  # Anticlockwise: x, y come to lie at y, 768 - x.
+    lies = movenet.pose(on_its_side, (y0 / 576, 1 - x1 / 768, y1 / 576, 1 - x0 / 768), -90.0)
+    for pose in (walks, lies):
+        assert pose.scores[[5, 6, 11, 12]].min() > 0.3
+    assert lies.points_px[5:13] == pytest.approx(
+        np.stack([walks.points_px[5:13, 1], 768 - walks.points_px[5:13, 0]], 1), abs=6
+    )
+    shoulders, hips, ankles = (walks.points_px[pair].mean(axis=0) for pair in ([5, 6], [11, 12], [15, 16]))
+    assert shoulders[1] + 20 < hips[1] < ankles[1] - 20
 
 
 def test_nanodet_answers_the_same_twice(store: ModelStore) -> None:

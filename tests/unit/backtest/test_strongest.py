@@ -47,6 +47,10 @@ def test_six_moments_that_are_apart_in_time_order() -> None:
     assert min(b - a for a, b in itertools.pairwise(found)) >= 1.0 - 1e-6
 
 
+def test_of_two_that_are_near_the_stronger_is_shown() -> None:
+    assert best(judged(0.9, 0.8), judged(1.1, 0.9), judged(2.1, 0.7)) == [1.1, 2.1]
+
+
 def test_strong_is_what_is_so_itself_and_raised_an_alarm() -> None:
     strong, glitch, lingers = judged(0.5, 0.8, 0.8), judged(3.5, 1.0, 0.3), judged(6.5, 0.1, 0.9)
     rest = [judged(10.5 + i, 0.4, 0.4) for i in range(5)]

@@ -293,8 +293,10 @@ def test_draws_are_measured_together(learner: FakeLearn, folder: Path) -> None:
     for name in "bc":
         write_clip(folder / "train" / f"{name}.mp4", count=120, size=(64, 48))
     each = [holding_out(one, 1) for one in drawn(benchmark(folder), 2)]
+    (folder / "masks" / "a").mkdir(parents=True)
+    Image.fromarray(np.full((48, 64), 255, np.uint8)).save(folder / "masks" / "a" / "049.png")
 
-    report = DrawsReport(tuple(evaluate_video(one) for one in each), (("a", "b"), ("a", "c")))
+    report = DrawsReport(tuple(evaluate_video(one, masks=folder / "masks") for one in each), (("a", "b"), ("a", "c")))
 
     told = report.as_dict()
     assert [len(clips) for _, clips in learner.asked] == [2, 2]
@@ -303,6 +305,7 @@ def test_draws_are_measured_together(learner: FakeLearn, folder: Path) -> None:
     assert told["held_out"]["hours_observed"] == pytest.approx(
         sum(one.quiet.seconds for one in report.reports if one.quiet) / 3600
     )
+    assert told["located"] == {"alert": {"pictures": 2, "centre": 0, "overlap": 0, "unplaced": 2}}
     assert [draw["learned_from"] for draw in told["draws"]] == [("a", "b"), ("a", "c")]
     rows = str(report).splitlines()
     assert rows[1].split()[:3] == ["clips", "verdict", "novelty"]

@@ -83,9 +83,10 @@ def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -
     assert {" ".join(words) for words in found} == {
         "init", "probe", "check", "induce", "rules", "rules lint", "rules history", "rules diff", "rules rollback",
         "rules recalibrate", "rules backtest", "feedback", "feedback right", "feedback false", "feedback withdraw",
-        "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross", "run",
+        "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross",
+        "eval perception", "run",
         "replay", "alerts", "alerts tail",
-        "models", "models list", "models pull", "demo",
+        "models", "models list", "models pull", "models check", "demo",
     }  # fmt: skip
     for words, command in found.items():
         ran = run(*words, "--help")
@@ -357,11 +358,11 @@ def test_models_list_tells_people_and_programs_without_fetching(
 ) -> None:
     monkeypatch.setenv("STREAMPROC_CACHE", str(tmp_path / "cache"))
     rows = run("models", "list", "--json").json
-    assert [row["name"] for row in rows] == ["nanodet", "bge-small", "vtest"]
+    assert [row["name"] for row in rows] == ["nanodet", "movenet", "bge-small", "vtest"]
     assert {row["cached"] for row in rows} == {False}
     assert all(len(row["sha256"]) == 64 and row["licence"] for row in rows)
     said = run("models", "list").out.splitlines()
-    assert len(said) == 3
+    assert len(said) == 4
     assert said[0].startswith("nanodet")
     assert "not cached" in said[0]
     assert not (tmp_path / "cache").exists()
@@ -370,9 +371,13 @@ def test_models_list_tells_people_and_programs_without_fetching(
 def test_models_pull_fetches_what_is_named_or_all_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamproc.models.store.ModelStore.ensure", lambda _, name: Path("cache") / name)
     assert run("models", "pull", "vtest").out == "vtest: cache/vtest\n"
-    assert [line.partition(":")[0] for line in run("models", "pull").out.splitlines()] == ["nanodet", "bge-small"]
+    assert [line.partition(":")[0] for line in run("models", "pull").out.splitlines()] == [
+        "nanodet",
+        "movenet",
+        "bge-small",
+    ]
     ran = run("models", "pull", "vtest", "nope")
-    assert ran.err == "no model is called nope; there are nanodet, bge-small, vtest\n"
+    assert ran.err == "no model is called nope; there are nanodet, movenet, bge-small, vtest\n"
 
 
 # ---- replay

@@ -200,7 +200,7 @@ def test_other_pins_are_another_folder(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="nanodet, bge-small, vtest"):
+    with pytest.raises(ModelLoadError, match="nanodet, movenet, bge-small, vtest"):
         ModelStore(tmp_path, fetcher=FakeFetcher({})).ensure("yolo")
 
 
@@ -229,8 +229,9 @@ def test_the_list_says_what_there_is(tmp_path: Path) -> None:
     rows = ModelStore(tmp_path, fetcher=FakeFetcher({})).list()
     assert [(row.name, row.role, row.cached) for row in rows] == [
         ("nanodet", "detector", False),
+        ("movenet", "pose", False),
         ("bge-small", "embedding", False),
         ("vtest", "footage", False),
     ]
-    assert rows[2].sha256 == CATALOG[2].files[0].sha256
+    assert rows[3].sha256 == CATALOG[3].files[0].sha256
     assert all(row.size_bytes > 1_000_000 and tmp_path in row.path.parents for row in rows)

@@ -149,8 +149,93 @@ def test_what_cannot_be_converted_is_named(tmp_path: Path, change: Any, complain
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_padding_that_would_be_lost_is_refused(tmp_path: Path) -> None:
-    graph, _ = detector_like(tmp_path)
-    graph.write_text(graph.read_text().replace(NHWC["padding"]["s"], base64.b64encode(b"SAME").decode()))
-    with pytest.raises(ModelLoadError, match="not NHWC with SAME"):
+def pose_like(folder: Path) -> tuple[Path, Weights]:
+    """Fused and depthwise convolutions, a residual sum and a soft maximum's place, as exported pose networks have."""
+    rng = np.random.default_rng(3)
+    weights: Weights = {
+        "kernel": rng.integers(-4, 5, (3, 3, 2, 4)).astype(np.float32) / 4,
+        "bias": np.array([0.5, -0.5, 1.0, 0.0], np.float32),
+        "depth_kernel": rng.integers(-4, 5, (3, 3, 4, 1)).astype(np.float32) / 4,
+        "two": np.array(2, np.float32),
+        "cells": np.array([1, 4, 4], np.int32),
+        "axis": np.array(1, np.int32),
+        "side": np.array(2, np.int32),
+        "none": np.array([0, 0], np.int32),
+        "last": np.array(1, np.int32),
+    }
+    strides = {"list": {"i": ["1", "2", "2", "1"]}}
+    ones = {"list": {"i": ["1", "1", "1", "1"]}}
+    same = {**NHWC, "padding": {"s": base64.b64encode(b"SAME").decode()}}
+    fused = {"list": {"s": [base64.b64encode(name).decode() for name in (b"BiasAdd", b"Relu6")]}}
+    integer = {"type": "DT_INT32"}
+    nodes = [
+        node("x", "Placeholder"),
+        node("conv", "_FusedConv2D", "x", "kernel", "bias", strides=strides, fused_ops=fused, **same),
+        node("depth", "DepthwiseConv2dNative", "conv", "depth_kernel", strides=ones, **same),
+        node("sum", "AddV2", "conv", "depth"),
+        node("half", "RealDiv", "sum", "two"),
+        node("apart", "SquaredDifference", "half", "conv"),
+        node("root", "Sqrt", "apart"),
+        node("rows", "Reshape", "root", "cells"),
+        node("at", "ArgMax", "rows", "axis", output_type=integer),
+        node("channels", "Unpack", "at", axis={"i": "0"}, num={"i": "1"}),
+        node("y", "FloorDiv", "channels", "side"),
+        node("twice", "Mul", "y", "side"),
+        node("x_at", "Sub", "channels", "twice"),
+        node("places", "Pack", "y", "x_at", axis={"i": "1"}, N={"i": "2"}),
+        node("image", "Squeeze", "root", squeeze_dims={"list": {"i": ["0"]}}),
+        node("found", "GatherNd", "image", "places"),
+        node("wide", "ExpandDims", "found", "last"),
+        node("whole", "Cast", "wide", SrcT={"type": "DT_FLOAT"}, DstT=integer),
+        node("back", "Cast", "whole", SrcT=integer, DstT={"type": "DT_FLOAT"}),
+        node("left", "Sub", "wide", "back"),
+        node("Identity", "Identity", "left"),
+    ]
+    return write_model(folder, nodes, weights, (1, 4, 4, 2), (4, 1, 4)), weights
+
+
+def pose_reference(x: npt.NDArray[np.float32], weights: Weights) -> npt.NDArray[np.float32]:
+    padded = np.pad(x[0], ((0, 1), (0, 1), (0, 0)))  # Stride 2 over an even side: all padding comes after.
+    conv = np.zeros((2, 2, 4), np.float32)
+    for row in range(2):
+        for column in range(2):
+            patch = padded[2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+            conv[row, column] = np.tensordot(patch, weights["kernel"], axes=3) + weights["bias"]
+    conv = np.clip(conv, 0, 6)
+    around = np.pad(conv, ((1, 1), (1, 1), (0, 0)))
+    depth = np.zeros_like(conv)
+    for row in range(2):
+        for column in range(2):
+            depth[row, column] = (around[row : row + 3, column : column + 3] * weights["depth_kernel"][..., 0]).sum(
+                (0, 1)
+            )
+    root = np.abs((conv + depth) / 2 - conv)
+    at = root.reshape(4, 4).argmax(axis=0)
+    found = root[at // 2, at % 2]
+    left: npt.NDArray[np.float32] = (found - np.trunc(found))[:, None].astype(np.float32)
+    return left
+
+
+def test_a_pose_networks_operators_compute_the_same(tmp_path: Path) -> None:
+    graph, weights = pose_like(tmp_path)
+    convert(graph, tmp_path / "model.onnx")
+    session = ort.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(1).uniform(-2, 2, (1, 4, 4, 2)).astype(np.float32)
+    (found,) = session.run(["Identity"], {"x": x})
+    np.testing.assert_allclose(found, pose_reference(x, weights).reshape(found.shape), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"fused_ops": {"list": {"s": [base64.b64encode(b"Elu").decode()]}}}, "Elu fused"),
+        ({"padding": {"s": base64.b64encode(b"EXPLICIT").decode()}}, "EXPLICIT"),
+    ],
+)
+def test_what_would_be_converted_wrongly_is_refused(tmp_path: Path, change: Any, complaint: str) -> None:
+    graph, _ = pose_like(tmp_path)
+    document = json.loads(graph.read_text())
+    document["modelTopology"]["node"][1]["attr"].update(change)
+    graph.write_text(json.dumps(document))
+    with pytest.raises(ModelLoadError, match=complaint):
         convert(graph, tmp_path / "model.onnx")

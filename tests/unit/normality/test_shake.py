@@ -41,7 +41,7 @@ def test_a_shaken_picture_gives_its_shift_and_the_walker_keeps_her_speed(across:
     walker, as_it_was = (each[120:160, 115:140].mean(axis=(0, 1)) for each in (steadied(flow, shift), still))
     assert walker == pytest.approx(as_it_was, abs=0.2)
     assert as_it_was[0] > 2.0
-    assert shift.rest < 0.2
+    assert shift.rest < 1.0
 
 
 def test_a_crowd_is_not_the_camera() -> None:
@@ -60,12 +60,12 @@ def test_what_cannot_be_taken_out_is_what_is_left() -> None:
     turned = np.stack([-(y - 144), x - 192], axis=-1) * np.float32(0.1)
     shift = background_shift(turned, np.zeros((288, 384), np.bool_))
     assert shift is not None
-    assert shift.rest == pytest.approx(12.0, rel=0.2)
+    assert shift.rest == pytest.approx(22.0, rel=0.1)
 
 
 def test_too_much_shake_is_said_while_it_lasts() -> None:
-    shake = Shake(most_px_s=most_rest(np.full((10, 10), 40.0, np.float32)))
-    calm, wild = Shift(30.0, -5.0, 2.0), Shift(3.0, 1.0, 25.0)
+    shake = Shake(most_px_s=most_rest(np.full((10, 10), 60.0, np.float32)))
+    calm, wild = Shift(30.0, -5.0, 9.0), Shift(3.0, 1.0, 60.0)
     assert [shake.add(calm, 0.1) for _ in range(20)] == [None] * 20
     assert shake.add(wild, 0.1) is None, "a single jerk"
     said = [shake.add(wild, 0.1) for _ in range(20)]

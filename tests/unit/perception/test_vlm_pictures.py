@@ -127,3 +127,13 @@ def test_the_schema_lets_an_entry_name_only_marks_that_are_there() -> None:
         assert "mark" in entry["required"]
         assert "mark" not in prompts.schema(0)["$defs"][name]["properties"]
     assert Scene.model_json_schema()["$defs"]["PersonEntry"]["properties"]["mark"]["default"] == 0
+
+
+def test_the_schema_has_an_end_and_the_reply_is_read_without_it() -> None:
+    form = prompts.schema(1)
+    assert {several["maxItems"] for several in form["properties"].values()} == {12}
+    for entry in form["$defs"].values():
+        for name, field in entry["properties"].items():
+            assert name == "mark" or {"maxLength", "maximum"} & field.keys(), name
+    assert "maxItems" not in str(Scene.model_json_schema())
+    assert PersonEntry(count=1, who="w" * 50, action="", place="", sentence="s" * 300).sentence == "s" * 300

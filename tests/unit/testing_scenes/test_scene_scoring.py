@@ -78,6 +78,8 @@ def test_a_fault_of_the_camera_must_be_told_after_it_began() -> None:
 def test_place_may_be_where_it_was_a_moment_before() -> None:
     gone = [observed(at, 2.0 if at == 10 else 0.0) for at in range(14)]
     assert scoring.scored(case("loud", within_s=9.0), scene(), gone).place_right == 1.0
+    corner = [observed(at, 2.0 if at == 6 else 0.0, (0.6, 0.7, 0.9, 0.9)) for at in range(14)]
+    assert scoring.scored(case("loud"), scene(), corner).place_right == 0.0, "neither beside nor above"
     nowhere = [observed(at, 2.0 if at == 6 else 0.0, None) for at in range(14)]
     assert scoring.scored(case("loud"), scene(), nowhere).place_right == 0.0
 
@@ -85,3 +87,12 @@ def test_place_may_be_where_it_was_a_moment_before() -> None:
 def test_the_bound_of_no_alarm_is_the_rule_of_three() -> None:
     assert scoring.upper_per_hour(0, 2.0) == pytest.approx(-math.log(0.05) / 2)
     assert scoring.upper_per_hour(1, 1.0) == pytest.approx(4.744, abs=0.001)
+
+
+def test_clips_of_a_case_count_together() -> None:
+    calm = scoring.scored(case("quiet"), Scene(()), [observed(at, 0.5) for at in range(10)])
+    loud = scoring.scored(case("quiet"), Scene(()), [observed(at, float(at == 3)) for at in range(5)])
+    both = scoring.together([calm, loud])
+    assert (both.met, both.false_incidents, both.alarm_s) == (False, 1, 3.9)
+    assert both.quiet_s == pytest.approx(9.9 + 4.9)
+    assert both.judged == pytest.approx(1.0)
