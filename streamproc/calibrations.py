@@ -52,7 +52,7 @@ def find_calibration(path: Path, rules: RuleSet, settings: NormalitySettings) ->
     """The calibration for ``rules``, those of the file at ``path``.
 
     Raises:
-        ConfigError: it does not load, or was measured at another flow width than ``settings`` say.
+        ConfigError: it does not load, or was measured otherwise than ``settings`` say.
     """
     wanted, beside = rules.calibration_sha256, calibration_path(path)
     found = _load(beside)
@@ -61,7 +61,7 @@ def find_calibration(path: Path, rules: RuleSet, settings: NormalitySettings) ->
         found = kept if kept.sha256 == wanted else found
     if found.calibration is None:
         return Found()
-    found.calibration.require_flow_width(settings.flow_width_px)
+    found.calibration.require(settings)
     if found.calibration.camera_id != rules.camera:
         doubt = f"{beside} was measured on camera {found.calibration.camera_id}: is it the right file?"
     elif wanted is not None and found.sha256 != wanted:

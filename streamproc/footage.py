@@ -7,13 +7,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.errors import ConfigError
 from streamproc.runtime.clock import Clock
 from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
-from streamproc.watch import Observer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RUNS_A_CLIP = 1000
@@ -78,9 +78,6 @@ class Part:
     first: int
     end: int
 
-    def __contains__(self, index: int) -> bool:
-        return self.first <= index < self.end
-
     def halves(self) -> tuple[Part, Part]:
         """The earlier and the later half."""
         middle = (self.first + self.end) // 2
@@ -104,10 +101,10 @@ class NormalFootage:
         Raises:
             SourceError: a clip cannot be read.
         """
-        return (observed.window for observed in self.observed(lambda _: _WindowsOnly(), part))
+        return islice(self._all(), part.first, part.end)
 
-    def durations(self) -> list[float]:
-        """Seconds of each clip.
+    def durations(self, look: Callable[[Window], None]) -> list[float]:
+        """Seconds of each clip; ``look`` is given each window on the way.
 
         Raises:
             SourceError: a clip cannot be read.
@@ -116,32 +113,13 @@ class NormalFootage:
         for window in self.windows():
             number = (window.run - 1) // _RUNS_A_CLIP
             ends[number] = max(ends[number], (window.captured_at - _EPOCH).total_seconds())
+            look(window)
         return list(ends.values())
 
-    def observed(
-        self, observer: Callable[[UnitSettings], Observer], part: Part = EVERYTHING
-    ) -> Iterator[ObservedWindow]:
-        """The windows of ``part``, observed by an observer of their own."""
-        some = _Some(observer(self._settings), part)
+    def _all(self) -> Iterator[Window]:
         for number, clip in enumerate(self.clips):
             camera = self._settings.camera.model_copy(update={"main": str(clip), "sub": None, "realtime": False})
             settings = replace(self._settings, camera=camera)
-            unit = CameraUnit(settings, _Unheard(), self._clock, lambda _: some)
+            unit = CameraUnit(settings, _Unheard(), self._clock, lambda _: _WindowsOnly())
             for observed in unit.run_inline(_EPOCH, first_run=1 + number * _RUNS_A_CLIP):
-                if some.wanted:
-                    yield observed
-
-
-class _Some:
-    """Has windows of ``part`` observed; the others pass unseen."""
-
-    def __init__(self, eyes: Observer, part: Part) -> None:
-        self._eyes, self._part = eyes, part
-        self._count = 0
-        self.wanted = False
-        """Whether the last window was of ``part``."""
-
-    def observe(self, window: Window) -> ObservedWindow:
-        self.wanted = self._count in self._part
-        self._count += 1
-        return self._eyes.observe(window) if self.wanted else ObservedWindow(window, (), (), 0.0)
+                yield observed.window

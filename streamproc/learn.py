@@ -1,7 +1,7 @@
 """`streamproc induce`: a camera's normal clips become its calibration and its rule set.
 
-The clips are looked at several times: what normal measures like (calibration), what it looks like in words (rules),
-and, each half through what was learned from the other, what score normal footage gets (the alarm's threshold).
+The clips are looked at once. What was seen tells what normal measures like (calibration), what it looks like in words
+(rules), and, each half through what was learned from the other, what score normal footage gets (the alarm's threshold).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from streamproc.calibrations import calibration_path, exchanged
 from streamproc.config import CameraSettings, DeductionSettings
@@ -102,7 +102,7 @@ def _learn(
     clips: Sequence[Path],
     path: Path,
     clock: Clock,
-    step: Callable[[str], None],
+    step: _Steps,
 ) -> Learned:
     step("reading the clips")
     learning.require_model_server()
@@ -110,13 +110,15 @@ def _learn(
     if too_short := [clip.name for clip, seconds in zip(clips, durations, strict=True) if seconds <= 0]:
         raise ConfigError(f"clips that hold less than two pictures: {', '.join(too_short)}")
     records = [(clip.name, sha256_of(clip), seconds) for clip, seconds in zip(clips, durations, strict=True)]
+    step("looking at them")
+    learning.record(step.within(sum(durations)))
     step("measuring what is normal")
     calibration = learning.calibration([Clip(name=n, sha256=h, duration_s=s) for n, h, s in records])
+    notes = [scale.why for scale in calibration.kinds.values() if scale.why]
     step("putting it into words")
     captions = learning.captions(learning.observed(calibration))
     induction = learning.induce(captions)
     step("judging each half by the other")
-    notes: list[str] = []
     if calibration.busy_s < GOOD_BUSY_S - 1.0:
         notes.append(f"{GOOD_BUSY_S:.0f} s or more with something moving would tell normal more surely")
     hours = sum(durations) / 3600
@@ -225,18 +227,51 @@ def _worse(measured: FalseAlarms, raised: int) -> FalseAlarms:
     return measured.model_copy(update={"count": raised, "upper_per_hour": bound})
 
 
+class _Steps:
+    """Tells people where learning is: a bar in a terminal, lines elsewhere, on standard error."""
+
+    _COUNT = 6
+    _LINE_EVERY = 0.25
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress, self._console = progress, console
+        self._task = progress.add_task("learning", total=self._COUNT)
+        self._done = -1
+        self._text = ""
+
+    def __call__(self, text: str) -> None:
+        """The next step begins."""
+        self._done += 1
+        self._text = text
+        self._progress.update(self._task, description=text, completed=self._done)
+        if not self._console.is_terminal:
+            self._console.print(text)
+
+    def end(self) -> None:
+        """The last step is done."""
+        self._progress.update(self._task, completed=self._COUNT)
+
+    def within(self, total_s: float) -> Callable[[float], None]:
+        """Takes the seconds of footage that the present step has done, of ``total_s``."""
+        told = 0.0
+
+        def reached(seconds: float) -> None:
+            nonlocal told
+            # The clips' lengths and the sum of what was seen of them differ by their rounding.
+            share = min(1.0, round(seconds / total_s, 3)) if total_s else 1.0
+            self._progress.update(self._task, completed=self._done + share)
+            if not self._console.is_terminal and share >= told + self._LINE_EVERY:
+                told = share - share % self._LINE_EVERY
+                self._console.print(f"{self._text}: {told:.0%}")
+
+        return reached
+
+
 @contextmanager
-def _steps() -> Iterator[Callable[[str], None]]:
-    """A bar in a terminal, a line a step elsewhere, on standard error."""
+def _steps() -> Iterator[_Steps]:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("learning", total=5)
-
-        def step(text: str) -> None:
-            progress.update(task, description=text)
-            progress.advance(task)
-            if not console.is_terminal:
-                console.print(text)
-
-        yield step
+        steps = _Steps(progress, console)
+        yield steps
+        steps.end()

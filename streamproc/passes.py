@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import structlog
 
 from streamproc.assembly import unit_settings
@@ -16,8 +17,10 @@ from streamproc.errors import ModelError
 from streamproc.footage import EVERYTHING, NormalFootage, Part
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration, Clip
-from streamproc.normality.fit import fit
+from streamproc.normality.fit import fit_recorded
+from streamproc.normality.flow import grey_of
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.normality.recording import BackgroundLearner, Progress, Recorded, record
 from streamproc.perception.captioner import Captioner
 from streamproc.rules.induction import Induction
 from streamproc.rules.learned import rule_set
@@ -43,6 +46,8 @@ class Learning:
         self._footage = NormalFootage(clips, self._settings, clock)
         self._backends = Backends(loaded.pipeline, ModelStore(), clock)
         self._inducer = self._backends.inducer()
+        self._background = np.zeros((1, 1), np.uint8)
+        self._recorded = Recorded(camera.id, (), self._background, "")
         self._asked = 0
         self.lost = 0
         """Windows that the captioner failed on."""
@@ -53,17 +58,37 @@ class Learning:
 
     def durations(self) -> list[float]:
         """Seconds of each clip, all of it decoded: a damaged clip is noticed before anything is learned."""
-        return self._footage.durations()
+        learner = BackgroundLearner()
+        width_px = self._settings.normality.flow_width_px
+        durations = self._footage.durations(lambda window: learner.add(grey_of(window.last, width_px)))
+        self._background = learner.learned()
+        return durations
+
+    def record(self, progress: Progress) -> None:
+        """Look at the footage, once for all that is learned from it; after ``durations``.
+
+        Raises:
+            InferenceError: the detector failed.
+        """
+        self._recorded = record(
+            self._footage.windows(), self._settings.normality, self._backends.detector, self._background, progress
+        )
 
     def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
-        """What normal measures like."""
-        return fit(self._footage.windows(part), self._settings.normality, learned_at=self._clock.now(), clips=clips)
+        """What normal measures like.
+
+        Raises:
+            ConfigError: too little moves in the footage.
+        """
+        recorded = self._recorded.part(part.first, part.end)
+        return fit_recorded(recorded, self._settings.normality, learned_at=self._clock.now(), clips=clips)
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
         """The footage beside a calibration."""
-        return self._footage.observed(
-            lambda settings: EmbeddedObserver(settings.normality, calibration, self._backends.detector), part
-        )
+        observer = EmbeddedObserver(self._settings.normality, calibration, self._backends.detector)
+        glimpses = self._recorded.windows[part.first : part.end]
+        # Footage beyond what was taken in is not learned from.
+        return map(observer.recall, self._footage.windows(part), glimpses)
 
     def require_model_server(self) -> None:
         """Ask the servers that put windows into words and write rules, if there are any, whether they can.

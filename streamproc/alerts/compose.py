@@ -26,7 +26,7 @@ from streamproc.alerts.message import (
 )
 from streamproc.config import CameraSettings, SiteIdentity
 from streamproc.secrets import redact
-from streamproc.types import Measurement, Verdict
+from streamproc.types import Measurement, Part, Verdict
 
 _RECEIPT = ClockNote(source="receipt")
 
@@ -155,7 +155,7 @@ def _data(
             for v in verdict.votes
         ),
         captions=tuple(CaptionRecord(pts_s=c.pts_s, text=c.text) for c in verdict.captions),
-        measurements=tuple(_measurement(m) for m in verdict.measurements),
+        measurements=tuple(_measurement(part) for m in verdict.measurements for part in m.parts or [m]),
         reason=redact(decision.reason),
         models=tuple(
             ModelRecord(
@@ -195,7 +195,7 @@ def _cited(decision: Decision, verdict: Verdict) -> tuple[CitedRule, ...]:
     return tuple(cited.values())
 
 
-def _measurement(measured: Measurement) -> MeasurementRecord:
+def _measurement(measured: Measurement | Part) -> MeasurementRecord:
     return MeasurementRecord(
         name=measured.name, value=round(measured.value, 3), unit=measured.unit, normal=round(measured.normal, 3)
     )

@@ -127,9 +127,11 @@ def _windows(
     every_s: float,
 ) -> Iterator[ObservedWindow]:
     """Those that are put into words; all are observed, for tracks go on from one to the next."""
-    footage = NormalFootage([recording.path], unit_settings(site, camera), SystemClock())
+    settings = unit_settings(site, camera)
+    observer = backends.observer(lambda: calibration, settings)
     due_s = 0.0
-    for observed in footage.observed(lambda settings: backends.observer(lambda: calibration, settings)):
+    for window in NormalFootage([recording.path], settings, SystemClock()).windows():
+        observed = observer.observe(window)
         if observed.window.end_s + 1e-6 >= due_s:
             yield observed
             due_s = observed.window.end_s + every_s

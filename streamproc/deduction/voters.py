@@ -86,7 +86,7 @@ def novelty_score(measurement: Measurement) -> float:
 def measured_words(measured: Measured) -> str:
     """``speed 2.5 times normal speed (normal up to 1.3)``."""
     m = measured.measurement
-    return f"{m.name} {m.value:.1f} {m.unit} (normal up to {m.normal:.1f})"
+    return ", ".join(f"{one.name} {one.value:.1f} {one.unit} (normal up to {one.normal:.1f})" for one in m.parts or [m])
 
 
 def strength_of(scores: Iterable[tuple[str, float]]) -> float:

@@ -62,7 +62,9 @@ ANOTHER_PICTURE = "the whole picture changed"
 class FlowMeter:
     """Measures the motion of one camera, told of its frames in order."""
 
-    def __init__(self, width_px: int, quality: Literal["fine", "quick"], background: Grey | None = None) -> None:
+    def __init__(
+        self, width_px: int, quality: Literal["fine", "quick"] = "fine", background: Grey | None = None
+    ) -> None:
         """``width_px``: the width at which flow is computed; the height follows the picture's shape, and narrower
         pictures are taken as they are. ``background``: what the camera shows when nothing is there, if it is known.
         """
@@ -80,7 +82,7 @@ class FlowMeter:
 
     def add(self, frame: Frame) -> Motion:
         """The motion up to ``frame``, from the best of the frames before."""
-        self.grey = grey = self._grey(frame)
+        self.grey = grey = grey_of(frame, self._width_px)
         now_s = frame.pts_s
         if self._before and self._before[-1][1].shape != grey.shape:
             self._before.clear()
@@ -123,12 +125,14 @@ class FlowMeter:
             return "the picture is too dark"
         return None
 
-    def _grey(self, frame: Frame) -> npt.NDArray[np.uint8]:
-        picture = on_host(frame.picture)
-        height, width = picture.shape[:2]
-        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-        size = flow_size(self._width_px, (width, height))
-        return grey if size == (width, height) else np.asarray(cv2.resize(grey, size, interpolation=_SMALLER), np.uint8)
+
+def grey_of(frame: Frame, width_px: int) -> npt.NDArray[np.uint8]:
+    """(height, width): the frame as motion is measured in it."""
+    picture = on_host(frame.picture)
+    height, width = picture.shape[:2]
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    size = flow_size(width_px, (width, height))
+    return grey if size == (width, height) else np.asarray(cv2.resize(grey, size, interpolation=_SMALLER), np.uint8)
 
 
 def flow_size(width_px: int, picture_px: tuple[int, int]) -> tuple[int, int]:

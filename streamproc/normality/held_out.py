@@ -14,6 +14,9 @@ from streamproc.normality.smoothing import Smoother
 
 BLOCK_S = 2.0
 """Longer than an event is smoothed over, so that blocks' maxima are nearly independent."""
+LEAST_SPAN = 0.2
+"""Of the 99th percentile, between it and the median: however even the footage was, what differs by less than a fifth is
+the measurement's own noise and nothing that people would call another speed or look."""
 _RULE_OF_THREE = 3.0
 _EULER = 0.5772156649015329
 
@@ -71,7 +74,9 @@ def fit_threshold(folds: Sequence[Sequence[RawSample]], least: float) -> Scale:
 def median_and_p99(values: Sequence[float]) -> tuple[float, float]:
     """What becomes 0 and 1; never the same."""
     middle, high = float(np.median(values)), float(np.percentile(values, 99))
-    return (middle, high) if high - middle >= 1e-6 else (middle, middle + max(abs(middle), 1.0))
+    if high - middle < 1e-6:
+        return middle, middle + max(abs(middle), 1.0)
+    return middle, max(high, middle + LEAST_SPAN * abs(high))
 
 
 def _one_hour_level(folds: Sequence[Sequence[RawSample]], maxima: Sequence[Sequence[float]]) -> float:

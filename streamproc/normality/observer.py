@@ -24,6 +24,8 @@ _SHAPE_TOLERANCE = 0.02
 """Difference of the pictures' shapes, as a share, up to which a calibration holds."""
 _STILL = 0.0005
 """Share of the picture that must have moved since the detector last looked for it to look again in its turn."""
+_ABOUT = 0.7
+"""Of a window's highest score: a moment that comes as near is as good to tell the place by."""
 _NEAR = 0.02
 """Of the picture: how far outside a track's box the oddest point may lie and still be its."""
 
@@ -54,8 +56,8 @@ class EmbeddedObserver:
         self._size = (0, 0)
         self._moved = 0.0
         """The most that moved at once since the detector last looked, as a share of the picture."""
-        self._strongest: tuple[float, Spot] | None = None
-        """The window's highest score so far, and where."""
+        self._strongest: tuple[float, Spot, int | None] | None = None
+        """The window's highest score so far, where, and whose."""
         self._calibration: Calibration | None = None
         self._sha256: str | None = None
         self._novelty: Novelty | None = None
@@ -153,9 +155,14 @@ class EmbeddedObserver:
             self._tracks.advance(glimpse.pts_s)
         if novelty is not None:
             novelty.add(glimpse)
-            value, spot = novelty.value, novelty.spot
-            if value is not None and spot and (self._strongest is None or value > self._strongest[0]):
-                self._strongest = (value, spot)
+            self._note(novelty)
+
+    def _note(self, novelty: Novelty) -> None:
+        value, spot = novelty.value, novelty.spot
+        before = self._strongest[0] if self._strongest is not None else 0.0
+        # Of moments that are about as odd the latest tells where it is now.
+        if value is not None and spot is not None and value >= _ABOUT * before:
+            self._strongest = (max(value, before), spot, self._owner(spot))
 
     def _stands_out(self) -> bool:
         value = self._novelty.value if self._novelty is not None else None
@@ -200,9 +207,10 @@ class EmbeddedObserver:
         threshold = self._calibration.novelty.threshold
         if self._strongest is None:
             return (Measurement("speed", 0.0, UNITS["speed"], 1.0, 0.0, threshold),)
-        value, spot = self._strongest
+        value, spot, track_id = self._strongest
         first = spot.parts[0]
-        box, track_id = self._whose(spot)
+        owner = next((one for one in self._tracks.visible() if _track_id(one) == track_id), None)
+        box, track_id = (spot.box_norm, None) if owner is None else (self._box(owner), track_id)
         return (
             Measurement(
                 name=first.name,
@@ -217,18 +225,15 @@ class EmbeddedObserver:
             ),
         )
 
-    def _whose(self, spot: Spot) -> tuple[Box, int | None]:
-        """The box and the number of the track that the spot is on; without one, what is about as odd around it."""
+    def _owner(self, spot: Spot) -> int | None:
+        """The track that the spot is on."""
         x, y = spot.point
         inside = []
         for one in self._tracks.visible():
-            x0, y0, x1, y1 = box = self._box(one)
+            x0, y0, x1, y1 = self._box(one)
             if x0 - _NEAR <= x <= x1 + _NEAR and y0 - _NEAR <= y <= y1 + _NEAR:
-                inside.append((abs(x - (x0 + x1) / 2) / (x1 - x0 + _NEAR), _track_id(one), box))
-        if not inside:
-            return spot.box_norm, None
-        _, number, box = min(inside)
-        return box, number
+                inside.append((abs(x - (x0 + x1) / 2) / (x1 - x0 + _NEAR), _track_id(one)))
+        return min(inside)[1] if inside else None
 
     def _track(self, one: Followed, now_s: float, judged: bool) -> Track:
         box, value = self._box(one), one.ratio.value

@@ -1,7 +1,7 @@
 """The embedded captioner: sentences composed from tracks and measurements, without a model of language or vision.
 
 It says what was measured and no more: people first (how many, what each group does, where), then things. Nobody is said
-to hurry unless the smoothed speed has reached the threshold that was set from the camera's own normal footage.
+to hurry unless what was measured has reached the threshold that was set from the camera's own normal footage.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
+from streamproc.perception.measured import fast, oddly, unlike
 from streamproc.perception.places import place_of
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
 
@@ -22,7 +23,7 @@ _STIRS = 0.002
 """Share of the picture that must move before something is said to move where nothing was recognised."""
 _VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "train"})
 _ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
-REVISION = "1"
+REVISION = "2"
 """Of the wording and of the limits above."""
 
 
@@ -32,8 +33,8 @@ class _Seen:
 
     track: Track
     action: str
-    fast: Measurement | None
-    """The measurement by which it is too fast; None for one that is not."""
+    odd: Measurement | None
+    """The measurement by which it is unlike normal footage; None for one that is not."""
 
 
 class SceneCaptioner:
@@ -47,57 +48,59 @@ class SceneCaptioner:
 
     def caption(self, observed: ObservedWindow) -> Caption:
         """The window in words and in parts; what was not judged is in ``degraded``."""
-        fast = [m for m in observed.measurements if m.name == "speed" and m.score >= m.threshold]
-        seen = [_look(track, fast) for track in observed.tracks]
+        odd = [m for m in observed.measurements if m.score >= m.threshold]
+        seen = [_look(track, odd) for track in observed.tracks]
         people = self._facts(one for one in seen if one.track.label == "person")
         things = self._facts(one for one in seen if one.track.label != "person")
         carried = {track.track_id for track in observed.tracks}
-        loose = [self._something(m) for m in fast if m.track_id not in carried]
+        loose = [self._something(m) for m in odd if m.track_id not in carried]
         if not seen and not loose and observed.motion >= _STIRS:
             loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
         return composed(observed, (*people, *loose, *things), self.model, observed.not_judged)
 
     def _facts(self, seen: Iterable[_Seen]) -> list[Fact]:
-        """One fact for all that do the same in the same place; the fast first, then the larger groups."""
+        """One fact for all that do the same in the same place; the odd first, then the larger groups."""
         groups: dict[tuple[str, str, bool, str], list[_Seen]] = {}
         for one in seen:
             place = place_of(one.track.box_norm, self._zones)
-            groups.setdefault((one.track.label, one.action, one.fast is not None, place), []).append(one)
+            groups.setdefault((one.track.label, one.action, one.odd is not None, place), []).append(one)
         order = sorted(groups.items(), key=lambda item: (not item[0][2], -len(item[1]), item[0]))
         return [_fact(label, action, place, group) for (label, action, _, place), group in order]
 
     def _something(self, measurement: Measurement) -> Fact:
         place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
-        text = _sentence("Something", "moves", place, _how_fast(measurement, 1))
-        return Fact("environment", "something", 1, "moves", place, text, measurement)
+        action = oddly("something", "moves", measurement)
+        text = _sentence("Something", action, place, unlike(measurement, action, 1))
+        return Fact("environment", "something", 1, action, place, text, measurement)
 
 
-def _look(track: Track, fast: list[Measurement]) -> _Seen:
-    own = [m for m in fast if m.track_id == track.track_id]
+def _look(track: Track, odd: list[Measurement]) -> _Seen:
+    own = [m for m in odd if m.track_id == track.track_id]
     if track.speed is not None and track.speed.score >= track.speed.threshold:
         own.append(track.speed)
-    too_fast = max(own, key=lambda m: m.value, default=None)
-    if too_fast is None and track.speed is None:
+    oddest = max(own, key=lambda m: m.score, default=None)
+    if oddest is None and track.speed is None:
         return _Seen(track, "", None)
-    still = too_fast is None and track.speed is not None and track.speed.value < _STILL * track.speed.normal
-    return _Seen(track, _action(track.label, still, too_fast is not None), too_fast)
+    still = track.speed is not None and track.speed.value < _STILL * track.speed.normal
+    action = _action(track.label, still and not (oddest and fast(oddest)))
+    return _Seen(track, oddly(track.label, action, oddest) if oddest else action, oddest)
 
 
-def _action(label: str, still: bool, fast: bool) -> str:
+def _action(label: str, still: bool) -> str:
     if label == "person":
-        return "stands" if still else "hurries" if fast else "walks"
+        return "stands" if still else "walks"
     if label in _VEHICLES:
         return "stands" if still else "drives"
     if label in _ANIMALS:
-        return "rests" if still else "runs" if fast else "walks"
+        return "rests" if still else "walks"
     return "" if still else "moves"
 
 
 def _fact(label: str, action: str, place: str, group: list[_Seen]) -> Fact:
     count = len(group)
-    fastest = max((one.fast for one in group if one.fast), key=lambda m: m.value, default=None)
+    oddest = max((one.odd for one in group if one.odd), key=lambda m: m.score, default=None)
     verb = conjugated(action or "is seen", count)
-    text = _sentence(counted(count, label), verb, place, _how_fast(fastest, count) if fastest else "")
+    text = _sentence(counted(count, label), verb, place, unlike(oddest, action, count) if oddest else "")
     return Fact(
         about="human" if label == "person" else "environment",
         subject=label,
@@ -105,15 +108,9 @@ def _fact(label: str, action: str, place: str, group: list[_Seen]) -> Fact:
         action=action,
         place=place,
         text=text,
-        measurement=fastest,
+        measurement=oddest,
         track_ids=tuple(one.track.track_id for one in group),
     )
-
-
-def _how_fast(measurement: Measurement, count: int) -> str:
-    times = measurement.value / measurement.normal
-    most = "up to " if count > 1 else ""
-    return f"{most}{times:.1f} times as fast as is normal there"
 
 
 def _sentence(subject: str, verb: str, place: str, addition: str) -> str:

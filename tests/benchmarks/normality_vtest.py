@@ -24,7 +24,7 @@ from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.observer import EmbeddedObserver
-from streamproc.normality.tracks import Detector
+from streamproc.normality.glimpse import Detector
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.types import Window
 

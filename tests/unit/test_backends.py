@@ -118,7 +118,8 @@ def test_each_camera_has_an_observer_of_its_own_beside_the_shared_detector(store
     backends = Backends(EMBEDDED, store, FakeClock())
     one, two = (cast(Any, backends.observer(lambda: None, UNIT))._observer for _ in range(2))
     assert one is not two
-    assert one._detector is two._detector is backends.detector
+    assert one._eyes is not two._eyes
+    assert one._eyes.detector is two._eyes.detector is backends.detector
 
 
 def test_a_calibration_that_does_not_fit_the_pipeline_is_refused(store: ModelStore) -> None:

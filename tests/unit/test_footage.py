@@ -11,8 +11,8 @@ from streamproc.config import Area, CameraSettings, NormalitySettings, PyavDecod
 from streamproc.errors import ConfigError, SourceError
 from streamproc.footage import NormalFootage, Part, find_clips, sha256_of
 from streamproc.testing import FakeClock
-from streamproc.testing_sources import FakeObserver, write_clip
-from streamproc.types import ObservedWindow, Window
+from streamproc.testing_sources import write_clip
+from streamproc.types import Window
 
 SETTINGS = UnitSettings(
     CameraSettings(id="gate", main="rtsp://gate/1", sub="rtsp://gate/2"),
@@ -57,42 +57,43 @@ def test_a_pattern_that_names_no_file_is_refused_with_the_remedy(
         find_clips([pattern])
 
 
-def test_each_clip_is_a_run_of_its_own_with_its_duration(clips: tuple[Path, ...]) -> None:
-    footage = NormalFootage(clips, SETTINGS, FakeClock())
-    windows = list(footage.windows())
-    assert [(window.run, round(window.end_s, 1)) for window in windows] == [
-        (1, 0.9),
-        (1, 1.9),
-        (1, 2.9),
-        (1001, 0.9),
-        (1001, 1.9),
-        (1001, 2.4),
-    ]
+EACH = [(1, 0.9), (1, 1.9), (1, 2.9), (1001, 0.9), (1001, 1.9), (1001, 2.4)]
+"""Run and end of the clips' windows."""
+
+
+def told(window: Window) -> tuple[int, float]:
+    return window.run, round(window.end_s, 1)
+
+
+def test_each_clip_is_a_run_of_its_own(clips: tuple[Path, ...]) -> None:
+    windows = list(NormalFootage(clips, SETTINGS, FakeClock()).windows())
+    assert [told(window) for window in windows] == EACH
     assert {window.camera_id for window in windows} == {"gate"}
-    assert footage.durations() == pytest.approx([2.9, 2.4])
 
 
-def test_parts_are_counted_over_all_clips_and_only_they_are_observed(clips: tuple[Path, ...]) -> None:
-    class Counts(FakeObserver):
-        def __init__(self) -> None:
-            super().__init__(motion=0.5)
-            self.seen: list[float] = []
-
-        def observe(self, window: Window) -> ObservedWindow:
-            self.seen.append(round(window.end_s, 1))
-            return super().observe(window)
-
+def test_durations_are_each_clips_own_and_every_window_is_looked_at_once_on_the_way(clips: tuple[Path, ...]) -> None:
+    seen: list[tuple[int, float]] = []
     footage = NormalFootage(clips, SETTINGS, FakeClock())
-    eyes = Counts()
-    given = [round(one.window.end_s, 1) for one in footage.observed(lambda _: eyes, Part(2, 5))]
-    assert given == eyes.seen == [2.9, 0.9, 1.9]
+    assert footage.durations(lambda window: seen.append(told(window))) == pytest.approx([2.9, 2.4])
+    assert seen == EACH
+
+
+def test_parts_are_counted_over_all_clips_and_nothing_after_them_is_read(
+    tmp_path: Path, clips: tuple[Path, ...]
+) -> None:
+    footage = NormalFootage([*clips, tmp_path / "missing.mp4"], SETTINGS, FakeClock())
+    assert [told(window) for window in footage.windows(Part(2, 5))] == EACH[2:5]
+    assert [told(window) for window in footage.windows(Part(0, 2))] == EACH[:2]
+    with pytest.raises(SourceError, match=r"missing\.mp4"):
+        list(footage.windows(Part(2, 7)))
 
 
 @pytest.mark.parametrize(("end", "middle"), [(6, 3), (7, 3), (1, 0)])
 def test_halves_hold_every_window_once(end: int, middle: int) -> None:
     first, second = Part(0, end).halves()
     assert (first.end, second.first) == (middle, middle)
-    assert [(index in first) + (index in second) for index in range(-1, end + 1)] == [0, *[1] * end, 0]
+    held = [*range(first.first, first.end), *range(second.first, second.end)]
+    assert held == list(range(end))
 
 
 def test_privacy_masks_hold_for_what_is_learned_too(clips: tuple[Path, ...]) -> None:
@@ -107,7 +108,7 @@ def test_a_clip_that_cannot_be_read_is_said(tmp_path: Path, clips: tuple[Path, .
     nonsense = tmp_path / "nonsense.mp4"
     nonsense.write_text("this is no video")
     with pytest.raises(SourceError, match=r"nonsense\.mp4"):
-        NormalFootage([*clips, nonsense], SETTINGS, FakeClock()).durations()
+        NormalFootage([*clips, nonsense], SETTINGS, FakeClock()).durations(lambda _: None)
 
 
 def test_the_hash_of_a_clip_is_that_of_its_bytes(tmp_path: Path) -> None:

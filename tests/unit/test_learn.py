@@ -40,6 +40,10 @@ class FakeLearning:
         self.least_windows = 0
         """Of a part, below which it is too little to measure."""
         self.lost = 0
+        self.reached = [40.0]
+        """Seconds of footage that looking at it tells of."""
+        self.done: list[str] = []
+        """Passes over the footage, and calibrations."""
         self.calibrations: list[Part] = []
         self.scored: list[Part] = []
         self.closed = False
@@ -54,9 +58,16 @@ class FakeLearning:
         pass
 
     def durations(self) -> list[float]:
+        self.done.append("durations")
         return self.seconds
 
+    def record(self, progress: Callable[[float], None]) -> None:
+        self.done.append("record")
+        for seconds in self.reached:
+            progress(seconds)
+
     def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
+        self.done.append("calibration")
         self.calibrations.append(part)
         if part.end - part.first < self.least_windows:
             raise ConfigError("normal footage: only 3 s in which something moves")
@@ -64,7 +75,7 @@ class FakeLearning:
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
         self.scored.append(part)
-        return (observed(1.0 + number) for number in range(self.count) if number in part)
+        return (observed(1.0 + number) for number in range(self.count)[part.first : part.end])
 
     def captions(self, windows: Iterator[ObservedWindow]) -> list[Caption | None]:
         captioner = ScriptedCaptioner(lambda _: WALKS)
@@ -131,6 +142,13 @@ def test_each_half_is_judged_by_what_was_learned_from_the_other(induce: Induce, 
     assert learner.calibrations == [EVERYTHING, Part(0, 20), Part(20, 40)]
     assert learner.scored == [EVERYTHING, Part(20, 40), Part(0, 20)]
     assert learner.closed
+
+
+def test_the_footage_is_looked_at_once_before_anything_is_learned_from_it(
+    induce: Induce, learner: FakeLearning
+) -> None:
+    induce()
+    assert learner.done == ["durations", "record", *["calibration"] * 3]
 
 
 def test_footage_that_is_too_short_to_be_halved_is_judged_by_itself_and_that_is_said(
@@ -287,3 +305,45 @@ def test_the_steps_are_told_on_standard_error_alone(induce: Induce, capsys: pyte
     assert out == ""
     assert next(row.strip() for row in err.splitlines() if row.strip()) == "reading the clips"
     assert "writing" in err
+
+
+@pytest.mark.parametrize(
+    ("reached", "shares"),
+    [
+        ([4.0 * number for number in range(11)], ["25%", "50%", "75%", "100%"]),
+        ([0.4, 31.0, 31.4, 39.9], ["75%"]),
+        ([25.0, 40.0 - 1e-9, 40.4], ["50%", "100%"]),
+    ],
+)
+def test_how_far_looking_has_come_is_told_in_lines_where_there_is_no_terminal(
+    induce: Induce,
+    learner: FakeLearning,
+    capsys: pytest.CaptureFixture[str],
+    reached: list[float],
+    shares: list[str],
+) -> None:
+    learner.reached = reached
+    induce()
+    rows = [row.strip() for row in capsys.readouterr().err.splitlines() if row.strip()]
+    assert rows == [
+        "reading the clips",
+        "looking at them",
+        *(f"looking at them: {share}" for share in shares),
+        "measuring what is normal",
+        "putting it into words",
+        "judging each half by the other",
+        "writing",
+    ]
+
+
+def test_a_terminal_has_one_bar_that_ends_full(
+    induce: Induce, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    induce()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "looking at them: " not in err
+    (*_, last) = (row for row in err.splitlines() if "writing" in row)
+    assert "100%" in last

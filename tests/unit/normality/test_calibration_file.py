@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Clip, FalseAlarms, Scale
+from streamproc.normality.novelty import KindScale
+from streamproc.normality.picture import packed
 from streamproc.normality.place import RowPlace
 
 CALIBRATION = Calibration(
@@ -21,12 +24,12 @@ CALIBRATION = Calibration(
     samples_per_s=10.0,
     picture_px=(640, 480),
     flow_px=(384, 288),
+    flow="fine",
+    background=packed(np.full((288, 384), 90, np.uint8)),
     place=RowPlace(top_px_s=-2.0, bottom_px_s=119.0, least_px_s=12.0),
-    scales={
-        "speed": Scale(
-            median=0.47, p99=1.38, threshold=0.66, held_out_max=0.28, held_out_range=0.25, one_hour_level=0.66
-        )
-    },
+    memory=None,
+    kinds={"speed": KindScale(median=0.47, p99=1.38, one_hour_level=0.9)},
+    novelty=Scale(median=0.0, p99=1.0, threshold=1.3, held_out_max=0.9, held_out_range=0.25, one_hour_level=1.3),
     false_alarms=FalseAlarms(count=0, hours=0.011, upper_per_hour=270.7, extrapolated=True),
 )
 
@@ -58,7 +61,7 @@ def changed(path: Path, **body: Any) -> None:
         (lambda path: path.write_text("not json"), "not JSON"),
         (lambda path: path.write_text("[]"), "not a calibration"),
         (lambda path: path.write_text('{"form": "other", "calibration": {}}'), "not a calibration"),
-        (lambda path: changed(path, schema_version=7), "version 7, but 1 is what is read"),
+        (lambda path: changed(path, schema_version=7), "version 7, but 2 is what is read"),
         (lambda path: changed(path, busy_s=3.0), "was changed since it was measured"),
     ],
 )

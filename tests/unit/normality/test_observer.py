@@ -15,7 +15,8 @@ from streamproc.config import NormalitySettings, SamplingSettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Scale
 from streamproc.normality.fit import fit
-from streamproc.normality.observer import SPEED_UNIT, EmbeddedObserver, FollowingObserver
+from streamproc.normality.kinds import UNITS
+from streamproc.normality.observer import EmbeddedObserver, FollowingObserver
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.speed import SpeedSample
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
@@ -23,7 +24,7 @@ from streamproc.types import ObservedWindow, Window
 
 SETTINGS = NormalitySettings(flow_width_px=320)
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-SLOWER = Scale(median=0.1, p99=0.2, threshold=1.0, held_out_max=0.5, held_out_range=0.1, one_hour_level=0.9)
+SLOWER = Scale(median=0.0, p99=1.0, threshold=0.0, held_out_max=0.0, held_out_range=0.0, one_hour_level=0.0)
 WALKERS = (Rectangle(100, 40.0), Rectangle(200, 55.0, start_px=300), Rectangle(340, 70.0, start_px=150))
 RUNNERS = (*WALKERS[:2], Rectangle(340, 210.0, start_px=150))
 
@@ -62,8 +63,13 @@ def test_threefold_speed_is_loud_within_two_seconds_and_ends(calibration: Calibr
     assert any(loud[4:6])
     assert not any(loud[-2:])
     speed = windows[7].measurements[0]
-    assert (speed.name, speed.unit, speed.normal) == ("speed", SPEED_UNIT, 1.0)
-    assert speed.value > 1.3
+    # Drawn things have no limbs: they glide as much as they are fast.
+    parts = {part.name: part for part in speed.parts}
+    assert set(parts) == {"speed", "glide"}
+    assert (speed.name, speed.value) == (speed.parts[0].name, speed.parts[0].value)
+    assert (parts["speed"].unit, parts["speed"].normal) == (UNITS["speed"], 1.0)
+    assert parts["speed"].value > 1.3
+    assert sum(part.share for part in speed.parts) == pytest.approx(1.0)
     # The track that carries it is the fast one, and its own speed says the same.
     carrier = next(track for track in windows[7].tracks if track.track_id == speed.track_id)
     assert carrier.box_norm[1] > 0.6
@@ -169,7 +175,9 @@ def test_another_shape_of_picture_is_not_judged(calibration: Calibration) -> Non
 
 def test_another_flow_width_is_refused(calibration: Calibration) -> None:
     with pytest.raises(ConfigError, match="flow_width_px: 320"):
-        EmbeddedObserver(NormalitySettings(flow_width_px=384), calibration, None)
+        EmbeddedObserver(NormalitySettings(flow_width_px=200), calibration, None)
+    with pytest.raises(ConfigError, match="flow: fine, the pipeline says quick"):
+        EmbeddedObserver(NormalitySettings(flow_width_px=320, flow="quick"), calibration, None)
 
 
 def test_a_replay_is_the_same(calibration: Calibration) -> None:
@@ -229,7 +237,9 @@ def test_what_was_learned_is_told(calibration: Calibration) -> None:
     assert calibration.samples_per_s == pytest.approx(10.0, abs=0.2)
     assert (calibration.picture_px, calibration.flow_px) == ((320, 240), (320, 240))
     assert calibration.false_alarms.upper_per_hour == pytest.approx(3 * 3600 / calibration.observed_s)
-    assert calibration.false_alarms.extrapolated
+    assert not calibration.false_alarms.extrapolated  # as even as this footage is, the least threshold holds
+    assert set(calibration.kinds) == {"speed", "glide"}
+    assert calibration.memory is None
     assert calibration.place.bottom_px_s > calibration.place.top_px_s
 
 
@@ -241,7 +251,7 @@ def test_progress_is_told_in_seconds() -> None:
 
 
 def test_a_calibration_that_changes_is_measured_by_from_the_next_window_on(calibration: Calibration) -> None:
-    slower = calibration.model_copy(update={"scales": {"speed": SLOWER}})
+    slower = calibration.model_copy(update={"novelty": SLOWER})
     in_force = [calibration]
     observer = FollowingObserver(EmbeddedObserver(SETTINGS, calibration, BrightThings()), lambda: in_force[-1])
     windows = list(windows_of(drawn(WALKERS, 8.0, start_s=100)))

@@ -10,7 +10,7 @@ import pytest
 from streamproc.config import NormalitySettings
 from streamproc.errors import InferenceError
 from streamproc.normality.observer import EmbeddedObserver
-from streamproc.normality.tracks import Detector
+from streamproc.normality.glimpse import Detector
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.config import Area
-from streamproc.normality.observer import SPEED_UNIT
+from streamproc.normality.kinds import UNITS
 from streamproc.perception.captioner import NOTHING_SEEN
 from streamproc.perception.grammar import conjugated, counted, plural
 from streamproc.perception.places import place_of
@@ -24,7 +24,7 @@ RIGHT: Box = (0.8, 0.4, 0.85, 0.6)
 
 
 def speed(value: float, box: Box | None = None, track_id: int | None = None) -> Measurement:
-    return Measurement("speed", value, SPEED_UNIT, 1.0, value, 1.2, box, track_id)
+    return Measurement("speed", value, UNITS["speed"], 1.0, value, 1.2, box, track_id)
 
 
 def track(number: int, value: float | None, box: Box = LEFT, label: str = "person") -> Track:

@@ -1,0 +1,49 @@
+"""Measurements in words: what about something is unlike the camera's normal footage."""
+
+from __future__ import annotations
+
+from streamproc.types import Measurement, Part
+
+_TOLD = 0.25
+"""Share of the score from which a part is worth words."""
+_FASTER = 1.05
+"""Times the normal speed from which something is fast: below it "1.0 times" would be read."""
+_GLIDING = frozenset(("walks", "moves"))
+
+
+def fast(measurement: Measurement) -> bool:
+    """Whether speed is part of what is odd."""
+    part = _part(measurement, "speed")
+    return part is not None and part.value >= _FASTER * part.normal
+
+
+def oddly(label: str, action: str, measurement: Measurement) -> str:
+    """``action`` of something called ``label``, or what it is called where it is done as ``measurement`` tells."""
+    if _part(measurement, "glide") is not None and action in _GLIDING:
+        return "glides"
+    if action == "walks" and fast(measurement):
+        return "hurries" if label == "person" else "runs"
+    return action
+
+
+def unlike(measurement: Measurement, action: str, count: int) -> str:
+    """What ``measurement`` tells of ``count`` things that do ``action``: ``as if cycling or skating, up to 2.1 times as
+    fast as is normal there``."""
+    said = []
+    if action == "glides":
+        said.append("as if cycling or skating")
+    speed = _part(measurement, "speed")
+    if speed is not None and fast(measurement):
+        most = "up to " if count > 1 else ""
+        said.append(f"{most}{speed.value / speed.normal:.1f} times as fast as is normal there")
+    if _part(measurement, "appearance") is not None:
+        said.append("looking unlike anything seen there before")
+    return ", ".join(said) or "unlike what is normal there"
+
+
+def _part(measurement: Measurement, name: str) -> Part | None:
+    if measurement.parts:
+        return next((part for part in measurement.parts if part.name == name and part.share >= _TOLD), None)
+    if measurement.name != name:
+        return None
+    return Part(name, measurement.value, measurement.unit, measurement.normal, 1.0)
