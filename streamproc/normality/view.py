@@ -49,7 +49,7 @@ class View:
     def add(self, grey: npt.NDArray[np.uint8] | Grey, pts_s: float) -> str | None:
         """``why_not`` as of ``grey`` (height, width), 0..255, at flow size or larger.
 
-        Nothing between checks; 4 ms at each (two a second), 40 ms where a lower likeness than ever in the footage must
+        Nothing between checks; 6 ms at each (two a second), 60 ms where a lower likeness than ever in the footage must
         be explained (every ten seconds while it lasts).
         """
         picture = self._recent.add(grey, pts_s)

@@ -87,7 +87,7 @@ class ViewLearner:
         self._recent = Recent()
 
     def add(self, grey: npt.NDArray[np.uint8] | Grey, pts_s: float) -> None:
-        """``grey`` (height, width), 0..255, at flow size or larger; any rate. 0.1 ms, 2 ms twice a second."""
+        """``grey`` (height, width), 0..255, at flow size or larger; any rate. 0.1 ms, 6 ms twice a second."""
         picture = self._recent.add(grey, pts_s)
         if picture is None:
             return

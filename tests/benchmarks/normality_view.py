@@ -24,6 +24,7 @@ from streamproc.normality.background import Background
 from streamproc.normality.flow import Motion
 from streamproc.normality.shake import background_shift, steadied
 from streamproc.normality.speed import measure_speed
+from streamproc.normality.structure import coarse, fine, likeness, structure
 from streamproc.normality.view import View
 from streamproc.normality.view_reference import ViewLearner, ViewReference
 from streamproc.testing_footage import Pixels, read_pictures
@@ -43,7 +44,7 @@ def main() -> None:
     reference = learned("vtest, first 40 s", [pictures[:400]])
     if reference is None:
         return
-    print(f"{'change':28} {'said after':>10} {'gone after':>10}  words")
+    print(f"{'change':28} {'likeness':>8} {'said after':>10} {'gone after':>10}  words")
     for name, change in CHANGES.items():
         row(name, reference, pictures[400:660], change)
     print()
@@ -77,13 +78,16 @@ def row(name: str, reference: ViewReference, pictures: Sequence[Pixels], change:
         (index / 10, view.add(small(change(picture) if 80 <= index < 180 else picture), index / 10))
         for index, picture in enumerate(pictures)
     ]
+    # The same median of five, half a second apart, as is compared.
+    middle = np.median([fine(small(change(picture))) for picture in pictures[130:155:5]], axis=0).astype(np.float32)
+    alike = likeness(structure(coarse(middle)), structure(reference.grey.astype(np.float32)))
     first = next((at_s for at_s, why_not in said if why_not), None)
     gone = next((at_s for at_s, why_not in said if at_s >= 18.0 and why_not is None), None)
     words = dict.fromkeys(why_not for _, why_not in said if why_not)
     if first is None:
-        print(f"{name:28} {'nothing':>10}")
+        print(f"{name:28} {alike:8.2f} {'nothing':>10}")
     else:
-        print(f"{name:28} {first - 8:8.1f} s {(gone or 99) - 18:8.1f} s  {' / '.join(words)}")
+        print(f"{name:28} {alike:8.2f} {first - 8:8.1f} s {(gone or 99) - 18:8.1f} s  {' / '.join(words)}")
 
 
 def shaken(pictures: Sequence[Pixels]) -> None:

@@ -149,7 +149,8 @@ def _measured(shown: Shown, window: Window, masks: Sequence[Mask]) -> tuple[floa
 
 
 def _mask(root: Path, clip: str, frame: int, like: Frame) -> Mask:
-    found = cv2.imread(str(root / "masks" / clip / f"{frame:03}.png"), cv2.IMREAD_GRAYSCALE)
+    path = root / "masks" / clip / f"{frame:03}.png"
+    found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.exists() else None
     return np.zeros(like.picture.shape[:2], np.bool_) if found is None else np.asarray(found > 0, np.bool_)
 
 

@@ -76,6 +76,7 @@ def test_model_servers_by_role_and_no_stand_in_beside_them(store: ModelStore) ->
     }
     assert backends.stand_ins() == ()
     assert type(backends.captioner(GATE)).__name__ == "VlmCaptioner"
+    assert type(backends.servers["perception"]).__name__ == "VisionServer"  # its check tests the model's eyes
     voter = backends.llm()
     assert voter is not None
     assert voter.model.name == "llm"

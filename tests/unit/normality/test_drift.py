@@ -85,7 +85,7 @@ def test_what_came_back_is_reported_when_it_goes_again() -> None:
 
 def test_a_gap_is_no_evidence_and_what_is_not_known_is_not_watched() -> None:
     drift = Drift({"speed": reference()})
-    said = [drift.add("speed", 2.0, 3600.0) for _ in range(100)]
+    said = [drift.add("speed", 2.0, 1.9) for _ in range(1000)]
     said += [drift.add("speed", float("nan"), 1.0) for _ in range(5000)]
     said += [drift.add("appearance", 9.0, 1.0) for _ in range(5000)]
     assert set(said) == {None}

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from streamproc.normality import view_reference
+from streamproc.normality.structure import coarse, fine, likeness, structure
 from streamproc.normality.view import View
 from streamproc.normality.view_reference import ViewLearner, ViewReference
 
@@ -130,14 +131,24 @@ def test_the_words_do_not_change_while_it_lasts(reference: ViewReference) -> Non
 
 def test_what_passes_close_to_the_lens_is_not_a_cover(reference: ViewReference) -> None:
     view = View(reference)
-    said = [told(view, hidden(place(), share), t, t + 1.0) for t, share in ((0.0, 0.0), (4.0, 0.9), (5.0, 0.0))]
+    said = [
+        told(view, hidden(place(), share), *span) for span, share in (((0, 6), 0.0), ((6, 8.8), 0.9), ((8.8, 15), 0.0))
+    ]
     assert not [why_not for part in said for _, why_not in part if why_not]
 
 
 def test_a_new_run_begins_at_zero_again(reference: ViewReference) -> None:
     view = View(reference)
-    told(view, place(), 100.0, 110.0)
+    told(view, place(), 100.0, 106.0)
+    assert told(view, warped(place(), right=0.1), 106.0, 109.2)[-1][1] is None, "not yet"
     assert "moved" in (told(view, warped(place(), right=0.1), 0.0, 8.0)[-1][1] or "")
+
+
+def test_structure_is_the_same_in_another_light() -> None:
+    picture = place().astype(np.float32)
+    light = np.linspace(0.1, 1.2, WIDTH, dtype=np.float32)
+    same, lit = (structure(coarse(fine(one))) for one in (picture, picture * light))
+    assert likeness(same, lit) > 0.98
 
 
 def test_without_a_reference_only_darkness_is_noticed() -> None:
