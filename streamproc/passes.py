@@ -20,7 +20,8 @@ from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.fit import fit_recorded
 from streamproc.normality.flow import grey_of
 from streamproc.normality.observer import EmbeddedObserver
-from streamproc.normality.recording import BackgroundLearner, Progress, Recorded, record
+from streamproc.normality.recording import Progress, Recorded, record
+from streamproc.normality.scene_fit import SceneLearner
 from streamproc.perception.captioner import Captioner
 from streamproc.rules.induction import Induction
 from streamproc.rules.learned import rule_set
@@ -28,7 +29,7 @@ from streamproc.rules.matching import Matcher
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.site import LoadedSite
-from streamproc.types import Caption, ObservedWindow
+from streamproc.types import Caption, ObservedWindow, Window
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,8 @@ class Learning:
         self._footage = NormalFootage(clips, self._settings, clock)
         self._backends = Backends(loaded.pipeline, ModelStore(), clock)
         self._inducer = self._backends.inducer()
-        self._background = np.zeros((1, 1), np.uint8)
-        self._recorded = Recorded(camera.id, (), self._background, "")
+        self._scene = SceneLearner()
+        self._recorded = Recorded(camera.id, (), np.zeros((1, 1), np.uint8), "")
         self._asked = 0
         self.lost = 0
         """Windows that the captioner failed on."""
@@ -58,11 +59,13 @@ class Learning:
 
     def durations(self) -> list[float]:
         """Seconds of each clip, all of it decoded: a damaged clip is noticed before anything is learned."""
-        learner = BackgroundLearner()
         width_px = self._settings.normality.flow_width_px
-        durations = self._footage.durations(lambda window: learner.add(grey_of(window.last, width_px)))
-        self._background = learner.learned()
-        return durations
+
+        def look(window: Window) -> None:
+            frame = window.last
+            self._scene.add(grey_of(frame, width_px), frame.run, frame.pts_s)
+
+        return self._footage.durations(look)
 
     def record(self, progress: Progress) -> None:
         """Look at the footage, once for all that is learned from it; after ``durations``.
@@ -70,8 +73,9 @@ class Learning:
         Raises:
             InferenceError: the detector failed.
         """
+        background = self._scene.background()
         self._recorded = record(
-            self._footage.windows(), self._settings.normality, self._backends.detector, self._background, progress
+            self._footage.windows(), self._settings.normality, self._backends.detector, background, progress
         )
 
     def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:
@@ -80,8 +84,11 @@ class Learning:
         Raises:
             ConfigError: too little moves in the footage.
         """
-        recorded = self._recorded.part(part.first, part.end)
-        return fit_recorded(recorded, self._settings.normality, learned_at=self._clock.now(), clips=clips)
+        recorded, scene = self._recorded.part(part.first, part.end), None
+        if part == EVERYTHING:
+            height, width = recorded.background.shape
+            scene = self._scene.learned(recorded.background, recorded.people, width / height)
+        return fit_recorded(recorded, self._settings.normality, learned_at=self._clock.now(), clips=clips, scene=scene)
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:
         """The footage beside a calibration."""

@@ -132,9 +132,11 @@ def _windows(
     due_s = 0.0
     for window in NormalFootage([recording.path], settings, SystemClock()).windows():
         observed = observer.observe(window)
-        if observed.window.end_s + 1e-6 >= due_s:
+        end_s = observed.window.end_s + 1e-6
+        if end_s >= due_s:
             yield observed
-            due_s = observed.window.end_s + every_s
+            # Of the clip's time, not from this window on: windows need not be a part of it.
+            due_s = (end_s // every_s + 1) * every_s
 
 
 def _moment(

@@ -14,6 +14,7 @@ from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.flow import flow_size
 from streamproc.normality.kinds import Kind
+from streamproc.normality.learned import LearnedScene
 from streamproc.normality.memory import Memory
 from streamproc.normality.novelty import KindScale
 from streamproc.normality.picture import GreyPicture
@@ -111,6 +112,8 @@ class Calibration(_Part):
     """What was measured of each kind."""
     novelty: Scale
     """Of their sum."""
+    scene: LearnedScene | None = None
+    """What was learned of the scene beside what moves; None in a calibration of part of the footage."""
     false_alarms: FalseAlarms
 
     @property

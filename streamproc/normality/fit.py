@@ -15,6 +15,7 @@ from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.held_out import false_alarms, fit_threshold
 from streamproc.normality.kinds import Kinds
+from streamproc.normality.learned import LearnedScene
 from streamproc.normality.memory import Memory, Recall, fit_memory
 from streamproc.normality.novelty import Novelty
 from streamproc.normality.picture import packed
@@ -46,9 +47,14 @@ def fit(
 
 
 def fit_recorded(
-    recorded: Recorded, settings: NormalitySettings, *, learned_at: datetime, clips: Sequence[Clip] = ()
+    recorded: Recorded,
+    settings: NormalitySettings,
+    *,
+    learned_at: datetime,
+    clips: Sequence[Clip] = (),
+    scene: LearnedScene | None = None,
 ) -> Calibration:
-    """A calibration from what was taken in.
+    """A calibration from what was taken in, and what was learned of the ``scene``.
 
     ``learned_at`` is the wall clock's time, timezone-aware: footage tells media time only.
 
@@ -85,6 +91,7 @@ def fit_recorded(
         memory=memory if "appearance" in kinds else None,
         kinds=kinds,
         novelty=novelty,
+        scene=scene,
         false_alarms=false_alarms(novelty, observed_s),
     )
 

@@ -152,4 +152,3 @@ def _texture_of(features: npt.NDArray[np.float32], foreground: npt.NDArray[np.bo
     cells = np.flatnonzero(share > _LEAST_SHARE)
     standing_out = features.reshape(-1, channels)[cells]
     return Texture((rows, columns), cells.astype(np.uint32), standing_out.astype(np.float16))
-

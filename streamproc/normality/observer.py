@@ -17,6 +17,7 @@ from streamproc.normality.kinds import UNITS, Kinds
 from streamproc.normality.memory import Recall
 from streamproc.normality.novelty import Novelty, Spot
 from streamproc.normality.picture import unpacked
+from streamproc.normality.surroundings import Surroundings
 from streamproc.normality.tracks import Followed, Tracks
 from streamproc.types import Box, Frame, Measurement, ObservedWindow, Track, Window
 
@@ -61,6 +62,7 @@ class EmbeddedObserver:
         self._calibration: Calibration | None = None
         self._sha256: str | None = None
         self._novelty: Novelty | None = None
+        self._surroundings: Surroundings | None = None
         self.glimpses: tuple[Glimpse, ...] = ()
         """What the last window was taken in as."""
         self.calibrate(calibration)
@@ -90,8 +92,11 @@ class EmbeddedObserver:
             calibration.require(self._settings)
         self._calibration = calibration
         self._sha256 = calibration.sha256 if calibration is not None else None
-        self._novelty = None
+        self._novelty = self._surroundings = None
         if calibration is not None:
+            width, height = calibration.flow_px
+            background = unpacked(calibration.background)
+            self._surroundings = Surroundings(calibration.scene, background, width / height)
             memory = calibration.memory
             known = memory is not None and memory.detector == self.texture_revision
             kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
@@ -136,6 +141,8 @@ class EmbeddedObserver:
         if wanted and (odd or moved >= _STILL or not self._tracks.may_stay(frame.pts_s)):
             glimpse = replace(glimpse, look=self._eyes.look())
         self._follow(glimpse)
+        if self._surroundings is not None and self._fits():
+            self._surroundings.see(self._eyes.grey, frame.run, frame.pts_s)
         return glimpse
 
     def _follow(self, glimpse: Glimpse) -> None:
@@ -178,6 +185,9 @@ class EmbeddedObserver:
     def _told(self, window: Window, glimpses: Sequence[Glimpse]) -> ObservedWindow:
         not_judged = self._not_judged(glimpses)
         judged = not not_judged
+        if self._surroundings is not None:
+            people = [self._box(one) for one in self._tracks.visible() if one.label == "person"]
+            self._surroundings.count(people, window.end_s)
         if self._eyes.detector is None and not any(glimpse.look for glimpse in glimpses):
             not_judged += ("objects: there is no detector",)
         return ObservedWindow(
@@ -199,14 +209,19 @@ class EmbeddedObserver:
             return ("speed: this camera has no calibration; `streamproc induce` measures its normal footage",)
         if not self._fits():
             return ("speed: the picture's shape is not the calibration's",)
+        if self._surroundings is not None and self._surroundings.why_not is not None:
+            return (f"what is normal: {self._surroundings.why_not}",)
         return ()
 
     def _measured(self) -> tuple[Measurement, ...]:
-        if self._calibration is None or self._novelty is None or self._novelty.value is None:
+        if self._calibration is None or self._novelty is None or self._surroundings is None:
             return ()
+        around = self._surroundings.measured()
+        if self._novelty.value is None:
+            return around
         threshold = self._calibration.novelty.threshold
         if self._strongest is None:
-            return (Measurement("speed", 0.0, UNITS["speed"], 1.0, 0.0, threshold),)
+            return (Measurement("speed", 0.0, UNITS["speed"], 1.0, 0.0, threshold), *around)
         value, spot, track_id = self._strongest
         first = spot.parts[0]
         owner = next((one for one in self._tracks.visible() if _track_id(one) == track_id), None)
@@ -223,6 +238,7 @@ class EmbeddedObserver:
                 track_id=track_id,
                 parts=spot.parts,
             ),
+            *around,
         )
 
     def _owner(self, spot: Spot) -> int | None:

@@ -10,16 +10,16 @@ import numpy.typing as npt
 import structlog
 
 from streamproc.config import NormalitySettings
+from streamproc.normality.crowding_fit import CrowdSample
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.observer import EmbeddedObserver
-from streamproc.types import Window
+from streamproc.normality.scene_fit import BackgroundLearner
+from streamproc.types import ObservedWindow, Window
 
 log = structlog.get_logger(__name__)
 
 MOST_S = 3600.0
 """Of footage: about 500 MB of what was taken in."""
-_MOST_PICTURES = 120
-"""That the background is the median of: what stands still for a tenth of the footage leaves no trace."""
 
 Progress = Callable[[float], None]
 """Told of the seconds of footage taken in so far."""
@@ -37,39 +37,12 @@ class Recorded:
     """(height, width) at flow size: the median of the pictures."""
     detector: str
     """Revision of the model that textures are told by; empty where none does."""
+    people: tuple[CrowdSample, ...] = ()
+    """Who was visible at each window's end."""
 
     def part(self, first: int, end: int) -> Recorded:
         """The windows from ``first`` on, before ``end``."""
         return replace(self, windows=self.windows[first:end])
-
-
-class BackgroundLearner:
-    """The median of pictures spread evenly over footage of any length."""
-
-    def __init__(self) -> None:
-        self._pictures: list[_Grey] = []
-        self._every, self._seen = 1, 0
-
-    def add(self, grey: _Grey) -> None:
-        """Take in the next picture, (height, width); one of another size begins anew."""
-        if self._pictures and self._pictures[0].shape != grey.shape:
-            self._pictures, self._every, self._seen = [], 1, 0
-        if self._seen % self._every == 0:
-            self._pictures.append(grey)
-        self._seen += 1
-        if len(self._pictures) > _MOST_PICTURES:
-            del self._pictures[1::2]
-            self._every *= 2
-
-    def learned(self) -> _Grey:
-        """(height, width).
-
-        Raises:
-            ValueError: there was no picture.
-        """
-        if not self._pictures:
-            raise ValueError("no picture to learn a background from")
-        return np.asarray(np.median(np.stack(self._pictures), axis=0).round(), np.uint8)
 
 
 def record(
@@ -89,9 +62,10 @@ def record(
     observer = EmbeddedObserver(settings, None, detector, background)
     learner = BackgroundLearner()
     taken: list[tuple[Glimpse, ...]] = []
+    people: list[CrowdSample] = []
     camera_id, seen_s = "", 0.0
     for window in windows:
-        observer.observe(window)
+        people.append(_people(observer.observe(window), people[-1] if people else None))
         taken.append(observer.glimpses)
         camera_id = window.camera_id
         if background is None:
@@ -104,4 +78,12 @@ def record(
             break
     if background is None:
         background = learner.learned() if taken else np.zeros((1, 1), np.uint8)
-    return Recorded(camera_id, tuple(taken), background, observer.texture_revision)
+    return Recorded(camera_id, tuple(taken), background, observer.texture_revision, tuple(people))
+
+
+def _people(observed: ObservedWindow, before: CrowdSample | None) -> CrowdSample:
+    window = observed.window
+    same_run = before is not None and before.run == window.run
+    elapsed_s = window.end_s - before.pts_s if before is not None and same_run else 0.0
+    boxes = tuple(track.box_norm for track in observed.tracks if track.label == "person")
+    return CrowdSample(window.run, window.end_s, elapsed_s, boxes)

@@ -30,6 +30,8 @@ def unlike(measurement: Measurement, action: str, count: int) -> str:
     """What ``measurement`` tells of ``count`` things that do ``action``: ``as if cycling or skating, up to 2.1 times as
     fast as is normal there``."""
     said = []
+    if measurement.name == "dwell":
+        said.append(f"for {measurement.value:.0f} seconds, where nothing stays so long")
     if action == "glides":
         said.append("as if cycling or skating")
     speed = _part(measurement, "speed")
