@@ -149,7 +149,10 @@ def _decoded(batch: PacketBatch) -> Iterator[VideoFrame]:
         context.pix_fmt = batch.stream.pix_fmt
     context.thread_count = 1
     for packet in batch.packets:
-        encoded = av.Packet(packet.data)
+        # FFmpeg reads beyond a packet's end and wants zeros there, which a packet made from bytes does not have.
+        encoded = av.Packet(len(packet.data))
+        if packet.data:
+            encoded.update(packet.data)
         encoded.time_base = Fraction(1, _TICKS)
         encoded.is_keyframe = packet.is_keyframe  # without it FFmpeg adds each PNG picture to the one before
         encoded.pts, encoded.dts = round(packet.pts_s * _TICKS), round(packet.dts_s * _TICKS)

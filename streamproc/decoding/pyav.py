@@ -61,7 +61,10 @@ class PyavDecoder:
             self.undecodable += 1
             return []
         self._await_keyframe = False
-        encoded = av.Packet(packet.data)
+        # FFmpeg reads beyond a packet's end and wants zeros there, which a packet made from bytes does not have.
+        encoded = av.Packet(len(packet.data))
+        if packet.data:
+            encoded.update(packet.data)
         encoded.time_base = Fraction(1, _TICKS)
         encoded.pts = round(packet.pts_s * _TICKS)
         encoded.dts = round(packet.dts_s * _TICKS)

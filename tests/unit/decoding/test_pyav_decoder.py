@@ -75,6 +75,15 @@ def test_every_frame_in_order_with_its_times(tmp_path: Path, name: str, codec: s
     assert which.undecodable == 0
 
 
+def test_what_lies_beyond_a_packets_end_is_not_taken_for_a_part_of_it(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.avi", "mpeg4", count=300, fps=25, size=(64, 48))
+    for _ in range(3):
+        stream, given = packets(clip)
+        which = decoder(stream)
+        assert len(decode(which, given)) == 300
+        assert which.undecodable == 0
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_folders_of_pictures(tmp_path: Path, suffix: str) -> None:
     stream, given = packets(write_pictures(tmp_path / "pictures", suffix), "?fps=2")
