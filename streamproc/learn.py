@@ -121,7 +121,7 @@ def _learn(
     step("judging each half by the other")
     if calibration.busy_s < GOOD_BUSY_S - 1.0:
         notes.append(f"{GOOD_BUSY_S:.0f} s or more with something moving would tell normal more surely")
-    hours = sum(durations) / 3600
+    hours = calibration.false_alarms.hours  # not the clips' length: only so much was looked at
     scores = _judged(learning, calibration, captions, notes)
     score, raised = _alarm_score(scores, hours, loaded.pipeline.deduction, notes)
     false_alarms = _worse(calibration.false_alarms, raised)

@@ -194,6 +194,15 @@ def test_a_rate_that_run_will_refuse_is_said_at_once(site: Path, induce: Induce,
     assert any("`streamproc run` will refuse this camera: max_false_alarms_per_hour 0.1" in note for note in notes)
 
 
+def test_footage_that_was_not_looked_at_supports_no_rate(
+    site: Path, induce: Induce, learner: FakeLearning, tmp_path: Path
+) -> None:
+    learner.seconds = [4 * 3600.0]
+    (tmp_path / "own.yaml").write_text("schema_version: 1\nname: own\ndeduction: {max_false_alarms_per_hour: 2}\n")
+    write_site(tmp_path, pipeline="./own.yaml")
+    assert any("max_false_alarms_per_hour 2 is not supported" in note for note in induce().notes)
+
+
 def test_what_people_wrote_is_kept_and_told(induce: Induce) -> None:
     path = induce().rules
     text = path.read_text().replace("People walk here, one at a time.", "People stroll here.")
