@@ -18,7 +18,7 @@ from streamproc.rules.induction import Induction
 from streamproc.site import load_site
 from streamproc.testing import FakeClock
 from streamproc.testing_deduction import observed
-from streamproc.testing_footage import BrightThings, Pixels, Rectangle, drawn
+from streamproc.testing_footage import BrightThings, Rectangle, drawn
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_site
 from streamproc.types import Frame, ObservedWindow, Rule, Window
 
@@ -122,7 +122,9 @@ class Counted(NormalFootage):
 def test_footage_is_looked_at_once_and_decoded_only_as_often_as_its_pictures_are_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backends, detector, asked, seen = FakeBackends(), BrightThings(), [], []
+    backends, detector = FakeBackends(), BrightThings()
+    asked: list[tuple[Part, list[Window]]] = []
+    seen: list[tuple[int, float]] = []
     see = Eyes.see
 
     def counted(self: Eyes, frame: Frame) -> Glimpse:

@@ -16,6 +16,8 @@ from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
 from streamproc.types import ObservedWindow
 
+pytestmark = pytest.mark.usefixtures("windows_of_a_second")
+
 ASKED: list[tuple[str, float]] = []
 
 
@@ -74,18 +76,25 @@ def test_captioners_are_asked_about_the_same_windows(folder: Path, made: list[Fa
 def test_moments_are_so_far_apart(folder: Path) -> None:
     told = compare(folder, presets=["embedded"], every_s=3.0)
     assert told["moments"] == 4
-    assert [round(at, 1) for _, at in ASKED] == [0.3, 3.1, 6.3, 9.1]
+    assert [round(at, 1) for _, at in ASKED] == [0.9, 3.9, 6.9, 9.9]
+
+
+def test_moments_are_so_far_apart_on_average_where_windows_are_no_part_of_it(folder: Path) -> None:
+    (folder / "short.yaml").write_text("schema_version: 1\nname: short\nsampling: {window_s: 0.4}\n")
+    told = compare(folder, presets=[str(folder / "short.yaml")])
+    assert told["moments"] == 10
+    assert [round(at, 1) for _, at in ASKED] == [0.3, 1.1, 2.3, 3.1, 4.3, 5.1, 6.3, 7.1, 8.3, 9.1]
 
 
 def test_recorded_captions_and_labels_are_those_of_the_windows_pictures(folder: Path) -> None:
     captions, labels = folder / "cog.jsonl", folder / "labels.jsonl"
     rows = [
-        {"video": "a", "frame": n, "label": 0, "caption": f"A dog {'runs' if n == 11 else 'sits'}."} for n in range(50)
+        {"video": "a", "frame": n, "label": 0, "caption": f"A dog {'runs' if n == 9 else 'sits'}."} for n in range(50)
     ]
     captions.write_text("".join(json.dumps(row) + "\n" for row in rows))
     scenes = [
-        {"clip": "a", "frame": 9, "objects": ["dog"], "actions": ["sit"]},
-        {"clip": "a", "frame": 10, "objects": ["dog"], "actions": ["run|hurry"]},
+        {"clip": "a", "frame": 5, "objects": ["dog"], "actions": ["sit"]},
+        {"clip": "a", "frame": 8, "objects": ["dog"], "actions": ["run|hurry"]},
         {"clip": "a", "frame": 40, "objects": [], "actions": ["run|hurry"]},
     ]
     labels.write_text("".join(json.dumps(row) + "\n" for row in scenes))

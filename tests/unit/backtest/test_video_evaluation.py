@@ -26,6 +26,8 @@ from streamproc.testing_sources import FakeObserver, write_clip, write_pictures
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
 from streamproc.types import ObservedWindow, Window
 
+pytestmark = pytest.mark.usefixtures("windows_of_a_second")
+
 
 def hurry_in_the_middle(observed: ObservedWindow) -> str:
     return HURRIES if 4.0 <= observed.window.end_s < 8.0 else WALKS

@@ -384,8 +384,8 @@ def test_models_pull_fetches_what_is_named_or_all_models(run: Run, monkeypatch: 
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A site whose recording shows somebody who hurries."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows_of_a_second: None) -> Path:
+    """A site whose recording shows somebody who hurries, in windows of a second."""
     monkeypatch.setattr("streamproc.replay.Backends", lambda *_: FakeBackends(lambda _: "One person hurries."))
     write_clip(tmp_path / "clip.mp4", count=40, size=(64, 48))
     write_rules(tmp_path / "rules" / "gate.yaml")
