@@ -210,6 +210,9 @@ class ObservedWindow:
     """What could not be measured and why, in words (``speed: 1 frame/s, needs 5``); never passed as normal."""
     calibration_sha256: str | None = None
     """Of the calibration that it was measured by; None where there is none."""
+    course: tuple[tuple[float, float], ...] = ()
+    """Media time of each frame in which something was measured, and how far what moves stood out by then, in times of
+    the threshold: of that frame and those before it alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Heard:
     verdicts: list[tuple[float, float]] = field(default_factory=list)
     """Seconds into the recording, and the smoothed score."""
     novelties: list[tuple[float, float]] = field(default_factory=list)
-    """The same with what stands out most, in times of its threshold."""
+    """The same with what stands out most, in times of its threshold; by the frame where that is known."""
     threshold: float = 0.0
     unwatched: int = 0
 
@@ -48,7 +48,10 @@ class Heard:
         now_s = self.seconds(judged.at)
         # Where nothing moves nothing is judged, and nothing alarms.
         self.verdicts.append((now_s, judged.verdict.smoothed if judged.verdict else 0.0))
-        self.novelties.append((now_s, novelty(judged.observed)))
+        window = judged.observed.window
+        # By the frame where that is known: what a frame measures like is known with it, not at its window's end.
+        course = [(now_s + at_s - window.end_s, score) for at_s, score in judged.observed.course]
+        self.novelties += course or [(now_s, novelty(judged.observed))]
         self.threshold = judged.threshold
         return now_s
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from streamproc.normality.flow import FlowMeter, Motion
 from streamproc.normality.memory import Texture
-from streamproc.normality.speed import SpeedSample, measure_speed
+from streamproc.normality.speed import SpeedSample, measure_speed, places
 from streamproc.types import Box, Frame, on_host
 
 _LEAST_SHARE = 0.25
@@ -88,6 +88,8 @@ class Glimpse:
     """Why motion was not measured; None for a run's first frame."""
     look: Look | None = None
     """None where the detector did not look."""
+    standing: SpeedSample | None = None
+    """What stands out in a run's first frame, where nothing can be said to move yet; None in any other."""
 
 
 class Eyes:
@@ -118,6 +120,7 @@ class Eyes:
             sample=sample,
             moved=motion.moved,
             why_not=motion.why_not,
+            standing=places(motion, frame.run) if sample is None and motion.why_not is None else None,
         )
 
     def look(self) -> Look | None:

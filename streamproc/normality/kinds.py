@@ -43,12 +43,13 @@ class Kinds:
 
     def values(self, sample: SpeedSample, glimpse: Glimpse) -> _Floats:
         """(cells of the sample, kinds): speed and glide in multiples of the place's normal speed, appearance as
-        ``Recall.distances`` tells it; NaN where a kind was not measured, as between two looks."""
+        ``Recall.distances`` tells it; NaN where a kind was not measured, as between two looks, or before anything is
+        known to move."""
         values = np.full((len(sample.cells), len(KINDS)), np.nan, np.float32)
-        normal = self.normal(sample.grid).reshape(-1)[sample.cells]
-        speeds = sample.speeds
-        values[:, 0] = speeds / normal
-        if sample.spreads is not None:
+        if sample is glimpse.sample:
+            normal, speeds = self.normal(sample.grid).reshape(-1)[sample.cells], sample.speeds
+            values[:, 0] = speeds / normal
+        if sample is glimpse.sample and sample.spreads is not None:
             values[:, 1] = (speeds - GLIDE_SPREADS * sample.spreads.astype(np.float32)) / normal
         if self._recall is not None and glimpse.look is not None and glimpse.look.texture is not None:
             far = self._recall.distances(glimpse.look.texture)

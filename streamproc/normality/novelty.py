@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from streamproc.normality.carried import Carried
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds
+from streamproc.normality.speed import SpeedSample
 from streamproc.types import Box, Part
 
 _Floats = npt.NDArray[np.float32]
@@ -29,6 +30,8 @@ SMOOTHING_S = 0.144
 """Of a frame's score: a share of .5 at 10 frames/s, so that no single frame tells anything."""
 FORGET_S = 2.0
 """After a longer pause what was before tells nothing about now."""
+_FIRST_S = 0.1
+"""That a run's first frame is taken to have lasted."""
 _LEAST_SHARE = 0.1
 """Of the score that a part must bring to be told."""
 
@@ -96,23 +99,23 @@ class Novelty:
         """(kinds,): the highest scores of each kind by itself, weights left out, as of the last glimpse."""
 
     def add(self, glimpse: Glimpse) -> None:
-        """Take in the camera's next glimpse; one without motion only passes the time."""
-        sample = glimpse.sample
+        """Take in the camera's next glimpse; one in which nothing could be measured only passes the time."""
+        sample = glimpse.sample or glimpse.standing
         if sample is None:
             return
         if glimpse.run != self._run or not 0 <= glimpse.pts_s - self._at_s <= FORGET_S:
             self.reset()
-            self._run, self._at_s = glimpse.run, glimpse.pts_s - sample.elapsed_s
+            # As if the moment before had shown nothing: a run's first frame counts half, as any other.
+            self._run, self._at_s = glimpse.run, glimpse.pts_s - max(sample.elapsed_s, _FIRST_S)
         fresh = (self.kinds.values(sample, glimpse) - self._low) / self._span
         each = np.maximum(self._carried.add(sample, fresh), 0.0)
         self.by_kind = each.max(axis=0, initial=0.0)
-        score, self.spot = self._highest(glimpse, each)
+        score, self.spot = self._highest(sample, each)
         self._value += -math.expm1(-(glimpse.pts_s - self._at_s) / SMOOTHING_S) * (score - self._value)
         self._at_s, self.value = glimpse.pts_s, self._value
 
-    def _highest(self, glimpse: Glimpse, each: _Floats) -> tuple[float, Spot | None]:
-        sample = glimpse.sample
-        if sample is None or not len(each):
+    def _highest(self, sample: SpeedSample, each: _Floats) -> tuple[float, Spot | None]:
+        if not len(each):
             return 0.0, None
         shares = each * self._weight
         sums = shares.sum(axis=1)
@@ -127,7 +130,7 @@ class Novelty:
         left, top, wide, high = (int(value) for value in stats[labels[row, column]][:4])
         box = (left / columns, top / rows, min(1.0, (left + wide) / columns), min(1.0, (top + high) / rows))
         point = ((column + 0.5) / columns, (row + 0.5) / rows)
-        return float(sums[peak]), Spot(glimpse.pts_s, float(sums[peak]), point, box, self._parts(shares[peak]))
+        return float(sums[peak]), Spot(sample.pts_s, float(sums[peak]), point, box, self._parts(shares[peak]))
 
     def _parts(self, shares: _Floats) -> tuple[Part, ...]:
         parts = []

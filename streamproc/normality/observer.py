@@ -59,6 +59,7 @@ class EmbeddedObserver:
         """The most that moved at once since the detector last looked, as a share of the picture."""
         self._strongest: tuple[float, Spot, int | None] | None = None
         """The window's highest score so far, where, and whose."""
+        self._course: list[tuple[float, float]] = []
         self._calibration: Calibration | None = None
         self._sha256: str | None = None
         self._novelty: Novelty | None = None
@@ -123,6 +124,7 @@ class EmbeddedObserver:
 
     def _begin(self, window: Window) -> None:
         self._strongest = None
+        self._course = []
         if window.run == self._run:
             return
         self._run = window.run
@@ -162,10 +164,12 @@ class EmbeddedObserver:
             self._tracks.advance(glimpse.pts_s)
         if novelty is not None:
             novelty.add(glimpse)
-            self._note(novelty)
+            self._note(novelty, glimpse.pts_s)
 
-    def _note(self, novelty: Novelty) -> None:
+    def _note(self, novelty: Novelty, pts_s: float) -> None:
         value, spot = novelty.value, novelty.spot
+        if value is not None and self._calibration is not None:
+            self._course.append((pts_s, value / max(self._calibration.novelty.threshold, 1e-9)))
         before = self._strongest[0] if self._strongest is not None else 0.0
         # Of moments that are about as odd the latest tells where it is now.
         if value is not None and spot is not None and value >= _ABOUT * before:
@@ -197,6 +201,7 @@ class EmbeddedObserver:
             motion=max(glimpse.moved for glimpse in glimpses),
             not_judged=not_judged,
             calibration_sha256=self._sha256,
+            course=tuple(self._course) if judged else (),
         )
 
     def _not_judged(self, glimpses: Sequence[Glimpse]) -> tuple[str, ...]:

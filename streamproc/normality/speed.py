@@ -60,22 +60,42 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     """Speeds of what stands out; None where motion could not be measured."""
     if motion.velocity is None:
         return None
-    width = motion.foreground.shape[1]
-    side = round(width / _WINDOWS_ACROSS) | 1
-    weight = motion.foreground.astype(np.float32)
-    share = cv2.blur(weight, (side, side))[::STRIDE_PX, ::STRIDE_PX]
+    weight, share, side = _shares(motion)
     mean = cv2.blur(motion.velocity * weight[..., None], (side, side))[::STRIDE_PX, ::STRIDE_PX]
     counts = (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
-    cells = np.flatnonzero(counts)
     vectors = mean[counts] / share[counts][:, None]
     squared = cv2.blur((motion.velocity**2).sum(axis=2) * weight, (side, side))[::STRIDE_PX, ::STRIDE_PX]
     spreads = np.sqrt(np.maximum(squared[counts] / share[counts] - (vectors**2).sum(axis=1), 0.0))
+    return _sample(motion, run, counts, vectors.astype(np.float16), spreads.astype(np.float16))
+
+
+def places(motion: Motion, run: int) -> SpeedSample:
+    """What stands out, as if it stood still; for what needs no motion to be measured."""
+    _, share, _ = _shares(motion)
+    counts = (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
+    return _sample(motion, run, counts, np.zeros((int(counts.sum()), 2), np.float16), None)
+
+
+def _shares(motion: Motion) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int]:
+    """The foreground as numbers, its share of the window around each cell, and the window's side."""
+    side = round(motion.foreground.shape[1] / _WINDOWS_ACROSS) | 1
+    weight = motion.foreground.astype(np.float32)
+    return weight, np.asarray(cv2.blur(weight, (side, side))[::STRIDE_PX, ::STRIDE_PX], np.float32), side
+
+
+def _sample(
+    motion: Motion,
+    run: int,
+    counts: npt.NDArray[np.bool_],
+    vectors: npt.NDArray[np.float16],
+    spreads: npt.NDArray[np.float16] | None,
+) -> SpeedSample:
     return SpeedSample(
         run=run,
         pts_s=motion.pts_s,
         elapsed_s=motion.elapsed_s,
         grid=(counts.shape[0], counts.shape[1]),
-        cells=cells.astype(np.uint32),
-        vectors=vectors.astype(np.float16),
-        spreads=spreads.astype(np.float16),
+        cells=np.flatnonzero(counts).astype(np.uint32),
+        vectors=vectors,
+        spreads=spreads,
     )

@@ -6,6 +6,7 @@ sentence meets at most the one rule it is most like: next to the rules it might 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _Hits = tuple[tuple[int, float], ...]
 """Rules and likenesses 0..1 of those that a sentence is enough like."""
 _REMEMBERED = 4096
 """Sentences whose hits are kept; captions repeat themselves a lot."""
+_FRACTION = re.compile(r"\b\d+\.\d+\b")
 _FEW = 64
 """Hits of more rules than that are not kept: a low threshold would fill the memory."""
 
@@ -141,11 +143,11 @@ class Matcher:
         # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
         # a sentence affirms, and only a rule that denies something itself against a sentence as it is.
         pairs = [(one, affirmed(one.text, one.sentence.words)) for one in sentences]
-        texts = dict.fromkeys(text for one, rest in pairs for text in (one.text, rest) if text)
+        texts = dict.fromkeys(_rounded(text) for one, rest in pairs for text in (one.text, rest) if text)
         hits = self._alike(self._meanings, texts)
         matches = []
         for sentence, rest in pairs:
-            whole, part = hits.get(sentence.text, ()), hits.get(rest or "", ())
+            whole, part = hits.get(_rounded(sentence.text), ()), hits.get(_rounded(rest or ""), ())
             met = [hit for hit in whole if self._denying[hit[0]] == (rest is not None)]
             met += [hit for hit in part if not self._denying[hit[0]]]
             met = [hit for hit in met if in_force[hit[0]] and _in_zone(self._active[hit[0]], sentence)]
@@ -169,6 +171,11 @@ class Matcher:
                     del self._hits[next(iter(self._hits))]
                 self._hits[text] = hits
         return found
+
+
+def _rounded(text: str) -> str:
+    """With whole numbers: 1.8 times as fast means what 2.1 times does, and need not be embedded by itself."""
+    return _FRACTION.sub(lambda found: f"{float(found.group()):.0f}", text)
 
 
 def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:

@@ -23,8 +23,8 @@ from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
-from streamproc.normality.observer import EmbeddedObserver
 from streamproc.normality.glimpse import Detector
+from streamproc.normality.observer import EmbeddedObserver
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.types import Window
 

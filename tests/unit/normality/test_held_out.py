@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamproc.normality.held_out import RawSample, false_alarms, fit_scale, gumbel_level
+from streamproc.normality.held_out import RawSample, false_alarms, fit_scale, gumbel_level, median_and_p99
 
 
 def fold(number: int, level: float = 0.5, spread: float = 0.05, seconds: int = 30) -> list[RawSample]:
@@ -21,9 +21,14 @@ FOLDS = [fold(number) for number in range(4)]
 
 def test_median_is_zero_and_the_99th_percentile_one() -> None:
     scale = fit_scale(FOLDS, least_value=0.0)
-    values = [sample.value for part in FOLDS for sample in part]
-    assert scale.score(float(np.median(values))) == pytest.approx(0.0)  # type: ignore[arg-type]
-    assert scale.score(float(np.percentile(values, 99))) == pytest.approx(1.0)  # type: ignore[arg-type]
+    values = [sample.value or 0.0 for part in FOLDS for sample in part]
+    assert scale.score(float(np.median(values))) == pytest.approx(0.0)
+    assert scale.score(float(np.percentile(values, 99))) == pytest.approx(1.0, abs=0.03)
+
+
+def test_what_differs_little_from_the_median_is_no_upper_end_of_normal() -> None:
+    assert median_and_p99([1.0] * 98 + [1.01, 1.01]) == (1.0, pytest.approx(1.0 + 0.2 * 1.01))
+    assert median_and_p99([3.0, 3.0]) == (3.0, 6.0)
 
 
 def test_the_threshold_lies_above_all_that_was_held_out() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from streamproc.config import NormalitySettings
 from streamproc.errors import InferenceError
-from streamproc.normality.observer import EmbeddedObserver
 from streamproc.normality.glimpse import Detector
+from streamproc.normality.observer import EmbeddedObserver
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow
 
