@@ -16,6 +16,8 @@ from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
 from streamproc.types import ModelRef, ObservedWindow, Vote
 
+pytestmark = pytest.mark.usefixtures("windows_of_a_second")
+
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
