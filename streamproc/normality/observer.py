@@ -27,6 +27,8 @@ _STILL = 0.0005
 """Share of the picture that must have moved since the detector last looked for it to look again in its turn."""
 _ABOUT = 0.7
 """Of a window's highest score: a moment that comes as near is as good to tell the place by."""
+_NEW_S = 2.0
+"""So long something that stands out is looked at more closely: four further looks tell what it is, or none will."""
 _NEAR = 0.02
 """Of the picture: how far outside a track's box the oddest point may lie and still be its."""
 
@@ -59,6 +61,8 @@ class EmbeddedObserver:
         """The most that moved at once since the detector last looked, as a share of the picture."""
         self._strongest: tuple[float, Spot, int | None] | None = None
         """The window's highest score so far, where, and whose."""
+        self._odd_s: float | None = None
+        """Since when something stands out."""
         self._course: list[tuple[float, float]] = []
         self._calibration: Calibration | None = None
         self._sha256: str | None = None
@@ -112,7 +116,7 @@ class EmbeddedObserver:
         """
         frames = [frame for burst in window.bursts for frame in burst]
         self._begin(window)
-        self.glimpses = tuple([self._take(frame, is_last=frame is frames[-1]) for frame in frames])
+        self.glimpses = tuple([self._take(frame) for frame in frames])
         return self._told(window, self.glimpses)
 
     def recall(self, window: Window, glimpses: Sequence[Glimpse]) -> ObservedWindow:
@@ -128,18 +132,17 @@ class EmbeddedObserver:
         if window.run == self._run:
             return
         self._run = window.run
+        self._odd_s = None
         self._eyes.begin_run()
         self._tracks.begin_run()
         if self._novelty is not None:
             self._novelty.reset()
 
-    def _take(self, frame: Frame, *, is_last: bool) -> Glimpse:
+    def _take(self, frame: Frame) -> Glimpse:
         glimpse = self._eyes.see(frame)
-        # What is odd is lost between two looks, and what is about to be told gets a look of its own.
-        odd = self._stands_out()
+        odd = self._has_just_stood_out(frame.pts_s)
         moved = 1.0 if glimpse.why_not == ANOTHER_PICTURE else max(self._moved, glimpse.moved)
-        wanted = self._tracks.due(frame.pts_s, closely=odd) or (odd and is_last)
-        wanted = wanted and self._eyes.detector is not None and frame.pts_s > self._tracks.told_s
+        wanted = self._tracks.due(frame.pts_s, closely=odd) and self._eyes.detector is not None
         if wanted and (odd or moved >= _STILL or not self._tracks.may_stay(frame.pts_s)):
             glimpse = replace(glimpse, look=self._eyes.look())
         self._follow(glimpse)
@@ -175,9 +178,14 @@ class EmbeddedObserver:
         if value is not None and spot is not None and value >= _ABOUT * before:
             self._strongest = (max(value, before), spot, self._owner(spot))
 
-    def _stands_out(self) -> bool:
+    def _has_just_stood_out(self, pts_s: float) -> bool:
+        """What is odd is mostly fast, and lost between two looks: while it is new it gets twice as many."""
         value = self._novelty.value if self._novelty is not None else None
-        return self._calibration is not None and value is not None and value >= self._calibration.novelty.threshold
+        if self._calibration is None or value is None or value < self._calibration.novelty.threshold:
+            self._odd_s = None
+            return False
+        self._odd_s = pts_s if self._odd_s is None else self._odd_s
+        return 0.0 <= pts_s - self._odd_s < _NEW_S
 
     def _fits(self) -> bool:
         """Whether the pictures have the calibration's shape."""

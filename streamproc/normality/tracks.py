@@ -129,10 +129,10 @@ class Tracks:
             inside = (rows >= y0) & (rows <= y1) & (columns >= x0) & (columns <= x1)
             if inside.any():
                 # The faster half: legs at rest and the edges of what stands behind would hold the box back.
-                fast = inside & (speeds >= np.median(speeds[inside]))
+                fast = inside & (speeds >= _percentile(speeds[inside], 50.0))
                 one.box_px += np.tile(sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.elapsed_s, 2)
             if ratios is not None:
-                ratio = float(np.percentile(ratios[inside], _BODY_PERCENTILE)) if inside.any() else 0.0
+                ratio = _percentile(ratios[inside], _BODY_PERCENTILE) if inside.any() else 0.0
                 one.ratio.add(sample.pts_s, ratio)
 
     def advance(self, pts_s: float) -> None:
@@ -197,3 +197,9 @@ class Tracks:
         if not len(tracked):
             return {}
         return dict(zip(tracked.data["index"].tolist(), tracked.tracker_id.tolist(), strict=True))
+
+
+def _percentile(values: npt.NDArray[np.float32], percent: float) -> float:
+    """The nearest value below; numpy's own interpolates, and takes a quarter of a millisecond for it."""
+    at = int((len(values) - 1) * percent / 100.0)
+    return float(np.partition(values, at)[at])
