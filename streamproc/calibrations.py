@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -105,6 +105,9 @@ class CalibrationInForce:
         before = self.found
         if found.calibration is None and before.calibration is not None and rules.calibration_sha256 is not None:
             raise ConfigError(f"{self.file} is gone; the calibration that was read from it stays in force")
+        if found.calibration is not None and found.sha256 == before.sha256:
+            # The same again: whoever measures by it goes on, and does not begin anew.
+            found = replace(found, calibration=before.calibration)
         self.found = found
         if found.doubt is not None and found.doubt != before.doubt:
             event = "not_calibrated" if found.calibration is None else "calibration_in_doubt"

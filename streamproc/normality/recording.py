@@ -18,8 +18,8 @@ from streamproc.types import ObservedWindow, Window
 
 log = structlog.get_logger(__name__)
 
-MOST_S = 3600.0
-"""Of footage: about 500 MB of what was taken in."""
+MOST_S = 4 * 3600.0
+"""Of footage: about 1 GB of what was taken in."""
 
 Progress = Callable[[float], None]
 """Told of the seconds of footage taken in so far."""

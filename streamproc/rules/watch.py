@@ -167,7 +167,8 @@ class RuleFile:
         times = self._look()
         now_s = self._clock.now().timestamp()
         ages_s = [now_s - found[0] / 1e9 for found in times if found] or [SETTLED_S]
-        settled = times == self._times and all(age_s >= SETTLED_S for age_s in ages_s)
+        # A replay's clock is the recording's: files written long after it have settled as well.
+        settled = times == self._times and all(abs(age_s) >= SETTLED_S for age_s in ages_s)
         if settled or any(0 <= age_s < QUIET_S for age_s in ages_s):
             return False
         self._times = times

@@ -217,3 +217,9 @@ def test_calibration_and_rules_change_together_once_the_rules_are_made(camera: C
     jobs.pop()()
     assert camera.in_force.calibration() == OLD  # nothing changes but by a poll
     assert camera.after(lambda: None, 0.5) == (2, 79.0)
+
+
+def test_the_same_calibration_read_again_is_the_same_so_that_measuring_goes_on(camera: Camera) -> None:
+    before = camera.in_force.calibration()
+    assert camera.after(lambda: OLD.save(calibration_path(camera.path))) == (1, OLD.observed_s)
+    assert camera.in_force.calibration() is before
