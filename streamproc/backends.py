@@ -52,9 +52,13 @@ class Backends:
         Raises:
             ModelLoadError: a model's files cannot be had or do not load.
         """
+        import cv2
+
         from streamproc.models.nanodet import NanoDet
         from streamproc.models.sentences import SentenceEmbedder
 
+        # Cameras are watched side by side, each by threads of its own: with a pool they would wait for each other.
+        cv2.setNumThreads(1)
         self._pipeline, self._clock = pipeline, clock
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
