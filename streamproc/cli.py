@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 the operator's mistake (a file, an address, a flag), 1 any
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ def main() -> None:
 
     Typer itself sees to Ctrl-C and to a reader of the output that went away.
     """
+    # Products here are small, and cameras are watched side by side: a pool's threads that spin while they wait for each
+    # other took two fifths of a replay's processor time. numpy reads this when it is loaded, by the command.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _refuse_passwords(sys.argv[1:])
         app(prog_name="streamproc")

@@ -16,3 +16,13 @@ def test_help_loads_no_heavy_package() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.split() == []
+
+
+def test_linear_algebra_of_the_command_line_runs_in_one_thread() -> None:
+    code = (
+        "import sys; sys.argv = ['streamproc', '--version'];"
+        "import atexit, os; atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS']));"
+        "from streamproc.cli import main; main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.split()[-1] == "1"
