@@ -86,8 +86,7 @@ class Learning:
         """
         recorded, scene = self._recorded.part(part.first, part.end), None
         if part == EVERYTHING:
-            height, width = recorded.background.shape
-            scene = self._scene.learned(recorded.background, recorded.people, width / height)
+            scene = self._scene.learned(recorded.background, recorded.people)
         return fit_recorded(recorded, self._settings.normality, learned_at=self._clock.now(), clips=clips, scene=scene)
 
     def observed(self, calibration: Calibration, part: Part = EVERYTHING) -> Iterator[ObservedWindow]:

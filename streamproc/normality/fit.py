@@ -12,6 +12,8 @@ from itertools import pairwise
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Clip
+from streamproc.normality.examples import find_examples
+from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.held_out import false_alarms, fit_threshold
 from streamproc.normality.kinds import Kinds
@@ -22,6 +24,8 @@ from streamproc.normality.picture import packed
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.recording import Progress, Recorded, record
 from streamproc.normality.scales import Fold, fit_kinds, scores
+from streamproc.normality.scene_fit import SceneLearner
+from streamproc.normality.traffic import fit_traffic
 from streamproc.types import Window
 
 FOLDS = 4
@@ -41,9 +45,20 @@ def fit(
     detector: Detector | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
-    """``record`` and ``fit_recorded``, in one."""
-    recorded = record(windows, settings, detector, progress=progress)
-    return fit_recorded(recorded, settings, learned_at=learned_at, clips=clips)
+    """``record`` and ``fit_recorded`` with all that there is to learn, in one; keeps the windows until it is done.
+
+    ``settings``, ``learned_at``, ``clips``: as there. Without ``detector`` neither appearance nor crowding is learned.
+
+    Raises:
+        ConfigError: as ``fit_recorded``.
+        InferenceError: the detector failed.
+    """
+    kept, learner = tuple(windows), SceneLearner()
+    for window in kept:
+        learner.add(grey_of(window.last, settings.flow_width_px), window.run, window.last.pts_s)
+    recorded = record(kept, settings, detector, learner.background() if kept else None, progress)
+    scene = learner.learned(recorded.background, recorded.people) if kept else None
+    return fit_recorded(recorded, settings, learned_at=learned_at, clips=clips, scene=scene)
 
 
 def fit_recorded(
@@ -76,6 +91,7 @@ def fit_recorded(
     kinds = fit_kinds(folds)
     novelty = fit_threshold([scores(fold.glimpses, Novelty(fold.kinds, kinds)) for fold in folds], _LEAST_SCORE)
     place, memory = _learned(measured, recorded.detector, busy_s, glimpses)
+    memory = memory if "appearance" in kinds else None
     return Calibration(
         camera_id=recorded.camera_id,
         learned_at=learned_at.astimezone(UTC).isoformat(timespec="seconds"),
@@ -88,7 +104,9 @@ def fit_recorded(
         flow=settings.flow,
         background=packed(recorded.background),
         place=place,
-        memory=memory if "appearance" in kinds else None,
+        memory=memory,
+        examples=find_examples(memory, recorded.looks) if memory is not None else None,
+        traffic=fit_traffic(samples, place),
         kinds=kinds,
         novelty=novelty,
         scene=scene,

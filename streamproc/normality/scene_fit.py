@@ -73,8 +73,9 @@ class SceneLearner:
         """
         return self._background.learned()
 
-    def learned(self, background: _Grey, people: Sequence[CrowdSample], aspect: float) -> LearnedScene:
-        """The scene beside its ``background``, and the ``people`` who were seen in it."""
+    def learned(self, background: _Grey, people: Sequence[CrowdSample]) -> LearnedScene:
+        """The scene beside its ``background`` (height, width), and the ``people`` who were seen in it."""
+        aspect = background.shape[1] / background.shape[0]
         return LearnedScene(
             view=self._view.learned(), dwell=self._dwell.learned(background), crowding=fit_crowding(people, aspect)
         )

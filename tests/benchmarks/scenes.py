@@ -21,7 +21,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from streamproc.config import NormalitySettings
 from streamproc.errors import ModelLoadError
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
@@ -30,13 +29,15 @@ from streamproc.normality.fit import fit
 from streamproc.normality.glimpse import Detector
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.perception.scene import SceneCaptioner
+from streamproc.site import load_preset
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.testing_scenes import cases, photos, scoring
 from streamproc.testing_scenes.scene import Scene
 from streamproc.testing_scenes.stage import VTEST_OCCLUDERS, Stage
 from streamproc.types import Box, ObservedWindow
 
-SETTINGS = NormalitySettings()
+PIPELINE = load_preset("embedded")
+SETTINGS, SAMPLING = PIPELINE.normality, PIPELINE.sampling
 NORMAL = 400
 _SHOWN = 8
 
@@ -62,7 +63,10 @@ def main() -> None:
             sheet(case.name, case.recipe(stage, pictures[NORMAL:]), arguments.sheet)
         return
     detector = None if arguments.no_detector else NanoDet(store.ensure("nanodet"))
-    calibration = learned(pictures[:NORMAL])
+    calibration = fit(
+        windows_of(pictures[:NORMAL], settings=SAMPLING), SETTINGS, learned_at=datetime.now(UTC), detector=detector
+    )
+    print(learned(calibration))
     results = []
     print(f"{'case':32} {'must':6} {'alarm':>7} {'after':>7} {'by':10} {'place':>5} {'false':>5} {'judged':>6}  met")
     for case in chosen:
@@ -96,9 +100,14 @@ def wanted(name: str, only: str) -> bool:
     return not only or any(word.strip() in name for word in only.split(","))
 
 
-def learned(pictures: list[Pixels]) -> Calibration:
-    """What ``fit`` makes of the normal footage."""
-    return fit(windows_of(pictures), SETTINGS, learned_at=datetime.now(UTC))
+def learned(calibration: Calibration) -> str:
+    """What counts, and from where on."""
+    kinds = ", ".join(f"{kind} x{scale.weight:.2f}" for kind, scale in calibration.kinds.items())
+    novelty = calibration.novelty
+    return (
+        f"learned from {calibration.observed_s:.0f} s: {kinds}; threshold {novelty.threshold:.2f} (one-hour level "
+        f"{novelty.one_hour_level:.2f}, held-out max {novelty.held_out_max:.2f})"
+    )
 
 
 def watch(
@@ -116,8 +125,9 @@ def watch(
 def second_scene(folder: Path, detector: Detector | None, only: str) -> list[scoring.Result]:
     """Another camera: learned from one half of the normal Ped2 clips, the other half watched, each clip a run."""
     clips = [read_pictures(path) for path in sorted((folder / "train").glob("*.mp4"))]
-    known = (window for run, clip in enumerate(clips[0::2]) for window in windows_of(clip, run=run))
-    calibration = fit(known, SETTINGS, learned_at=datetime.now(UTC))
+    known = (window for run, clip in enumerate(clips[0::2]) for window in windows_of(clip, run=run, settings=SAMPLING))
+    calibration = fit(known, SETTINGS, learned_at=datetime.now(UTC), detector=detector)
+    print(learned(calibration))
     results = []
     for case in cases.second_scene_cases():
         if not wanted(case.name, only):
@@ -126,7 +136,7 @@ def second_scene(folder: Path, detector: Detector | None, only: str) -> list[sco
         parts = []
         for run, clip in enumerate(clips[1::2]):
             scene = case.recipe(Stage(clip), clip)
-            windows = windows_of(scene.pictures, fps=case.fps, times_s=scene.times_s, run=run)
+            windows = windows_of(scene.pictures, fps=case.fps, times_s=scene.times_s, run=run, settings=SAMPLING)
             parts.append(scoring.scored(case, scene, map(observer.observe, windows)))
         results.append(scoring.together(parts))
         print(line(results[-1]), flush=True)

@@ -240,6 +240,9 @@ def test_what_was_learned_is_told(calibration: Calibration) -> None:
     assert not calibration.false_alarms.extrapolated  # as even as this footage is, the least threshold holds
     assert set(calibration.kinds) == {"speed", "glide"}
     assert calibration.memory is None
+    assert calibration.scene is not None
+    assert calibration.scene.view is not None
+    assert "only 0 s of normal footage with people" in calibration.scene.crowding.why_not
     assert calibration.place.bottom_px_s > calibration.place.top_px_s
 
 
