@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -271,3 +271,26 @@ def test_a_calibration_that_changes_is_measured_by_from_the_next_window_on(calib
 
 def test_when_it_was_learned_is_the_wall_clocks_time(calibration: Calibration) -> None:
     assert calibration.learned_at == "2026-11-21T09:30:00+00:00"
+
+
+def test_what_was_taken_in_is_observed_again_as_it_was(calibration: Calibration) -> None:
+    live = EmbeddedObserver(SETTINGS, calibration, BrightThings())
+    again = EmbeddedObserver(SETTINGS, calibration, None)
+    for window in windows_of(drawn(RUNNERS, 4.0)):
+        seen = live.observe(window)
+        recalled = again.recall(window, live.glimpses)
+        assert (recalled.tracks, recalled.measurements, recalled.motion, recalled.course) == (
+            seen.tracks,
+            seen.measurements,
+            seen.motion,
+            seen.course,
+        )
+
+
+def test_the_course_is_told_by_the_frame_from_its_past_alone(calibration: Calibration) -> None:
+    whole = watch(EmbeddedObserver(SETTINGS, calibration, None), drawn(RUNNERS, 4.0))
+    begun = watch(EmbeddedObserver(SETTINGS, calibration, None), islice(drawn(RUNNERS, 4.0), 25))
+    course = [moment for window in whole for moment in window.course]
+    assert [round(at_s, 3) for at_s, _ in course] == [round(index / 10, 3) for index in range(40)]
+    assert [moment for window in begun for moment in window.course] == course[:25]
+    assert max(score for _, score in course) > 1.0
