@@ -109,8 +109,11 @@ def _label(pointed_at: DetectedObject) -> str:
 
 
 def _times(measured: Measurement) -> str:
-    """The value in times of what is normal."""
-    return f"{measured.value / measured.normal:.1f}x" if measured.normal > 0 else _value(measured)
+    """Seconds as they are, all else in times of what is normal; of several parts the speed, which people can see."""
+    if measured.unit == "s":
+        return f"{measured.value:.0f} s"
+    part = next((one for one in measured.parts if one.name == "speed"), measured)
+    return f"{part.value / part.normal:.1f}x" if part.normal > 0 else _value(measured)
 
 
 def _pixels(box: Box, image: Image.Image) -> tuple[float, float, float, float]:

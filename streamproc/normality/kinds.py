@@ -17,8 +17,8 @@ KINDS: Final[tuple[Kind, ...]] = ("speed", "glide", "appearance")
 """The columns of ``Kinds.values``."""
 UNITS: Final[dict[Kind, str]] = {
     "speed": "times the normal speed here",
-    "glide": "times as evenly moved as things are here",
-    "appearance": "times as unlike what was seen before as is normal here",
+    "glide": "times the normal evenness of motion here",
+    "appearance": "times the normal strangeness of looks here",
 }
 GLIDE_SPREADS = 1.5
 """Spreads that are taken from a speed for the glide: limbs that swing spread the flow by about two thirds of a walk's

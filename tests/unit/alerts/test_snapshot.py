@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from streamproc.alerts.snapshot import Annotation, draw
-from streamproc.types import Box, DetectedObject, Measurement
+from streamproc.types import Box, DetectedObject, Measurement, Part
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BOX = (0.4, 0.4, 0.5, 0.6)
@@ -45,6 +46,15 @@ def test_a_box_is_labelled_with_what_was_measured_of_it() -> None:
     bare, told = label_px(person()), label_px(person(measured(2.0), text="a sentence that is too long for a label"))
     assert told > bare + 30
     assert label_px(person(measured(2.0, value=12.34))) == pytest.approx(told + 9, abs=4)  # "12.3x"
+
+
+def test_of_several_parts_the_speed_is_told_and_a_stay_in_seconds() -> None:
+    speed = measured(2.0, value=2.9)
+    parts = (Part("glide", 12.34, "", 1.0, 0.6), Part("speed", 2.9, "", 1.0, 0.4))
+    glides = replace(speed, name="glide", value=12.34, parts=parts)
+    assert label_px(person(glides)) == label_px(person(speed)) != label_px(person(measured(2.0, value=12.34)))
+    stays = Measurement("dwell", 12.0, "s", 10.0, 1.2, 1.0)
+    assert label_px(person(stays)) == pytest.approx(label_px(person(speed)), abs=8)  # "12 s", not "1.2x"
 
 
 def test_without_a_measurement_a_short_text_is_the_label() -> None:
