@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
+from streamproc.normality.arrays import Packed
+from streamproc.normality.examples import Examples
 from streamproc.normality.flow import flow_size
 from streamproc.normality.kinds import Kind
 from streamproc.normality.learned import LearnedScene
@@ -108,6 +110,10 @@ class Calibration(_Part):
     """Upper end of normal speed by place, in px/s at that size."""
     memory: Memory | None
     """What things that stand out looked like; None where too little was seen, or the detector does not tell."""
+    examples: Examples | None = None
+    """What the memory's prototypes stand for, for people to look at."""
+    traffic: Packed | None = None
+    """(rows, columns): share of the time in which something moved there, for people to look at."""
     kinds: dict[Kind, KindScale]
     """What was measured of each kind."""
     novelty: Scale

@@ -72,13 +72,23 @@ class Recall:
         if not len(texture.cells):
             return np.zeros((rows, columns), np.float32)
         far, known = np.zeros(rows * columns, np.float32), np.zeros(rows * columns, np.float32)
-        scaled = (texture.features.astype(np.float32) - self._mean) / self._deviation
-        squared = (scaled**2).sum(axis=1)[:, None] + self._squares - 2.0 * scaled @ self._prototypes.T
-        far[texture.cells] = np.sqrt(np.maximum(squared.min(axis=1), 0.0))
+        far[texture.cells] = np.sqrt(np.maximum(self._squared(texture).min(axis=1), 0.0))
         known[texture.cells] = 1.0
         share = cv2.blur(known.reshape(rows, columns), (3, 3))
         mean = cv2.blur(far.reshape(rows, columns), (3, 3)) / np.maximum(share, _LEAST_SHARE)
         return np.asarray(mean * known.reshape(rows, columns), np.float32)
+
+    def nearest(self, texture: Texture) -> tuple[npt.NDArray[np.intp], _Floats]:
+        """(n,) each: the prototype that each place is nearest to, and how far it is from that, by itself."""
+        squared = self._squared(texture)
+        which = squared.argmin(axis=1)
+        return which, np.sqrt(np.maximum(squared[np.arange(len(which)), which], 0.0))
+
+    def _squared(self, texture: Texture) -> _Floats:
+        """(n, prototypes): squares of the distances."""
+        scaled = (texture.features.astype(np.float32) - self._mean) / self._deviation
+        squared = (scaled**2).sum(axis=1)[:, None] + self._squares - 2.0 * scaled @ self._prototypes.T
+        return np.asarray(squared, np.float32)
 
 
 _LEAST_SHARE = 0.3

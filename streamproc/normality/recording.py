@@ -11,6 +11,8 @@ import structlog
 
 from streamproc.config import NormalitySettings
 from streamproc.normality.crowding_fit import CrowdSample
+from streamproc.normality.examples import Looked, LookLearner
+from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.normality.scene_fit import BackgroundLearner
@@ -39,6 +41,8 @@ class Recorded:
     """Revision of the model that textures are told by; empty where none does."""
     people: tuple[CrowdSample, ...] = ()
     """Who was visible at each window's end."""
+    looks: tuple[Looked, ...] = ()
+    """Some, with their pictures."""
 
     def part(self, first: int, end: int) -> Recorded:
         """The windows from ``first`` on, before ``end``."""
@@ -60,13 +64,14 @@ def record(
         InferenceError: the detector failed.
     """
     observer = EmbeddedObserver(settings, None, detector, background)
-    learner = BackgroundLearner()
+    learner, looks = BackgroundLearner(), LookLearner()
     taken: list[tuple[Glimpse, ...]] = []
     people: list[CrowdSample] = []
     camera_id, seen_s = "", 0.0
     for window in windows:
         people.append(_people(observer.observe(window), people[-1] if people else None))
         taken.append(observer.glimpses)
+        _keep_looks(looks, window, observer.glimpses, settings.flow_width_px)
         camera_id = window.camera_id
         if background is None:
             learner.add(observer.grey)
@@ -78,7 +83,16 @@ def record(
             break
     if background is None:
         background = learner.learned() if taken else np.zeros((1, 1), np.uint8)
-    return Recorded(camera_id, tuple(taken), background, observer.texture_revision, tuple(people))
+    revision = observer.texture_revision
+    return Recorded(camera_id, tuple(taken), background, revision, tuple(people), looks.learned())
+
+
+def _keep_looks(looks: LookLearner, window: Window, glimpses: tuple[Glimpse, ...], width_px: int) -> None:
+    frames = [frame for burst in window.bursts for frame in burst]
+    for frame, glimpse in zip(frames, glimpses, strict=True):
+        texture = glimpse.look.texture if glimpse.look is not None else None
+        if texture is not None and looks.wants():
+            looks.add(Looked(texture, grey_of(frame, width_px)))
 
 
 def _people(observed: ObservedWindow, before: CrowdSample | None) -> CrowdSample:
