@@ -1,0 +1,1 @@
+"""`streamproc normality show`: what a camera's calibration holds, as a picture and in words."""

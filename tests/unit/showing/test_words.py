@@ -1,0 +1,93 @@
+"""A calibration in words: the numbers that it holds, and why something is not judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from streamproc.normality.calibration import Calibration, Clip
+from streamproc.normality.crowding import Count, CrowdingModel
+from streamproc.normality.dwell import PLACES, DwellModel
+from streamproc.normality.learned import LearnedScene
+from streamproc.normality.novelty import KindScale
+from streamproc.normality.place import RowPlace
+from streamproc.showing.words import as_dict, sections
+
+REAL = Calibration.load(Path(__file__).parents[2] / "integration" / "site" / "rules" / "two.normality.json")
+SCENE = LearnedScene(
+    view=None,
+    dwell=DwellModel(longest_s=(8.0,) + (0.0,) * (PLACES[0] * PLACES[1] - 1), observed_s=35.0),
+    crowding=CrowdingModel(
+        people=Count(median=3, normal=6, threshold=11), densest=Count(median=2, normal=4, threshold=8)
+    ),
+)
+
+
+def told(**changes: Any) -> dict[str, str]:
+    calibration = REAL.model_copy(update={"scene": SCENE, **changes})
+    return {heading: "\n".join(lines) for heading, lines in sections(calibration)}
+
+
+def test_everything_has_its_numbers() -> None:
+    lines = told(
+        place=RowPlace(top_px_s=12.0, bottom_px_s=60.0, least_px_s=3.0),
+        picture_px=(768, 576),
+        flow_px=(384, 288),
+        kinds={"speed": KindScale(median=0.5, p99=1.5, one_hour_level=0.8)},
+        observed_s=7200.0,
+    )
+    assert lines["camera"] == "two"
+    assert "7200 s observed (2.00 h)" in lines["learned"]
+    assert REAL.learned_at in lines["learned"]
+    assert f"from a score of {REAL.novelty.threshold:.2f} on" in lines["alarm"]
+    assert str(REAL.false_alarms) in lines["alarm"]
+    # 0.8 of the way from the median to the 99th percentile.
+    assert lines["speed"].startswith(
+        "median 0.50, 99th percentile 1.50, once an hour 1.30 times the place's normal speed"
+    )
+    assert lines["speed"].endswith("counts in full")
+    assert lines["normal speed"] == "up to 24 px/s at the upper edge of the picture, 120 px/s at the lower edge"
+    assert lines["memory"].startswith("300 prototypes of ")
+    assert lines["stays"] == "up to 8 s, in 35 s; told from 10 to 16 s on"
+    assert (
+        lines["people"] == "at once: 3 mostly, up to 6; told from 11 on\nat one spot: 2 mostly, up to 4; told from 8 on"
+    )
+
+
+def test_a_kind_that_was_turned_down_says_why() -> None:
+    kind = KindScale(median=0.5, p99=1.5, weight=0.4, one_hour_level=3.8, why="glide counts 0.40: it came far above")
+    assert told(kinds={"glide": kind})["glide"].endswith("; counts 0.40\nglide counts 0.40: it came far above")
+
+
+def test_what_is_not_judged_says_why() -> None:
+    scene = LearnedScene(
+        view=None, dwell=DwellModel(why_not="only 9 s of footage"), crowding=CrowdingModel(why_not="nobody there")
+    )
+    lines = told(memory=None, scene=scene)
+    assert lines["memory"] == "none: what things look like is not judged"
+    assert lines["stays"] == "not judged: only 9 s of footage"
+    assert lines["people"] == "not judged: nobody there"
+    assert told(scene=None)["stays"] == told(scene=None)["people"] == "not learned"
+
+
+def test_a_doubt_comes_first_and_many_clips_are_few_words() -> None:
+    assert sections(REAL, "it is another's")[1] == ("doubt", ("it is another's",))
+    assert "doubt" not in told()
+    clips = tuple(Clip(name=f"{n}.mp4", sha256="0" * 64, duration_s=10.0) for n in range(9))
+    assert "from 9 clips of 90 s: 0.mp4 to 8.mp4" in told(clips=clips)["learned"]
+    assert "from no named clip" in told(clips=())["learned"]
+
+
+def test_programs_are_told_the_same() -> None:
+    body = as_dict(REAL.model_copy(update={"scene": SCENE}), "a doubt")
+    assert body["camera_id"] == "two"
+    assert body["doubt"] == "a doubt"
+    assert body["novelty"]["threshold"] == REAL.novelty.threshold
+    assert set(body["kinds"]) == {"speed", "glide", "appearance"}
+    assert body["memory"]["prototypes"] == 300
+    assert 0 < body["traffic_most"] <= 1
+    assert body["examples"] == 60
+    assert body["stays"]["longest_s"] == 8.0
+    assert body["crowding"]["people"]["threshold"] == 11
+    bare = as_dict(REAL.model_copy(update={"scene": None, "memory": None, "examples": None, "traffic": None}))
+    assert [bare[key] for key in ("stays", "crowding", "memory", "traffic_most", "examples")] == [None] * 4 + [0]
