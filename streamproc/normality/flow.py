@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.normality.background import Background, Grey
+from streamproc.normality.shake import Shift, background_shift, steadied
 from streamproc.types import Frame, on_host
 
 _SMALLER = cv2.INTER_AREA
@@ -34,6 +35,8 @@ _MOVED_PX = 0.3
 _MARGIN_PX = 24
 """Around what stands out, at flow size: flow is computed there alone. As far as anything that matters moves within a
 tenth of a second."""
+_SHAKEN_PX = 0.15
+"""Between two frames, of the background: what is less is flow's own error there, and is left as it is."""
 _LEAST_SIDE_PX = 96
 """Of a part that flow is computed in: its coarsest scale needs several patches of 8 px at an eighth of the size."""
 
@@ -46,13 +49,16 @@ class Motion:
     elapsed_s: float
     """Media time since the frame before; 0 for a run's first frame."""
     velocity: npt.NDArray[np.float32] | None
-    """(height, width, 2) at flow size: x and y in px/s; None where it cannot be measured."""
+    """(height, width, 2) at flow size: x and y in px/s, the camera's own motion taken out; None where it cannot be
+    measured."""
     foreground: npt.NDArray[np.bool_]
     """(height, width): what stands out from the background."""
     moved: float
     """Share of the picture that stands out and moved, 0..1; that stands out, where motion cannot be measured."""
     why_not: str | None = None
     """Why there is no velocity, in words; None for a run's first frame, which has nothing before it."""
+    camera: Shift | None = None
+    """How the camera itself moved, in px/s; None where that is not known."""
 
 
 ANOTHER_PICTURE = "the whole picture changed"
@@ -96,22 +102,27 @@ class FlowMeter:
         self._before.append((now_s, grey))
         if before is None or why_not:
             return Motion(now_s, elapsed_s, None, foreground, float(foreground.mean()), why_not)
-        shift = self._shift(grey, before, foreground)
+        shift, camera = self._shift(grey, before, foreground)
         moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
-        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()))
+        per_s = None if camera is None else camera.times(1.0 / gap_s)
+        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=per_s)
 
     def _shift(
         self, grey: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], foreground: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float32]:
-        """(height, width, 2) pixels, 0 away from what stands out."""
+    ) -> tuple[npt.NDArray[np.float32], Shift | None]:
+        """(height, width, 2) pixels, 0 away from what stands out; and the camera's, which is taken out of it."""
         shift = np.zeros((*grey.shape, 2), np.float32)
-        if foreground.any():
-            part = _around(foreground)
-            # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
-            part_now, part_before = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
-            shift[part] = -self._flow.calc(part_now, part_before, None)
-        return shift
+        if not foreground.any():
+            return shift, Shift(0.0, 0.0, 0.0)
+        part = _around(foreground)
+        # Backward: the vectors belong to the newer frame's pixels, where the foreground was found.
+        part_now, part_before = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
+        flow = np.asarray(-self._flow.calc(part_now, part_before, None), np.float32)
+        camera = background_shift(flow, foreground[part])
+        shaken = camera is not None and math.hypot(camera.across, camera.down) > _SHAKEN_PX
+        shift[part] = steadied(flow, camera) if camera is not None and shaken else flow
+        return shift, camera
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:
         if self._background.renewed:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from streamproc.normality.flow import FlowMeter, Motion
 from streamproc.normality.memory import Texture
+from streamproc.normality.shake import Shift
 from streamproc.normality.speed import SpeedSample, measure_speed, places
 from streamproc.types import Box, Frame, on_host
 
@@ -90,6 +91,8 @@ class Glimpse:
     """None where the detector did not look."""
     standing: SpeedSample | None = None
     """What stands out in a run's first frame, where nothing can be said to move yet; None in any other."""
+    camera: Shift | None = None
+    """How the camera itself moved, in px/s; None where that is not known."""
 
 
 class Eyes:
@@ -121,6 +124,7 @@ class Eyes:
             moved=motion.moved,
             why_not=motion.why_not,
             standing=places(motion, frame.run) if sample is None and motion.why_not is None else None,
+            camera=motion.camera,
         )
 
     def look(self) -> Look | None:

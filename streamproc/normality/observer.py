@@ -17,6 +17,8 @@ from streamproc.normality.kinds import UNITS, Kinds
 from streamproc.normality.memory import Recall
 from streamproc.normality.novelty import Novelty, Spot
 from streamproc.normality.picture import unpacked
+from streamproc.normality.shake import Shake, most_rest
+from streamproc.normality.speed import STRIDE_PX
 from streamproc.normality.surroundings import Surroundings
 from streamproc.normality.tracks import Followed, Tracks
 from streamproc.types import Box, Frame, Measurement, ObservedWindow, Track, Window
@@ -67,6 +69,7 @@ class EmbeddedObserver:
         self._calibration: Calibration | None = None
         self._sha256: str | None = None
         self._novelty: Novelty | None = None
+        self._shake: Shake | None = None
         self._surroundings: Surroundings | None = None
         self.glimpses: tuple[Glimpse, ...] = ()
         """What the last window was taken in as."""
@@ -97,7 +100,7 @@ class EmbeddedObserver:
             calibration.require(self._settings)
         self._calibration = calibration
         self._sha256 = calibration.sha256 if calibration is not None else None
-        self._novelty = self._surroundings = None
+        self._novelty = self._surroundings = self._shake = None
         if calibration is not None:
             width, height = calibration.flow_px
             background = unpacked(calibration.background)
@@ -106,6 +109,7 @@ class EmbeddedObserver:
             known = memory is not None and memory.detector == self.texture_revision
             kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
             self._novelty = Novelty(kinds, calibration.kinds)
+            self._shake = Shake(most_rest(calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))))
         self._tracks.forget_speeds()
 
     def observe(self, window: Window) -> ObservedWindow:
@@ -137,6 +141,8 @@ class EmbeddedObserver:
         self._tracks.begin_run()
         if self._novelty is not None:
             self._novelty.reset()
+        if self._shake is not None:
+            self._shake.reset()
 
     def _take(self, frame: Frame) -> Glimpse:
         glimpse = self._eyes.see(frame)
@@ -158,6 +164,8 @@ class EmbeddedObserver:
         if glimpse.sample is not None:
             normal = novelty.kinds.normal(glimpse.sample.grid) if novelty is not None else None
             self._tracks.carry(glimpse.sample, normal)
+            if self._shake is not None:
+                self._shake.add(glimpse.camera, glimpse.sample.elapsed_s)
         if glimpse.look is not None:
             self._tracks.look(glimpse.pts_s, glimpse.look.detections, self._size)
             self._moved = 0.0
@@ -222,6 +230,8 @@ class EmbeddedObserver:
             return ("speed: this camera has no calibration; `streamproc induce` measures its normal footage",)
         if not self._fits():
             return ("speed: the picture's shape is not the calibration's",)
+        if self._shake is not None and self._shake.why_not is not None:
+            return (f"speed: {self._shake.why_not}",)
         if self._surroundings is not None and self._surroundings.why_not is not None:
             return (f"what is normal: {self._surroundings.why_not}",)
         return ()

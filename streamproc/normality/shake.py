@@ -12,6 +12,8 @@ import numpy.typing as npt
 _STRIDE_PX = 8
 _LEAST_POINTS = 100
 """Of the background, for a median to stand on; a picture has some 1,700."""
+_BESIDE_PX = 8
+"""A patch of the flow: nearer to what stands out, the background seems to move along with it."""
 _TIME_CONSTANT_S = 1.0
 """Longer than a gust's single jerk, shorter than what a person waits for."""
 
@@ -25,13 +27,18 @@ class Shift:
     rest: float
     """What a twentieth of the background still moves by, or more, once this is taken out: turns, zooms, errors."""
 
+    def times(self, factor: float) -> Shift:
+        """In another unit."""
+        return Shift(self.across * factor, self.down * factor, self.rest * factor)
+
 
 def background_shift(flow: npt.NDArray[np.float32], foreground: npt.NDArray[np.bool_]) -> Shift | None:
     """The median of ``flow`` (height, width, 2) over the background; 0.3 ms.
 
     None where the foreground (height, width) leaves too little of it: a crowd's motion would be taken for the camera's.
     """
-    points = flow[::_STRIDE_PX, ::_STRIDE_PX][~foreground[::_STRIDE_PX, ::_STRIDE_PX]]
+    near = cv2.dilate(foreground.astype(np.uint8), np.ones((2 * _BESIDE_PX + 1, 2 * _BESIDE_PX + 1), np.uint8))
+    points = flow[::_STRIDE_PX, ::_STRIDE_PX][near[::_STRIDE_PX, ::_STRIDE_PX] == 0]
     if len(points) < _LEAST_POINTS:
         return None
     across, down = np.median(points, axis=0)
@@ -56,12 +63,17 @@ class Shake:
         """Another run begins."""
         self._mean = None
 
+    @property
+    def why_not(self) -> str | None:
+        """Why speed is not to be judged, in words."""
+        return "the camera shakes too much" if self._mean is not None and self._mean > self._most else None
+
     def add(self, shift: Shift | None, elapsed_s: float) -> str | None:
-        """Why speed is not to be judged, in words; ``elapsed_s`` since the shift before."""
+        """``why_not`` as of ``shift``; ``elapsed_s`` since the one before. None: nothing is known of this moment."""
         if shift is not None:
             share = 1.0 - math.exp(-max(elapsed_s, 0.0) / _TIME_CONSTANT_S)
             self._mean = shift.rest if self._mean is None else self._mean + share * (shift.rest - self._mean)
-        return "the camera shakes too much" if self._mean is not None and self._mean > self._most else None
+        return self.why_not
 
 
 def most_rest(normal_px_s: npt.NDArray[np.float32]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import cv2
 import numpy as np
 import pytest
 
@@ -51,6 +52,32 @@ def test_dropped_frames_are_not_speed() -> None:
     kept = [index for index in range(20) if index not in (13, 16)]
     motions = [meter.add(Frame("c", 1, index / 10, NOW, pictures[index])) for index in kept]
     assert max(speed_of(motion) for motion in motions[8:]) < 1.3 * 80.0 * FLOW_PER_PICTURE
+
+
+def shaken(pictures: list[Pixels], reach_px: float) -> list[Pixels]:
+    rng = np.random.default_rng(3)
+    moved = []
+    for picture in pictures:
+        dx, dy = rng.normal(0.0, reach_px, 2)
+        matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
+        moved.append(
+            np.asarray(cv2.warpAffine(picture, matrix, (320, 240), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+        )
+    return moved
+
+
+def test_a_shaking_camera_is_not_speed_and_says_how_it_moved() -> None:
+    still = measured(list(drawn([WALKER], 1.5)), 10.0)
+    motions = measured(shaken(list(drawn([WALKER], 1.5)), 2.0), 10.0)
+    for motion in motions[5:]:
+        sample = measure_speed(motion, 1)
+        assert sample is not None
+        fastest = float(np.percentile(sample.speeds, 95))
+        assert fastest < 1.2 * 80.0 * FLOW_PER_PICTURE
+        assert motion.camera is not None
+    moved = [np.hypot(one.camera.across, one.camera.down) for one in motions[5:] if one.camera]
+    assert np.median(moved) > 15.0
+    assert all(one.camera is not None and np.hypot(one.camera.across, one.camera.down) < 1.0 for one in still[5:])
 
 
 def test_velocity_points_where_things_go() -> None:

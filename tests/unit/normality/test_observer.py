@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice, pairwise
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,6 +202,22 @@ def test_windows_in_any_order_and_run_never_break_it(calibration: Calibration, o
         seen = observer.observe(Window(window.camera_id, run, window.index, window.bursts))
         assert 0.0 <= seen.motion <= 1.0
         assert len({track.track_id for track in seen.tracks}) == len(seen.tracks)
+
+
+def test_too_much_shake_is_said_and_nothing_is_judged_until_it_ends(calibration: Calibration) -> None:
+    rng = np.random.default_rng(2)
+
+    def shaken() -> Iterable[Pixels]:
+        for index, picture in enumerate(drawn(WALKERS, 12.0, start_s=100)):
+            turn_deg = rng.normal(0.0, 2.0) if 20 <= index < 60 else 0.0
+            matrix = cv2.getRotationMatrix2D((160, 120), turn_deg, 1.0)
+            yield np.asarray(cv2.warpAffine(picture, matrix, (320, 240), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), shaken())
+    said = [window.window.end_s for window in windows if "speed: the camera shakes too much" in window.not_judged]
+    assert 2.0 < said[0] < 4.0
+    assert 5.5 < said[-1] < 10.0
+    assert not any(window.measurements for window in windows if window.window.end_s in said)
 
 
 def test_too_little_to_learn_from_is_refused_with_the_amount() -> None:
