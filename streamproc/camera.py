@@ -42,6 +42,9 @@ __all__ = ["CameraUnit", "Emit", "Observer", "UnitSettings"]
 log = structlog.get_logger(__name__)
 
 _STEADY_S = 60.0
+WAITING_S = 1.0
+"""Of windows that wait to be observed: a camera that falls behind then loses a second at once, and what is left is long
+enough for motion to be measured in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +211,9 @@ class CameraUnit:
             log.error("observer_failed", camera=self.camera_id, error=redact(repr(error)))
             return error
         may_drop = self._live or self._settings.camera.realtime
+        waiting = max(1, round(WAITING_S / self._settings.sampling.window_s)) if may_drop else 0
         watch = self._watch = Watch(
-            self.camera_id, self._source, self._viewing(), observer, self._emit, self._over, may_drop=may_drop
+            self.camera_id, self._source, self._viewing(), observer, self._emit, self._over, may_drop=waiting
         )
         failure = watch.run()
         self._next_run = watch.source.next_run

@@ -96,9 +96,10 @@ class Watch:
         emit: Emit,
         over: threading.Event,
         *,
-        may_drop: bool,
+        may_drop: int,
     ) -> None:
-        """``over`` ends the watch from outside; ``may_drop`` lets the newest window replace the oldest."""
+        """``over`` ends the watch from outside; ``may_drop`` is how many windows may wait before the newest replaces
+        them, 0 where none may be lost."""
         self._camera_id = camera_id
         self._viewing = viewing
         self._observer = observer
@@ -106,7 +107,7 @@ class Watch:
         self._over = over
         self._may_drop = may_drop
         self._packets: Channel[PacketBatch] = Channel(_PACKETS)
-        self._windows: Channel[Window] = Freshest(1) if may_drop else Channel(1)
+        self._windows: Channel[Window] | Freshest[Window] = Freshest(may_drop) if may_drop else Channel(1)
         self._skipping = False
         self._failures: list[Exception] = []
         self.source = make_source(self._take_packet)
@@ -167,10 +168,10 @@ class Watch:
 
     def _hand_on(self, windows: list[Window]) -> None:
         for window in windows:
-            if not self._may_drop:
+            if not isinstance(self._windows, Freshest):
                 self._put(self._windows, window, "unobserved")
             elif not self._windows.put(window):
-                self._drop("busy", 1)
+                self._drop("busy", self._windows.lost)
 
     def _observe(self) -> None:
         try:

@@ -72,22 +72,27 @@ class Channel(Generic[T]):
 
 
 class Freshest(Channel[T]):
-    """A channel whose put never blocks: when it is full, the oldest item makes room, and the producer counts it."""
+    """A channel whose put never blocks: when it is full, all that waits makes room, and the producer counts it.
+
+    All of it, not the oldest alone, so that what is taken between two losses is unbroken.
+    """
 
     def __init__(self, size: int = 1) -> None:
         super().__init__(size)
+        self.lost = 0
+        """How many items made room at the last put."""
 
     def put(self, item: T, timeout_s: float | None = None) -> bool:  # noqa: ARG002 - it never waits
-        """Add ``item``; False if the oldest item had to make room."""
+        """Add ``item``; False if others had to make room."""
         with self._changed:
             if self._closed:
                 raise ChannelClosed
-            full = len(self._items) >= self._size
-            if full:
-                self._items.popleft()
+            self.lost = len(self._items) if len(self._items) >= self._size else 0
+            if self.lost:
+                self._items.clear()
             self._items.append(item)
             self._changed.notify_all()
-            return not full
+            return not self.lost
 
 
 class Lanes(Generic[T]):

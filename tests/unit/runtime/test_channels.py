@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 import pytest
@@ -142,10 +143,26 @@ class TestChannel:
 
 
 class TestFreshest:
-    def test_full_it_drops_its_oldest_and_says_so(self) -> None:
+    def test_full_it_drops_all_that_waits_and_says_how_many(self) -> None:
         channel: Freshest[int] = Freshest(2)
-        assert [channel.put(n) for n in range(5)] == [True, True, False, False, False]
-        assert (channel.get(), channel.get()) == (3, 4)
+        assert [(channel.put(n), channel.lost) for n in range(5)] == [
+            (True, 0),
+            (True, 0),
+            (False, 2),
+            (True, 0),
+            (False, 2),
+        ]
+        assert channel.get() == 4
+
+    def test_what_is_taken_between_two_losses_is_unbroken(self) -> None:
+        channel: Freshest[int] = Freshest(3)
+        taken: list[int] = []
+        for n in range(40):
+            channel.put(n)
+            if n % 4 and (item := channel.get()) is not None:  # three are taken while four come
+                taken.append(item)
+        gaps = sum(after - before > 1 for before, after in pairwise(taken))
+        assert gaps <= len(taken) // 9
 
     @given(size=st.integers(1, 4), steps=st.lists(st.booleans(), max_size=60))
     def test_each_item_is_taken_or_said_to_be_dropped_and_never_both(self, size: int, steps: list[bool]) -> None:
@@ -153,7 +170,8 @@ class TestFreshest:
         put, taken, dropped = 0, [], 0
         for is_put in steps:
             if is_put:
-                dropped += not channel.put(put)
+                channel.put(put)
+                dropped += channel.lost
                 put += 1
             elif (item := channel.get(timeout_s=0)) is not None:
                 taken.append(item)
