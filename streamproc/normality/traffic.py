@@ -26,6 +26,6 @@ def fit_traffic(samples: Sequence[SpeedSample], place: Place) -> Packed:
         rows, columns = sample.grid
         moves = sample.speeds > _MOVES * place.normal(sample.grid).reshape(-1)[sample.cells]
         at = sample.rows[moves] * down // rows * across + sample.columns[moves] * across // columns
-        seconds[np.unique(at)] += sample.elapsed_s
+        seconds[at] += sample.elapsed_s  # once a place, however many of its cells move
     shares = seconds / observed_s if observed_s > 0 else seconds
     return Packed.of(shares.reshape(down, across).astype(np.float16))

@@ -81,8 +81,9 @@ def test_traffic_is_bright_where_things_move_and_the_ground_where_they_never_do(
 
 
 def test_stays_are_told_where_they_were() -> None:
-    shown = inside(stays_map(changed(scene=scene({0: 12.0, PLACES[0] * PLACES[1] - 1: 6.0}))))
-    assert np.ptp(shown[5, 5]) > 20
+    place = 2 * PLACES[0] + 10  # the third row's eleventh
+    shown = inside(stays_map(changed(scene=scene({place: 12.0, PLACES[0] * PLACES[1] - 1: 6.0}))))
+    assert np.ptp(shown[2 * HIGH_PX // 9 + 5, 10 * WIDE_PX // 12 + 5]) > 20
     assert np.ptp(shown[-5, -5]) > 20
     assert np.ptp(shown[HIGH_PX // 2, WIDE_PX // 2]) == 0
 
