@@ -38,17 +38,20 @@ class Background:
         background: the people of a moment ago would stand out as holes."""
         self._begins = True
 
-    def foreground(self, grey: Grey, elapsed_s: float) -> npt.NDArray[np.bool_]:
-        """Where ``grey`` (height, width) float32 stands out; ``elapsed_s`` since the picture before."""
+    def foreground(self, grey: Grey, elapsed_s: float, slack_px: int = 0) -> npt.NDArray[np.bool_]:
+        """Where ``grey`` (height, width) float32 stands out; ``elapsed_s`` since the picture before.
+
+        ``slack_px``: how far the camera may be beside its place; what was there so near is taken to be there.
+        """
         if self._grey is None or self._grey.shape != grey.shape:
             known = self._known
             self._grey = grey.copy() if known is None or known.shape != grey.shape else known.copy()
             self.renewed = known is None or known.shape != grey.shape
             if self.renewed:
                 return np.zeros(grey.shape, np.bool_)
-        difference, mask, share = _compared(grey, self._grey)
+        difference, mask, share = _compared(grey, self._grey, slack_px)
         if self._begins and self._known is not None and self._known.shape == grey.shape:
-            other = _compared(grey, self._known)
+            other = _compared(grey, self._known, slack_px)
             if other[1].mean() < mask.mean():
                 self._grey = self._known.copy()
                 difference, mask, share = other
@@ -61,11 +64,16 @@ class Background:
         return mask
 
 
-def _compared(grey: Grey, background: Grey) -> tuple[Grey, npt.NDArray[np.bool_], float]:
+def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.NDArray[np.bool_], float]:
     """The difference in grey levels, where it stands out, and the share of the picture that would by ordinary noise."""
     sparse, known = grey[::4, ::4], background[::4, ::4]
     gain = float(np.median(sparse / np.maximum(known, 1.0)))
-    difference = grey - gain * background
+    # No camera shows more than white, however much brighter the day gets.
+    expected = np.minimum(gain * background, np.float32(255.0))
+    if slack_px:
+        near = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
+        expected = np.clip(grey, cv2.erode(expected, near), cv2.dilate(expected, near))
+    difference = grey - expected
     strength = cv2.blur(np.abs(difference), (3, 3))
     least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
     return difference, np.asarray(strength > least), float((strength > _LEAST_DIFFERENCE).mean())

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.normality.background import Background, Grey
-from streamproc.normality.shake import Shift, background_shift, steadied
+from streamproc.normality.shake import Shift, Sway, background_shift, steadied
 from streamproc.types import Frame, on_host
 
 _SMALLER = cv2.INTER_AREA
@@ -77,6 +77,7 @@ class FlowMeter:
         self._width_px = width_px
         self._flow = _flow(quality)
         self._background = Background(background)
+        self._sway = Sway()
         self._before: deque[tuple[float, npt.NDArray[np.uint8]]] = deque(maxlen=3)
         self.grey = np.zeros((1, 1), np.uint8)
         """(height, width): the last frame at flow size."""
@@ -85,6 +86,7 @@ class FlowMeter:
         """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""
         self._before.clear()
         self._background.begin_run()
+        self._sway.reset()
 
     def add(self, frame: Frame) -> Motion:
         """The motion up to ``frame``, from the best of the frames before."""
@@ -93,7 +95,8 @@ class FlowMeter:
         if self._before and self._before[-1][1].shape != grey.shape:
             self._before.clear()
         elapsed_s = now_s - self._before[-1][0] if self._before else 0.0
-        foreground = self._background.foreground(grey.astype(np.float32), min(max(elapsed_s, 0.0), 1.0))
+        elapsed = min(max(elapsed_s, 0.0), 1.0)
+        foreground = self._background.foreground(grey.astype(np.float32), elapsed, self._sway.slack_px)
         neighbours = [(now_s - at_s, before) for at_s, before in self._before if now_s - at_s >= _MIN_GAP_S]
         gap_s, before = min(neighbours, key=_unfitness, default=(0.0, None))
         why_not = self._why_not(grey, gap_s) if self._before else None
@@ -105,8 +108,11 @@ class FlowMeter:
         shift, camera = self._shift(grey, before, foreground)
         moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
-        per_s = None if camera is None else camera.times(1.0 / gap_s)
-        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=per_s)
+        if camera is not None:
+            shaken = camera.far > _SHAKEN_PX
+            camera = camera.times(1.0 / gap_s)
+            self._sway.add(camera.across * shaken * elapsed, camera.down * shaken * elapsed, elapsed)
+        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=camera)
 
     def _shift(
         self, grey: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], foreground: npt.NDArray[np.bool_]
@@ -120,8 +126,7 @@ class FlowMeter:
         part_now, part_before = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
         flow = np.asarray(-self._flow.calc(part_now, part_before, None), np.float32)
         camera = background_shift(flow, foreground[part])
-        shaken = camera is not None and math.hypot(camera.across, camera.down) > _SHAKEN_PX
-        shift[part] = steadied(flow, camera) if camera is not None and shaken else flow
+        shift[part] = steadied(flow, camera) if camera is not None and camera.far > _SHAKEN_PX else flow
         return shift, camera
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:

@@ -14,6 +14,12 @@ _LEAST_POINTS = 100
 """Of the background, for a median to stand on; a picture has some 1,700."""
 _BESIDE_PX = 8
 """A patch of the flow: nearer to what stands out, the background seems to move along with it."""
+_SETTLES_S = 2.0
+"""After which the background has followed (6 levels a second, and 14 stand out): where the camera is, is its place."""
+_MOST_SLACK_PX = 4
+"""At flow size: as narrow as a person in the distance."""
+_SLACK_LEAST_PX = 0.5
+"""By half a pixel edges change by less than stands out."""
 _TIME_CONSTANT_S = 1.0
 """Longer than a gust's single jerk, shorter than what a person waits for."""
 
@@ -26,6 +32,11 @@ class Shift:
     down: float
     rest: float
     """What a twentieth of the background still moves by, or more, once this is taken out: turns, zooms, errors."""
+
+    @property
+    def far(self) -> float:
+        """How far, whatever the direction."""
+        return math.hypot(self.across, self.down)
 
     def times(self, factor: float) -> Shift:
         """In another unit."""
@@ -49,6 +60,29 @@ def background_shift(flow: npt.NDArray[np.float32], foreground: npt.NDArray[np.b
 def steadied(flow: npt.NDArray[np.float32], shift: Shift) -> npt.NDArray[np.float32]:
     """``flow`` as a camera that stands still would have it; 0.5 ms."""
     return np.asarray(cv2.subtract(flow, (shift.across, shift.down, 0.0, 0.0)), np.float32)
+
+
+class Sway:
+    """How far a camera is beside its place, told of what moves it, in order."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another run begins."""
+        self._across = self._down = self._reach = 0.0
+
+    def add(self, across: float, down: float, elapsed_s: float) -> None:
+        """Take in a move, in px, ``elapsed_s`` after the one before; where it stays becomes its place."""
+        kept = math.exp(-elapsed_s / _SETTLES_S)
+        self._across, self._down = self._across * kept + across, self._down * kept + down
+        lasting = self._reach * math.exp(-elapsed_s / _TIME_CONSTANT_S)
+        self._reach = max(math.hypot(self._across, self._down), lasting)
+
+    @property
+    def slack_px(self) -> int:
+        """Up to how far from its place it was lately; 0 where it stands still."""
+        return min(_MOST_SLACK_PX, math.ceil(self._reach - _SLACK_LEAST_PX))
 
 
 class Shake:

@@ -160,6 +160,43 @@ def test_exposure_is_not_foreground() -> None:
     assert found.mean() < 0.02
 
 
+def test_what_cannot_get_any_brighter_does_not_stand_out() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    ground[60:90, 50:70] = 240.0
+    background = Background()
+    background.foreground(ground, 0.1)
+    assert background.foreground(np.minimum(ground * 1.5, 255.0), 0.1).mean() < 0.001
+
+
+def test_what_a_shaking_camera_shows_beside_its_place_does_not_stand_out() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    ground[60:90, 50:70] += 60
+    moved = np.roll(ground, 2, axis=1)
+    moved[150:190, 200:220] += 90
+    background = Background()
+    background.foreground(ground, 0.1)
+    assert background.foreground(moved, 0.1)[60:90, 45:75].any()
+    found = background.foreground(moved, 0.1, slack_px=2)
+    assert not found[60:90, 45:75].any()
+    assert found[154:186, 204:216].mean() > 0.9
+
+
+def test_once_a_camera_shook_the_ground_is_looked_for_a_little_around_its_place() -> None:
+    def standing_out(reach_px: float) -> float:
+        picture = next(drawn([], 0.1))
+        picture[:, ::20] = picture[:, 1::20] = 240
+        meter = FlowMeter(320)
+        meter.add(Frame("c", 1, 0.0, NOW, picture))
+        shares = [
+            meter.add(Frame("c", 1, (1 + index) / 10, NOW, one)).foreground.mean()
+            for index, one in enumerate(shaken([picture] * 30, reach_px))
+        ]
+        return float(np.mean(shares[10:]))
+
+    assert standing_out(0.0) < 0.001
+    assert standing_out(1.5) < 0.03, "a tenth of the picture otherwise"
+
+
 def test_what_stays_becomes_background_and_what_passes_does_not() -> None:
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
     thing = ground.copy()

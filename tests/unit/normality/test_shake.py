@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamproc.normality.shake import Shake, Shift, background_shift, most_rest, steadied
+from streamproc.normality.shake import Shake, Shift, Sway, background_shift, most_rest, steadied
 
 
 def scene(
@@ -74,3 +74,18 @@ def test_too_much_shake_is_said_while_it_lasts() -> None:
     assert [shake.add(calm, 0.1) for _ in range(40)][-1] is None
     shake.reset()
     assert shake.add(calm, 0.0) is None
+
+
+def test_where_a_camera_is_lately_beside_its_place() -> None:
+    sway = Sway()
+    assert sway.slack_px == 0
+    for step in (2.0, -2.0) * 5:
+        sway.add(step, 0.0, 0.1)
+    assert sway.slack_px == 2
+    for _ in range(30):
+        sway.add(0.0, 0.0, 0.1)
+    assert sway.slack_px == 0, "it stands still again"
+    sway.add(50.0, 0.0, 0.1)
+    assert sway.slack_px == 4, "another view is not explained away"
+    sway.reset()
+    assert sway.slack_px == 0
