@@ -17,7 +17,7 @@ KINDS: Final[tuple[Kind, ...]] = ("speed", "glide", "appearance")
 """The columns of ``Kinds.values``."""
 UNITS: Final[dict[Kind, str]] = {
     "speed": "times the normal speed here",
-    "glide": "times the normal evenness of motion here",
+    "glide": "of its motion even",
     "appearance": "times the normal strangeness of looks here",
 }
 GLIDE_SPREADS = 1.5
@@ -58,3 +58,9 @@ class Kinds:
             found = far[rows, columns]
             values[:, 2] = np.where(found > 0, found, np.nan)
         return values
+
+
+def evenness(values: _Floats) -> _Floats:
+    """(n,): how much of the speed is left as glide, 0..1, for ``values`` as ``Kinds.values`` gives them; what walks has
+    limbs that swing, and less is left."""
+    return np.asarray(np.clip(values[:, 1] / np.maximum(values[:, 0], 1e-6), 0.0, 1.0), np.float32)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streamproc.normality.carried import Carried
 from streamproc.normality.glimpse import Glimpse
-from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds
+from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds, evenness
 from streamproc.normality.speed import SpeedSample
 from streamproc.types import Box, Part
 
@@ -51,6 +51,8 @@ class KindScale(BaseModel):
     """Score that it reaches by itself once an hour, after held-out normal footage."""
     why: str | None = None
     """Why it counts less than in full, in words."""
+    evenness: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of glide alone: the upper end of how even the motion of what moves is, 0..1; what walks is less even."""
 
 
 _NOT_MEASURED = KindScale(median=0.0, p99=1.0, weight=0.0, one_hour_level=0.0)
@@ -108,16 +110,16 @@ class Novelty:
             # As if the moment before had shown nothing: a run's first frame counts half, as any other.
             self._run, self._at_s = glimpse.run, glimpse.pts_s - max(sample.elapsed_s, _FIRST_S)
         fresh = (self.kinds.values(sample, glimpse) - self._low) / self._span
-        each = np.maximum(self._carried.add(sample, fresh), 0.0)
-        self.by_kind = each.max(axis=0, initial=0.0)
-        score, self.spot = self._highest(sample, each)
+        means = self._carried.add(sample, fresh)
+        self.by_kind = np.maximum(means, 0.0).max(axis=0, initial=0.0)
+        score, self.spot = self._highest(sample, means)
         self._value += -math.expm1(-(glimpse.pts_s - self._at_s) / SMOOTHING_S) * (score - self._value)
         self._at_s, self.value = glimpse.pts_s, self._value
 
-    def _highest(self, sample: SpeedSample, each: _Floats) -> tuple[float, Spot | None]:
-        if not len(each):
+    def _highest(self, sample: SpeedSample, means: _Floats) -> tuple[float, Spot | None]:
+        if not len(means):
             return 0.0, None
-        shares = each * self._weight
+        shares = np.maximum(means, 0.0) * self._weight
         sums = shares.sum(axis=1)
         peak = int(sums.argmax())
         if sums[peak] <= 0.0:
@@ -130,9 +132,12 @@ class Novelty:
         left, top, wide, high = (int(value) for value in stats[labels[row, column]][:4])
         box = (left / columns, top / rows, min(1.0, (left + wide) / columns), min(1.0, (top + high) / rows))
         point = ((column + 0.5) / columns, (row + 0.5) / rows)
-        return float(sums[peak]), Spot(sample.pts_s, float(sums[peak]), point, box, self._parts(shares[peak]))
+        around = means[labels.reshape(-1)[sample.cells] == labels[row, column]].mean(axis=0) * self._span + self._low
+        parts = self._parts(shares[peak], evenness(around[None])[0])
+        return float(sums[peak]), Spot(sample.pts_s, float(sums[peak]), point, box, parts)
 
-    def _parts(self, shares: _Floats) -> tuple[Part, ...]:
+    def _parts(self, shares: _Floats, even: float) -> tuple[Part, ...]:
+        """``even``: how even the motion around the peak is, 0..1."""
         parts = []
         total = float(shares.sum())
         for i in np.argsort(-shares, kind="stable"):
@@ -140,6 +145,9 @@ class Novelty:
             if scale is None or share < _LEAST_SHARE:
                 continue
             kind = KINDS[i]
+            if kind == "glide":
+                parts.append(Part(kind, float(even), UNITS[kind], scale.evenness, share))
+                continue
             value = scale.median + float(shares[i]) / scale.weight * (scale.p99 - scale.median)
             # Speed is told beside the place's own normal, of which it is a multiple; the others beside the footage's.
             normal = 1.0 if kind == "speed" else scale.p99

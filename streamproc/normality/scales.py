@@ -9,11 +9,15 @@ import numpy as np
 
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.held_out import RawSample, fit_threshold, median_and_p99
-from streamproc.normality.kinds import KINDS, Kind, Kinds
+from streamproc.normality.kinds import KINDS, Kind, Kinds, evenness
 from streamproc.normality.novelty import KindScale, Novelty
 
 _LEAST_MOMENTS = 20
 """In which a kind must have been measured: fewer have no 99th percentile to speak of. Ten seconds of looks."""
+_MOVING = 0.8
+"""Times the normal speed from which motion is brisk enough for its evenness to be that of a walk."""
+_LEAST_CELLS = 8
+"""Places in a frame that must move so: fewer are part of a body."""
 _RELIABLE = 1.5
 """One-hour level of a kind by itself up to which it counts in full. Where normal footage keeps to one distribution the
 level lies near its 99th percentile, 1; one and a half is what a fold more or less makes of it."""
@@ -46,11 +50,27 @@ def fit_kinds(folds: Sequence[Fold]) -> dict[Kind, KindScale]:
     for fold in folds:
         for i, series in enumerate(_by_kind(fold.glimpses, Novelty(fold.kinds, scales))):
             alone[i].append(series)
-    return {
+    fitted = {
         kind: _weighed(kind, scales[kind], fit_threshold(alone[i], 0.0).one_hour_level)
         for i, kind in enumerate(KINDS)
         if kind in scales
     }
+    if "glide" in fitted:
+        fitted["glide"] = fitted["glide"].model_copy(update={"evenness": _upper_evenness(folds)})
+    return fitted
+
+
+def _upper_evenness(folds: Sequence[Fold]) -> float:
+    """The 95th percentile, over frames, of how even what moves at nearly normal speed moves; 1 where too little did."""
+    found = []
+    for fold in folds:
+        for glimpse in fold.glimpses:
+            if glimpse.sample is not None and len(glimpse.sample.cells):
+                values = fold.kinds.values(glimpse.sample, glimpse)
+                moving = values[values[:, 0] > _MOVING]
+                if len(moving) >= _LEAST_CELLS:
+                    found.append(float(np.median(evenness(moving))))
+    return float(np.percentile(found, 95)) if len(found) >= _LEAST_MOMENTS else 1.0
 
 
 def scores(glimpses: Sequence[Glimpse], novelty: Novelty) -> list[RawSample]:

@@ -19,7 +19,8 @@ def fast(measurement: Measurement) -> bool:
 
 def oddly(label: str, action: str, measurement: Measurement) -> str:
     """``action`` of something called ``label``, or what it is called where it is done as ``measurement`` tells."""
-    if _part(measurement, "glide") is not None and action in _GLIDING:
+    glide = _part(measurement, "glide")
+    if glide is not None and glide.value > glide.normal and action in _GLIDING:
         return "glides"
     if action == "walks" and fast(measurement):
         return "hurries" if label == "person" else "runs"

@@ -69,7 +69,8 @@ def test_the_spot_is_told_with_its_parts() -> None:
     speed, glide = spot.parts  # appearance brings a fortieth: too little to be told
     assert (speed.name, glide.name) == ("speed", "glide")
     assert speed.value == pytest.approx(4.0, rel=0.01)  # of the place's normal speed
-    assert glide.value == pytest.approx(1.0, rel=0.01)  # at the upper end of the footage's
+    assert glide.value == pytest.approx(2.0 / 4.0, rel=0.01)  # half of its speed is left
+    assert glide.normal == 1.0
     assert speed.share == pytest.approx(3 / 4.1, rel=0.02)
 
 
@@ -132,3 +133,21 @@ def test_a_kind_that_fires_on_held_out_footage_is_turned_down_and_says_why() -> 
 
 def test_a_kind_that_was_hardly_measured_has_no_scale() -> None:
     assert fit_kinds([Fold([glimpse(i) for i in range(15)], Told(speed=1.0))]) == {}
+
+
+class Walks(Told):
+    """Three quarters of the speed are left as glide, a little more or less."""
+
+    def values(self, sample: SpeedSample, glimpse: Glimpse) -> npt.NDArray[np.float32]:
+        found = super().values(sample, glimpse)
+        found[:, 0], found[:, 1] = 1.0, 0.75 + 0.05 * np.sin(glimpse.pts_s)
+        return found
+
+
+def test_how_even_a_walk_is_here_is_learned() -> None:
+    cells = range(5 * GRID[1], 5 * GRID[1] + 10)
+    kinds = fit_kinds([Fold([glimpse(i, tuple(cells)) for i in range(200)], Walks())])
+    assert kinds["glide"].evenness == pytest.approx(0.8, abs=0.01)
+    assert kinds["speed"].evenness == 1.0
+    too_few = fit_kinds([Fold([glimpse(i) for i in range(200)], Walks())])
+    assert too_few["glide"].evenness == 1.0

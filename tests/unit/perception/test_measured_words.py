@@ -28,6 +28,7 @@ def measured(**parts: tuple[float, float]) -> Measurement:
         (measured(glide=(1.3, 0.8), speed=(0.9, 0.2)), "person", "glides", "as if cycling or skating"),
         (measured(appearance=(1.2, 1.0)), "person", "walks", "looking unlike anything seen there before"),
         (measured(speed=(1.0, 0.9)), "person", "walks", "unlike what is normal there"),
+        (measured(glide=(0.9, 0.6), speed=(1.8, 0.4)), "person", "hurries", "1.8 times as fast as is normal there"),
         (measured(speed=(2.0, 0.8), glide=(1.1, 0.2)), "person", "hurries", "2.0 times as fast as is normal there"),
     ],
 )
