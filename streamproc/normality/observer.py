@@ -21,6 +21,7 @@ from streamproc.normality.shake import Shake, most_rest
 from streamproc.normality.speed import STRIDE_PX
 from streamproc.normality.surroundings import Surroundings
 from streamproc.normality.tracks import Followed, Tracks
+from streamproc.normality.view import MOVED
 from streamproc.types import Box, Frame, Measurement, ObservedWindow, Track, Window
 
 _SHAPE_TOLERANCE = 0.02
@@ -109,7 +110,8 @@ class EmbeddedObserver:
             known = memory is not None and memory.detector == self.texture_revision
             kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
             self._novelty = Novelty(kinds, calibration.kinds)
-            self._shake = Shake(most_rest(calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))))
+            normal = calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))
+            self._shake = Shake(most_rest(normal), MOVED * width)
         self._tracks.forget_speeds()
 
     def observe(self, window: Window) -> ObservedWindow:

@@ -20,6 +20,8 @@ _MOST_SLACK_PX = 4
 """At flow size: as narrow as a person in the distance."""
 _SLACK_LEAST_PX = 0.5
 """By half a pixel edges change by less than stands out."""
+_UNSURE_S = 4.5
+"""That ``View`` takes to tell whether the camera was moved: five looks, and two seconds that it must last."""
 _TIME_CONSTANT_S = 1.0
 """Longer than a gust's single jerk, shorter than what a person waits for."""
 
@@ -80,31 +82,46 @@ class Sway:
         self._reach = max(math.hypot(self._across, self._down), lasting)
 
     @property
+    def reach_px(self) -> float:
+        """Up to how far from its place it was lately."""
+        return self._reach
+
+    @property
     def slack_px(self) -> int:
-        """Up to how far from its place it was lately; 0 where it stands still."""
+        """The same in whole pixels, up to as many as may be explained away; 0 where it stands still."""
         return min(_MOST_SLACK_PX, math.ceil(self._reach - _SLACK_LEAST_PX))
 
 
 class Shake:
-    """Smooths what is left of the camera's motion, told of each shift in px/s, in order."""
+    """Whether the camera moves too much to measure anything, told of each shift in px/s, in order."""
 
-    def __init__(self, most_px_s: float) -> None:
-        """``most_px_s`` may be left: see ``most_rest``."""
-        self._most = most_px_s
-        self._mean: float | None = None
+    def __init__(self, most_px_s: float, far_px: float = math.inf) -> None:
+        """``most_px_s`` may be left of its motion once it is taken out: see ``most_rest``; and what it shows may be as
+        far from its place as ``far_px``, for ``View`` to tell what it shows then."""
+        self._most, self._far = most_px_s, far_px
+        self._sway = Sway()
+        self.reset()
 
     def reset(self) -> None:
         """Another run begins."""
-        self._mean = None
+        self._sway.reset()
+        self._mean: float | None = None
+        self._unsure_s = 0.0
 
     @property
     def why_not(self) -> str | None:
         """Why speed is not to be judged, in words."""
-        return "the camera shakes too much" if self._mean is not None and self._mean > self._most else None
+        if self._mean is not None and self._mean > self._most:
+            return "the camera shakes too much"
+        return "the camera was moved a moment ago" if self._unsure_s > 0.0 else None
 
     def add(self, shift: Shift | None, elapsed_s: float) -> str | None:
         """``why_not`` as of ``shift``; ``elapsed_s`` since the one before. None: nothing is known of this moment."""
+        self._unsure_s -= elapsed_s
         if shift is not None:
+            self._sway.add(shift.across * elapsed_s, shift.down * elapsed_s, elapsed_s)
+            if self._sway.reach_px > self._far:
+                self._unsure_s = _UNSURE_S
             share = 1.0 - math.exp(-max(elapsed_s, 0.0) / _TIME_CONSTANT_S)
             self._mean = shift.rest if self._mean is None else self._mean + share * (shift.rest - self._mean)
         return self.why_not

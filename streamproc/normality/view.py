@@ -19,7 +19,7 @@ HOLD_S = 2.0
 _SEARCH_S = 10.0
 _CHANGED = 0.05
 """A search costs fifteen times a comparison: again after so long, or when likeness changed by so much."""
-_MOVED = 0.022
+MOVED = 0.022
 """Share of the width by which some part of the picture must have moved: half a window that speed is averaged over, so
 what is nearer still meets its own place."""
 _BETTER = 0.1
@@ -75,7 +75,7 @@ class View:
             self._searched_s, self._searched_at = pts_s, alike
             self._alignment = align(live, self._known)
         found = self._alignment
-        if found and found.likeness > max(ALIKE, alike + _BETTER) and found.displaced > _MOVED:
+        if found and found.likeness > max(ALIKE, alike + _BETTER) and found.displaced > MOVED:
             return "moved", f"the camera was moved: {_said(found)}; turn it back or learn anew with `streamproc induce`"
         if sharpness(picture) < _BLURRED * self._reference.least_sharpness:
             return "blurred", "the lens is covered or out of focus"

@@ -89,3 +89,16 @@ def test_where_a_camera_is_lately_beside_its_place() -> None:
     assert sway.slack_px == 4, "another view is not explained away"
     sway.reset()
     assert sway.slack_px == 0
+
+
+def test_once_it_was_moved_nothing_is_judged_until_the_view_had_time_to_tell() -> None:
+    shake = Shake(most_px_s=100.0, far_px=8.0)
+    assert [shake.add(Shift(60.0 * way, 0.0, 9.0), 0.1) for way in (1, -1) * 5] == [None] * 10, "it shakes"
+    said = [shake.add(Shift(30.0, 30.0, 9.0), 0.1) for _ in range(3)]
+    assert said == [None, None, "the camera was moved a moment ago"]
+    still = [shake.add(Shift(0.0, 0.0, 9.0), 0.1) for _ in range(100)]
+    assert still[40] is not None
+    assert still[-1] is None
+    shake.add(Shift(300.0, 0.0, 9.0), 0.1)
+    shake.reset()
+    assert shake.why_not is None
