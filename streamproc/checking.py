@@ -124,7 +124,7 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
     path = rules_path(loaded, camera)
     rules = load_rules(path)
     zones = tuple(zone.name for zone in camera.zones)
-    warnings = [str(finding) for finding in lint(path, zones)]
+    warnings = [str(finding) for finding in lint(path, zones) if finding.level != "info"]
     if (rules.site, rules.camera) != (loaded.settings.site.id, camera.id):
         warnings.append(f"{path} holds the rules of {rules.site}/{rules.camera}: is it the right file?")
     found = find_calibration(path, rules, loaded.pipeline.normality)

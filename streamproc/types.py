@@ -303,6 +303,8 @@ class Rule:
     """What meeting the rule is worth, 0..1."""
     more_people_than: int | None = None
     """Met where more people are told of than this, whatever they do."""
+    forbids: str = ""
+    """What a rule that forbids is met by, affirmed: ``Someone is cycling here.``; empty where it forbids nothing."""
 
 
 @dataclass(frozen=True, slots=True)

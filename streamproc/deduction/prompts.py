@@ -97,4 +97,4 @@ def _touched(evidence: Evidence) -> str:
 
 def _line(rule: Rule) -> str:
     about = "people" if rule.about == "human" else "things"
-    return f"{rule.id} [{rule.says}, {about}]: {rule.text}"
+    return f"{rule.id} [{rule.says}, {about}]: {rule.forbids or rule.text}"

@@ -70,7 +70,8 @@ def _met(rule: Rule, evidence: Evidence) -> str:
         if counted:
             return f'Rule {rule.id} "{rule.text}" is met by {counted}'
     best = max((evidence.facts[i] for one in mets for i in one.facts), key=_strength, default=None)
-    return f'Rule {rule.id} "{rule.text}"' + (f' is met by "{best.text}"' if best else " is cited")
+    how = "broken" if rule.forbids else "met"
+    return f'Rule {rule.id} "{rule.text}"' + (f' is {how} by "{best.text}"' if best else " is cited")
 
 
 def _strength(fact: Fact) -> float:

@@ -62,7 +62,7 @@ def _of_veto(evidence: Evidence) -> Doubt | None:
     met = max(evidence.standing(), key=lambda one: one.match.score, default=None)
     if met is not None and met.match.score >= STRONG:
         return Doubt(
-            f'anomaly rule {met.rule.id} says "{met.rule.text}" and seems to be met',
+            f'anomaly rule {met.rule.id} says "{met.rule.forbids or met.rule.text}" and seems to be met',
             _sentences(met.facts, evidence),
             "Do they tell what the rule is about, or does a normal rule cover the very same thing?",
         )
@@ -85,10 +85,11 @@ def _of_alarm(vote: Vote, evidence: Evidence) -> Doubt | None:
     answers = [one for one in evidence.normals if one.rule.id == met.answered_by.id]
     if max((one.match.score for one in answers), default=0.0) < STRONG:
         return None
+    about = met.rule.forbids or met.rule.text
     return Doubt(
         f'normal rule {met.answered_by.id} says "{met.answered_by.text}" and seems to cover what you cite',
         _sentences(met.facts, evidence),
-        f'Does it cover the very same thing, or do they tell what rule {met.rule.id} "{met.rule.text}" is about?',
+        f'Does it cover the very same thing, or do they tell what rule {met.rule.id} "{about}" is about?',
     )
 
 

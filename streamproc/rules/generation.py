@@ -14,6 +14,7 @@ from streamproc.modelreply import quoted
 from streamproc.modelserver import ModelServer
 from streamproc.rules.negation import words_of
 from streamproc.rules.people import names_somebody
+from streamproc.rules.prohibition import forbidden
 from streamproc.rules.prompts import RuleLists, messages
 from streamproc.rules.wording import wording_of
 from streamproc.types import About, Caption, Says
@@ -113,10 +114,10 @@ def _sentence(text: str) -> str:
     """One line without a number before it, with its full stop; "" for what is no rule.
 
     A sentence that begins by denying ("No bags", "Nobody runs") says the opposite of the list it stands in, or the
-    same: which one was meant cannot be told.
+    same: which one was meant cannot be told. Nor can it of "Cycling is not allowed".
     """
     line = " ".join(_NUMBER.sub("", text).split())
     words = words_of(line)
-    if not words or words[0].denied or not _SHORTEST <= len(line) <= _LONGEST:
+    if not words or words[0].denied or forbidden(line, "normal") or not _SHORTEST <= len(line) <= _LONGEST:
         return ""
     return line[0].upper() + line[1:] + ("" if line[-1] in ".!?" else ".")

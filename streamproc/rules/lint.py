@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,14 +18,17 @@ from streamproc.yamltree import Node, Place
 _WORDS_ONLY = re.compile(r"[\w\s'\u2019-]*")
 _COMMON = "a an the is are was were in on at of and or to with there it this that he she they"
 _TOO_COMMON = frozenset(_COMMON.split())
+Level = Literal["error", "warning", "info"]
+_Loc = tuple[str | int, ...]
+_Found = tuple[_Loc, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing to look at in a rule file."""
 
-    level: Literal["error", "warning"]
-    """An error keeps the file from loading; a warning does not."""
+    level: Level
+    """An error keeps the file from loading; a warning does not; an info tells how a rule was understood."""
     path: str
     line: int | None
     column: int | None
@@ -47,17 +50,14 @@ def lint(path: Path, zones: Collection[str] | None = None) -> list[Finding]:
         _, model, root = parse_rules(read_bytes(path), str(path))
     except ConfigError as error:
         return [Finding("error", str(path), f.line, f.column, f.field, f.message) for f in error.faults]
-    found = [*_of_the_set(model), *_of_rules(model, zones), *_of_keywords(model)]
+    warned = [*_of_the_set(model), *_of_rules(model, zones), *_of_keywords(model)]
     findings = []
-    for loc, message in found:
-        place = _place(root, loc)
-        findings.append(
-            Finding("warning", str(path), place.line, place.column, ".".join(str(part) for part in loc), message)
-        )
+    leveled: tuple[tuple[Level, Iterable[_Found]], ...] = (("warning", warned), ("info", _understood(model)))
+    for level, found in leveled:
+        for loc, message in found:
+            place, field = _place(root, loc), ".".join(str(part) for part in loc)
+            findings.append(Finding(level, str(path), place.line, place.column, field, message))
     return sorted(findings, key=lambda finding: (finding.line or 0, finding.column or 0))
-
-
-_Loc = tuple[str | int, ...]
 
 
 def _of_the_set(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
@@ -66,7 +66,7 @@ def _of_the_set(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
         yield ("rules",), "no rules: only measurements can raise an alert, and none will cite a rule"
     elif not enabled:
         yield ("rules",), "every rule is switched off: only measurements can raise an alert"
-    elif not any(rule.says == "anomaly" for rule in enabled):
+    elif not any(rule.noun().says == "anomaly" for rule in enabled):
         yield ("rules",), "no rule says anomaly: only measurements can raise an alert"
 
 
@@ -79,7 +79,8 @@ def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tu
         texts.setdefault(said, rule.id)
         if len(said.split()) < 3:
             yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
-        if rule.says == "anomaly" and rule.enabled and not rule.keywords and rule.more_people_than is None:
+        noun = rule.noun()
+        if noun.says == "anomaly" and rule.enabled and not noun.keywords and rule.more_people_than is None:
             yield (
                 ("rules", index),
                 "no keywords: likeness of meaning alone raises no alert; list words to know it by",
@@ -92,6 +93,17 @@ def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tu
                 yield ("rules", index, "when", "zones", position), f"the camera has no zone {zone}; it has {known}"
         if rule.when.hours is not None and rule.when.hours.partition("-")[0] == rule.when.hours.partition("-")[2]:
             yield ("rules", index, "when", "hours"), "begins when it ends, which means the whole day"
+
+
+def _understood(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
+    for index, rule in enumerate(model.rules):
+        loc, noun = ("rules", index, "text"), rule.noun()
+        if noun.forbids:
+            known = f", known by {', '.join(noun.keywords)}" if noun.keywords else ""
+            anywhere = "" if noun.when and noun.when.zones else "; anywhere in view, as it names no zones"
+            yield loc, f'understood as: forbids "{noun.forbids}"{known}{anywhere}'
+        elif rule.says == "anomaly" and words_of(rule.text)[:1] and words_of(rule.text)[0].denied:
+            yield loc, 'understood as: an absence is the anomaly; to forbid it write "… is not allowed"'
 
 
 def _of_keywords(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
@@ -107,7 +119,7 @@ def _of_keywords(model: RuleSetModel) -> Iterator[tuple[_Loc, str]]:
             elif keyword.parts in seen:
                 yield loc, f"{text!r} is met wherever {seen[keyword.parts]!r} is; inflections need not be listed"
             seen.setdefault(keyword.parts, text)
-            if rule.says == "anomaly" and rule.enabled and (other := _normal_with(model, rule, text)):
+            if rule.noun().says == "anomaly" and rule.enabled and (other := _normal_with(model, rule, text)):
                 yield loc, f"{text!r} is also in the normal rule {other}: {_outcome(rule)}"
 
 
@@ -120,7 +132,7 @@ def _outcome(anomaly: RuleModel) -> str:
 def _normal_with(model: RuleSetModel, anomaly: RuleModel, keyword: str) -> str | None:
     """The normal rule, in force at any time this one is, whose keywords or words hold the keyword."""
     for rule in model.rules:
-        if rule.says != "normal" or not rule.enabled or rule.when != anomaly.when:
+        if rule.noun().says != "normal" or not rule.enabled or rule.when != anomaly.when:
             continue
         if any(meets([keyword], text) for text in (rule.text, *rule.keywords)):
             return rule.id

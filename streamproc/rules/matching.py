@@ -83,8 +83,9 @@ class Matcher:
             if rule.more_people_than is not None
         ]
         self._timed = [(index, rule.when) for index, rule in enumerate(self._active) if rule.when is not None]
-        self._denying = np.array([affirmed(rule.text) is not None for rule in self._active], bool)
-        self._meanings = Meanings(embedder, [rule.text for rule in self._active]) if embedder else None
+        texts = [rule.forbids or rule.text for rule in self._active]
+        self._denying = np.array([affirmed(text) is not None for text in texts], bool)
+        self._meanings = Meanings(embedder, texts) if embedder else None
         self._threshold = semantic_threshold
         self._hits: dict[str, _Hits] = {}
         self._zones = frozenset(zones).union(*(rule.when.zones for rule in self._active if rule.when))
@@ -141,7 +142,7 @@ class Matcher:
         if self._meanings is None or not self._active:
             return []
         # "Nobody runs" is close to "someone runs" in every encoder. So a rule that denies nothing is held against what
-        # a sentence affirms, and only a rule that denies something itself against a sentence as it is.
+        # a sentence affirms, and only a rule of an absence ("nobody is at the till") against a sentence as it is.
         pairs = [(one, affirmed(one.text, one.sentence.words)) for one in sentences]
         texts = dict.fromkeys(_rounded(text) for one, rest in pairs for text in (one.text, rest) if text)
         hits = self._alike(self._meanings, texts)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from streamproc.config import Day, Form, Hours, Settings, Slug
+from streamproc.rules.prohibition import forbidden
 from streamproc.rules.strength import blamed, strength
 from streamproc.types import About, Rule, RuleSet, Says, Severity, Support, When
 from streamproc.yamlfile import check_model, read_bytes
@@ -70,9 +71,10 @@ class RuleModel(Settings):
     says: Says
     """normal or anomaly."""
     text: Sentence
-    """The rule in one sentence; what is seen is compared with its meaning."""
+    """The rule in one sentence; what is seen is compared with its meaning. It may forbid: "No cycling here."."""
     keywords: tuple[Keyword, ...] = ()
-    """Words that meet the rule in any inflection (run: runs, running, ran); never where they are negated."""
+    """Words that meet the rule in any inflection (run: runs, running, ran); never where they are negated. A rule
+    that forbids needs none."""
     more_people_than: Count | None = None
     """A number: the rule is also met where more people are seen than that, in its zones where it has some."""
     weight: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -88,20 +90,30 @@ class RuleModel(Settings):
     """false keeps the rule in the file and out of use."""
 
     def noun(self, strengths: Mapping[str, float] = _ALL_IN_FULL) -> Rule:
-        """The rule as the other stages know it; ``strengths`` are of keywords that do not weigh in full."""
+        """The rule as the other stages know it; ``strengths`` are of keywords that do not weigh in full.
+
+        One that forbids ("No cycling here.") says anomaly of what it forbids, however it is put, and without keywords
+        is known by the words of what it forbids.
+        """
+        forbids, about, says, keywords = "", self.about, self.says, self.keywords
+        if (found := forbidden(self.text, self.says)) is not None:
+            forbids, says = found.text, "anomaly"
+            if not keywords and self.more_people_than is None:
+                about, keywords = found.about, found.keywords
         return Rule(
             id=self.id,
-            about=self.about,
-            says=self.says,
+            about=about,
+            says=says,
             text=self.text,
-            keywords=self.keywords,
+            keywords=keywords,
             severity=self.severity,
             support=None if self.support is None else Support(self.support.k, self.support.n),
             when=None if self.when is None else When(self.when.zones, self.when.hours, self.when.days),
             enabled=self.enabled,
-            strengths=tuple(strengths.get(word, 1.0) for word in self.keywords) if strengths else (),
+            strengths=tuple(strengths.get(word, 1.0) for word in keywords) if strengths else (),
             weight=self.weight,
             more_people_than=self.more_people_than,
+            forbids=forbids,
         )
 
 

@@ -32,8 +32,10 @@ _HEAD = """\
 # and keeps the rules it has if an edit is not valid. `streamproc rules lint FILE` checks it.
 #
 #   says      normal or anomaly; an alert cites the anomaly rules that were met.
-#   text      one sentence; what the camera sees is compared with its meaning.
-#   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied.
+#   text      one sentence; what the camera sees is compared with its meaning. It may forbid: "No cycling here." is
+#             met by someone who cycles, whatever it says; `streamproc rules lint` tells how it was understood.
+#   keywords  words that meet the rule in any inflection (run: runs, running, ran), unless they are denied. A rule that
+#             forbids needs none.
 #   more_people_than  a number: the rule is also met where more people are seen (in its zones, if it has any).
 #   weight    what meeting the rule is worth, 1 if left out; below 0.6 it raises no alert by itself.
 #   severity  critical, error, warning or info; an alert has that of the gravest rule it cites.

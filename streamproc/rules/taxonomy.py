@@ -268,6 +268,32 @@ ANOMALIES: tuple[Category, ...] = (
         ("flood", "leak", "spill", "burst pipe"),
     ),
 )
+_STANDS_FOR = {"vehicle": "vehicles", "animal": "animals", "weapon": "people-weapon", "ride": "people-ride"}
+_HURRY = frozenset(word for one in ANOMALIES if one.id == "people-hurry" for words in one.words for word in words)
+"""A camera cannot tell running from hurrying: each stands for all."""
+
+
+def synonyms_of(word: str) -> tuple[str, ...]:
+    """The words of all kinds that hold ``word``, a base form; empty where it is unusual by no kind."""
+    found = (synonyms for category in ANOMALIES for synonyms in category.words if word in synonyms)
+    return tuple(dict.fromkeys(one for synonyms in found for one in synonyms))
+
+
+def kind_of(word: str) -> tuple[str, ...]:
+    """All words of the category that ``word``, a base form, stands for; empty where it stands for itself alone."""
+    return tuple(
+        one
+        for category in ANOMALIES
+        if category.id == _STANDS_FOR.get(word, "people-hurry" if word in _HURRY else None)
+        for synonyms in category.words
+        for one in synonyms
+    )
+
+
+def is_unusual(word: str) -> bool:
+    """Whether ``word``, a base form, names something that is worth attention at most places."""
+    return bool(synonyms_of(word) or kind_of(word))
+
 
 ORDINARY_ACTIONS: tuple[str, ...] = (
     "walk",

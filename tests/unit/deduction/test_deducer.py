@@ -57,6 +57,14 @@ def test_an_ordinary_window_is_quiet_and_says_so() -> None:
     assert verdict.objects == ()
 
 
+def test_a_rule_that_forbids_is_said_to_be_broken_and_what_was_measured() -> None:
+    calm = replace(rule("a-calm", "anomaly", "Nobody runs."), forbids="Someone runs.")
+    verdict = decide(HURRIES, keyword("a-calm", "hurries"), measurements=(QUICK,), rules=rule_set(calm))
+    assert verdict.reason.startswith(
+        'Rule a-calm "Nobody runs." is broken by "One person hurries on the left."; measured: speed'
+    )
+
+
 def test_a_measurement_beyond_normal_alarms_by_itself_and_says_that_no_rule_names_it() -> None:
     verdict = decide(HURRIES, measurements=(QUICK,))
     assert (verdict.judgement, verdict.alarm, verdict.category, verdict.severity) == (

@@ -106,3 +106,22 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 def test_a_rule_that_counts_people_needs_no_keyword(tmp_path: Path) -> None:
     assert findings(tmp_path, GOOD.replace("    keywords: [unknown]\n", "    more_people_than: 3\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("says", "text", "words"),
+    [
+        ("anomaly", "No dogs here.", 'forbids "Dogs are here.", known by dog, puppy; anywhere in view'),
+        ("normal", "Dogs are not allowed.", 'forbids "Dogs are here.", known by dog, puppy; anywhere in view'),
+        ("anomaly", "Nobody is at the gate.", "an absence is the anomaly"),
+    ],
+)
+def test_how_a_denial_was_understood_is_told(tmp_path: Path, says: str, text: str, words: str) -> None:
+    mine = f"    says: {says}\n    text: {text}\n"
+    old = "    says: anomaly\n    text: Something else goes on that is not known here.\n"
+    found = findings(tmp_path, GOOD.replace(old, mine).replace("    keywords: [unknown]\n", ""))
+    assert [(one.line, one.field) for one in found if one.level == "info"] == [(20, "rules.2.text")]
+    assert words in next(one.message for one in found if one.level == "info")
+    assert [one.message.partition(":")[0] for one in found if one.level == "warning"] == (
+        ["no keywords"] if "absence" in words else []
+    )

@@ -122,6 +122,12 @@ def test_a_rule_that_denies_is_held_against_denials_only() -> None:
     assert matches([VEST], caption("A worker in a vest."), semantic=True) == []
 
 
+def test_a_rule_that_forbids_is_held_against_what_it_forbids() -> None:
+    quiet = Rule("quiet", "human", "anomaly", "Nobody runs.", forbids="Someone runs.")
+    met = matches([WALK, quiet], caption("A boy sprints.", "Nobody sprints now."), semantic=True)
+    assert [(m.rule_id, m.words) for m in met] == [("quiet", "A boy sprints.")]
+
+
 def test_rules_are_embedded_once() -> None:
     embedder = TopicEmbedder()
     matcher = Matcher(rule_set(WALK, RUN), embedder, 0.6)
