@@ -22,9 +22,13 @@ _Floats = npt.NDArray[np.float32]
 class Carried:
     """Running means of several scores, a set for each place of the grid."""
 
-    def __init__(self, time_constants_s: Sequence[float]) -> None:
-        """Of the mean of each score, in seconds of media time."""
+    def __init__(self, time_constants_s: Sequence[float], most_steps: Sequence[float] | None = None) -> None:
+        """Of the mean of each score, in seconds of media time.
+
+        ``most_steps``: by how much a single moment may raise it, however much was measured; without end by default.
+        """
         self._constants_s = tuple(time_constants_s)
+        self._most_steps = tuple(most_steps) if most_steps is not None else (math.inf,) * len(self._constants_s)
         self.reset()
 
     def reset(self) -> None:
@@ -45,7 +49,8 @@ class Carried:
             new = ~np.isnan(fresh[:, i])
             if new.any():
                 elapsed_s = min(max(0.0, sample.pts_s - self._fresh_s[i]), constant_s)
-                means[new, i] -= math.expm1(-elapsed_s / constant_s) * (fresh[new, i] - means[new, i])
+                step = -math.expm1(-elapsed_s / constant_s) * (fresh[new, i] - means[new, i])
+                means[new, i] += np.minimum(step, np.float32(self._most_steps[i]))
                 self._fresh_s[i] = sample.pts_s
         self._means = np.zeros_like(self._means)
         self._means.reshape(-1, len(self._constants_s))[sample.cells] = means

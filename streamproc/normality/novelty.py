@@ -26,6 +26,9 @@ from streamproc.types import Box, Part
 _Floats = npt.NDArray[np.float32]
 CARRIED_S: dict[Kind, float] = {"speed": 0.28, "glide": 0.28, "appearance": 0.72}
 """Time constants of what is carried: shares of .3 a frame at 10 frames/s, and of .5 a look at two looks/s."""
+MOST_STEPS: dict[Kind, float] = {"speed": 0.8, "glide": 0.8, "appearance": math.inf}
+"""By which a single moment may raise what is carried. Where footage jumps, flow is nonsense of any size; so both kinds
+of motion together stay below the least threshold, 1, at 10 frames/s, however large it is."""
 SMOOTHING_S = 0.144
 """Of a frame's score: a share of .5 at 10 frames/s, so that no single frame tells anything."""
 FORGET_S = 2.0
@@ -84,7 +87,7 @@ class Novelty:
         self._low = np.array([scale.median for scale in known], np.float32)
         self._span = np.array([scale.p99 - scale.median for scale in known], np.float32)
         self._weight = np.array([scale.weight for scale in known], np.float32)
-        self._carried = Carried([CARRIED_S[kind] for kind in KINDS])
+        self._carried = Carried([CARRIED_S[kind] for kind in KINDS], [MOST_STEPS[kind] for kind in KINDS])
         self.reset()
 
     def reset(self) -> None:

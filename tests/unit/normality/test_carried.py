@@ -41,6 +41,13 @@ def test_a_glitch_counts_little() -> None:
     assert carried.add(sample(11, [(5, 5)]), column(2.0))[0, 0] == pytest.approx(2.0 * (1 - math.exp(-0.1 / 0.28)))
 
 
+def test_a_single_moment_raises_it_by_so_much_and_lowers_it_by_any() -> None:
+    carried = Carried([0.28], [0.8])
+    seen = [float(carried.add(sample(i, [(5, 5)]), column(50.0))[0, 0]) for i in range(1, 4)]
+    assert seen == pytest.approx([0.8, 1.6, 2.4])
+    assert carried.add(sample(4, [(5, 5)]), column(-50.0))[0, 0] < 0.0
+
+
 def test_it_goes_where_its_thing_goes_and_not_where_others_are() -> None:
     carried = Carried([10.0])
     carried.add(sample(1, [(5, 5), (15, 5)]), column(4.0, 0.0))

@@ -106,6 +106,33 @@ def test_a_kind_counts_with_its_weight_and_is_told_as_it_was_measured() -> None:
     assert novelty.spot.parts[0].value == pytest.approx(4.0, rel=0.01)
 
 
+class Jumps(Told):
+    """Nonsense of any size, for one moment or from then on."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__()
+        self._until = until
+
+    def values(self, sample: SpeedSample, glimpse: Glimpse) -> npt.NDArray[np.float32]:
+        found = np.full((len(sample.cells), len(KINDS)), np.nan, np.float32)
+        found[:, :2] = 100.0 if 10 <= round(glimpse.pts_s * 10) < self._until else 1.0
+        return found
+
+
+def test_a_single_moment_of_nonsense_tells_nothing_and_what_lasts_is_told_as_it_is() -> None:
+    def course(until: int) -> list[float]:
+        novelty, told = Novelty(Jumps(until), {"speed": SCALE, "glide": SCALE}), []
+        for index in range(200):
+            novelty.add(glimpse(index))
+            told.append(novelty.value or 0.0)
+        return told
+
+    assert 0.5 < max(course(until=11)) < 1.0
+    lasting = course(until=200)
+    assert lasting[11] > 1.5
+    assert lasting[-1] == pytest.approx(2 * 99.0, rel=0.1)
+
+
 class Drawn(Told):
     """Speeds drawn anew for each half second."""
 
