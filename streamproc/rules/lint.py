@@ -77,9 +77,9 @@ def _of_rules(model: RuleSetModel, zones: Collection[str] | None) -> Iterator[tu
         if said in texts:
             yield ("rules", index, "text"), f"says the same as {texts[said]}; each sentence meets only one of them"
         texts.setdefault(said, rule.id)
-        if len(said.split()) < 3:
-            yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
         noun = rule.noun()
+        if len(said.split()) < 3 and not (noun.forbids and noun.keywords):
+            yield ("rules", index, "text"), "too short to compare meanings with; write a whole sentence"
         if noun.says == "anomaly" and rule.enabled and not noun.keywords and rule.more_people_than is None:
             yield (
                 ("rules", index),

@@ -46,6 +46,8 @@ _GOES_ON = re.compile(
     r"walks?|stands?|sits?|runs?|rides?|falls?|hits?|jumps?|throws?|holds?|carries|carry|dressed|bent|seated)\b",
     re.IGNORECASE,
 )
+# "One bicycle glides, as if cycling or skating": whatever it is said of, what it is likened to people do.
+_LIKENED = re.compile(r"^\W*as if [a-z]+ing\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(
     r"[.;:!?\n]|,|\b(?:while|whereas|but)\b|"
     r"\band (?=(?:the|a|an|another|one|some|two|three|four|others|there|in|on)\b)",
@@ -81,7 +83,7 @@ def _spans(text: str, people: Sequence[int]) -> Iterator[tuple[int, int]]:
         clause = text[start:end]
         if clause.strip(" ,.;:!?\n") and start < about_things:
             named = any(start <= place < end for place in people) or _ACTING.search(clause)
-            about_people = bool(named or (went_before and _GOES_ON.search(clause)))
+            about_people = bool(named or _LIKENED.search(clause) or (went_before and _GOES_ON.search(clause)))
             if about_people:
                 yield start, min(end, about_things)
             # "Someone in glasses and a red shirt, running": a short piece between is no new subject.

@@ -113,6 +113,7 @@ def test_a_rule_that_counts_people_needs_no_keyword(tmp_path: Path) -> None:
     [
         ("anomaly", "No dogs here.", 'forbids "Dogs are here.", known by dog, puppy; anywhere in view'),
         ("normal", "Dogs are not allowed.", 'forbids "Dogs are here.", known by dog, puppy; anywhere in view'),
+        ("anomaly", "No dogs.", 'forbids "Dogs are here.", known by dog, puppy; anywhere in view'),
         ("anomaly", "Nobody is at the gate.", "an absence is the anomaly"),
     ],
 )

@@ -26,6 +26,7 @@ from streamproc.types import Caption, Fact, ModelRef
         ("A woman walks while a kite is flying above.", "a woman walks"),
         ("One person is wearing glasses and a red shirt, running.", "one person is wearing glasses running"),
         ("There are posters, a yellow pipe running along the wall, and a kiosk.", ""),
+        ("One bicycle glides in the centre, as if cycling or skating.", "as if cycling or skating"),
         ("Someone throws papers; the papers fall.", "someone throws papers"),
     ],
 )
