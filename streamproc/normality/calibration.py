@@ -116,6 +116,9 @@ class Calibration(_Part):
     """(rows, columns): share of the time in which something moved there, for people to look at."""
     kinds: dict[Kind, KindScale]
     """What was measured of each kind."""
+    unrest_px_s: Annotated[float, Field(ge=0)] = 0.0
+    """Most that was left of the camera's own motion in the normal footage; flow's errors are in it, so that it says
+    something of a camera only beside its own."""
     novelty: Scale
     """Of their sum."""
     scene: LearnedScene | None = None
@@ -125,7 +128,11 @@ class Calibration(_Part):
     @property
     def sha256(self) -> str:
         """Of the content, whatever the file's layout."""
-        return _digest(self.model_dump(mode="json"))
+        return _digest(self._body())
+
+    def _body(self) -> dict[str, Any]:
+        # What was not measured is left out, so that a later version's further field leaves the hash as it is.
+        return {"schema_version": SCHEMA_VERSION, **self.model_dump(mode="json", exclude_defaults=True)}
 
     def require(self, settings: NormalitySettings) -> None:
         """Refuse to be held against motion that is measured otherwise.
@@ -146,7 +153,7 @@ class Calibration(_Part):
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
-        document = {"form": _FORM, "sha256": self.sha256, "calibration": self.model_dump(mode="json")}
+        document = {"form": _FORM, "sha256": self.sha256, "calibration": self._body()}
         draft = path.with_name(f".{path.name}.new")
         with draft.open("w", encoding="utf-8") as file:
             file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

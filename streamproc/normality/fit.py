@@ -5,6 +5,7 @@ Each quarter of the footage is held against what was learned from the other thre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -25,6 +26,7 @@ from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.recording import Progress, Recorded, record
 from streamproc.normality.scales import Fold, fit_kinds, scores
 from streamproc.normality.scene_fit import SceneLearner
+from streamproc.normality.shake import Shake
 from streamproc.normality.traffic import fit_traffic
 from streamproc.types import Window
 
@@ -108,6 +110,7 @@ def fit_recorded(
         examples=find_examples(memory, recorded.looks) if memory is not None else None,
         traffic=fit_traffic(samples, place),
         kinds=kinds,
+        unrest_px_s=_unrest_px_s(measured),
         novelty=novelty,
         scene=scene,
         false_alarms=false_alarms(novelty, observed_s),
@@ -122,6 +125,18 @@ def _learned(
         raise ConfigError(_too_little(busy_s, all_of))
     textures = [one.look.texture for one in glimpses if one.look is not None and one.look.texture is not None]
     return place, fit_memory(textures, detector)
+
+
+def _unrest_px_s(glimpses: Sequence[Glimpse]) -> float:
+    shake, run, most = Shake(math.inf), None, 0.0
+    for glimpse in glimpses:
+        if glimpse.run != run:
+            run = glimpse.run
+            shake.reset()
+        if glimpse.sample is not None:
+            shake.add(glimpse.camera, glimpse.sample.elapsed_s)
+            most = max(most, shake.left_px_s)
+    return most
 
 
 def _too_little(busy_s: float, glimpses: Sequence[Glimpse]) -> str:

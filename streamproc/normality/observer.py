@@ -111,7 +111,7 @@ class EmbeddedObserver:
             kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
             self._novelty = Novelty(kinds, calibration.kinds)
             normal = calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))
-            self._shake = Shake(most_rest(normal), MOVED * width)
+            self._shake = Shake(calibration.unrest_px_s + most_rest(normal), MOVED * width)
         self._tracks.forget_speeds()
 
     def observe(self, window: Window) -> ObservedWindow:

@@ -109,6 +109,11 @@ class Shake:
         self._unsure_s = 0.0
 
     @property
+    def left_px_s(self) -> float:
+        """What is left of the camera's motion once it is taken out, smoothed."""
+        return self._mean or 0.0
+
+    @property
     def why_not(self) -> str | None:
         """Why speed is not to be judged, in words."""
         if self._mean is not None and self._mean > self._most:

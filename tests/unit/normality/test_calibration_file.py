@@ -74,3 +74,8 @@ def test_anything_else_is_refused_with_the_reason(tmp_path: Path, spoil: Any, re
     assert reason in str(refused.value)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_field_that_was_not_measured_leaves_the_hash_as_it_is() -> None:
+    assert CALIBRATION.model_copy(update={"unrest_px_s": 0.0}).sha256 == CALIBRATION.sha256
+    assert CALIBRATION.model_copy(update={"unrest_px_s": 1.0}).sha256 != CALIBRATION.sha256

@@ -312,3 +312,11 @@ def test_the_course_is_told_by_the_frame_from_its_past_alone(calibration: Calibr
     assert [round(at_s, 3) for at_s, _ in course] == [round(index / 10, 3) for index in range(40)]
     assert [moment for window in begun for moment in window.course] == course[:25]
     assert max(score for _, score in course) > 1.0
+
+
+def test_what_flow_leaves_in_normal_footage_is_no_shake(calibration: Calibration) -> None:
+    assert calibration.unrest_px_s > 0.0
+    restless = calibration.model_copy(update={"unrest_px_s": -1e6})  # as if the footage had none, and less
+    windows = watch(EmbeddedObserver(SETTINGS, restless, None), drawn(WALKERS, 2.0))
+    assert windows[-1].not_judged[0] == "speed: the camera shakes too much"
+    assert watch(EmbeddedObserver(SETTINGS, calibration, None), drawn(WALKERS, 2.0))[-1].measurements
