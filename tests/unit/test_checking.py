@@ -109,6 +109,15 @@ def test_what_is_odd_but_would_run_is_a_warning(tmp_path: Path) -> None:
     assert str(report).count("  warning: ") == 3
 
 
+def test_how_a_rule_was_understood_is_no_warning(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path / "rules" / "two.yaml", "two")
+    before = check_site(write_site(tmp_path, "two")).cameras[0].warnings
+    more = "  - {id: dogs, about: environment, says: normal, text: No dogs here.}\n"
+    rules.write_text(rules.read_text().replace("rules:\n", f"rules:\n{more}", 1))
+    assert check_site(write_site(tmp_path, "two")).cameras[0].enabled_rules == 3
+    assert check_site(write_site(tmp_path, "two")).cameras[0].warnings == before
+
+
 def test_a_camera_without_calibration_is_said_loudly(tmp_path: Path) -> None:
     report = checked(tmp_path, "gate")
     assert "NOT calibrated" in str(report)

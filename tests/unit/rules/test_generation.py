@@ -66,6 +66,7 @@ def test_each_batch_is_asked_about_once_and_its_rules_are_numbered() -> None:
         ("  - Someone\n rests ", "Someone rests."),
         ("Rule 3: Someone rests.", "Someone rests."),
         ("Nobody runs.", None),
+        ("Cycling is not allowed.", None),
         ("No bags are left behind.", None),
         ("", None),
         ("!", None),
