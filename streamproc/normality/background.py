@@ -70,10 +70,10 @@ def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.ND
     gain = float(np.median(sparse / np.maximum(known, 1.0)))
     # No camera shows more than white, however much brighter the day gets.
     expected = np.minimum(gain * background, np.float32(255.0))
+    difference = unexplained = grey - expected
     if slack_px:
         near = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
-        expected = np.clip(grey, cv2.erode(expected, near), cv2.dilate(expected, near))
-    difference = grey - expected
-    strength = cv2.blur(np.abs(difference), (3, 3))
+        unexplained = grey - np.clip(grey, cv2.erode(expected, near), cv2.dilate(expected, near))
+    strength = cv2.blur(np.abs(unexplained), (3, 3))
     least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
     return difference, np.asarray(strength > least), float((strength > _LEAST_DIFFERENCE).mean())

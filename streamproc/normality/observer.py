@@ -232,10 +232,10 @@ class EmbeddedObserver:
             return ("speed: this camera has no calibration; `streamproc induce` measures its normal footage",)
         if not self._fits():
             return ("speed: the picture's shape is not the calibration's",)
-        if self._shake is not None and self._shake.why_not is not None:
-            return (f"speed: {self._shake.why_not}",)
         if self._surroundings is not None and self._surroundings.why_not is not None:
             return (f"what is normal: {self._surroundings.why_not}",)
+        if self._shake is not None and self._shake.why_not is not None:
+            return (f"speed: {self._shake.why_not}",)
         return ()
 
     def _measured(self) -> tuple[Measurement, ...]:

@@ -14,8 +14,8 @@ _LEAST_POINTS = 100
 """Of the background, for a median to stand on; a picture has some 1,700."""
 _BESIDE_PX = 8
 """A patch of the flow: nearer to what stands out, the background seems to move along with it."""
-_SETTLES_S = 2.0
-"""After which the background has followed (6 levels a second, and 14 stand out): where the camera is, is its place."""
+_SETTLES_S = 10.0
+"""In which the background follows, as when a standing person joins it: where the camera is then, is its place."""
 _MOST_SLACK_PX = 4
 """At flow size: as narrow as a person in the distance."""
 _SLACK_LEAST_PX = 0.5

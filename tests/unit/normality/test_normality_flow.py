@@ -197,6 +197,17 @@ def test_once_a_camera_shook_the_ground_is_looked_for_a_little_around_its_place(
     assert standing_out(1.5) < 0.03, "a tenth of the picture otherwise"
 
 
+def test_while_it_shakes_the_background_follows_as_ever() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    ground[60:90, 50:70] += 60
+    background = Background()
+    background.foreground(ground, 0.1)
+    moved = np.roll(ground, 2, axis=1)
+    for _ in range(150):
+        assert not background.foreground(moved, 0.1, slack_px=2)[:, 4:].any()
+    assert not background.foreground(moved, 0.1)[:, 4:].any()
+
+
 def test_what_stays_becomes_background_and_what_passes_does_not() -> None:
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
     thing = ground.copy()
