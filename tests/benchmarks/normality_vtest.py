@@ -4,7 +4,7 @@
 
 Learns from the first 40 s of vtest.avi (fetched on first use), then watches the rest: as it is, changed in ways that
 must not matter, and faster. With ``--ped2`` (a folder with the UCSD Ped2 clips as train/*.mp4) it also learns from one
-half of the normal clips and watches the other half. One thread. Nothing here was tuned on labels.
+half of the normal clips and watches the other half. One thread, the embedded preset. Nothing here was tuned on labels.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from streamproc.config import NormalitySettings
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.glimpse import Detector
+from streamproc.normality.kinds import KINDS
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.site import load_preset
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.types import Window
 
-SETTINGS = NormalitySettings()
+PIPELINE = load_preset("embedded")
+SETTINGS, SAMPLING = PIPELINE.normality, PIPELINE.sampling
 Runs = Sequence[Sequence[Pixels]]
 
 
@@ -42,83 +44,97 @@ def main() -> None:
     detector = NanoDet(store.ensure("nanodet"))
     vtest(read_pictures(store.ensure("vtest")), detector)
     if arguments.ped2:
-        ped2(arguments.ped2)
+        ped2(arguments.ped2, detector)
 
 
 def vtest(pictures: list[Pixels], detector: Detector) -> None:
     """One camera, learned from its first 40 s."""
     normal, rest = pictures[:400], pictures[400:]
-    calibration = learned("vtest, first 40 s", [normal])
+    calibration = learned("vtest, first 40 s", [normal], detector)
     faster = rest[::3]
     dark = changed(rest, lambda p: p * 0.7)
     noise = np.random.default_rng(1)
     print(f"{'case':34} {'median':>7} {'p95':>6} {'max':>6} {'alarm':>8} {'share':>6} {'judged':>7}")
-    row("the rest as it is", calibration, [rest])
-    row("darker, x0.7", calibration, [dark])
-    row("brighter, x1.3", calibration, [changed(rest, lambda p: p * 1.3)])
-    row("camera noise, sigma 6", calibration, [changed(rest, lambda p: p + noise.normal(0, 6, p.shape))])
-    row("reversed", calibration, [rest[::-1]])
-    row("looped three times (seams)", calibration, [rest, rest, rest])
-    row("cut inside a run, five times", calibration, [[p for i in range(5) for p in rest[i * 61 : i * 61 + 60]]])
-    row("three times the speed", calibration, [faster])
-    row("twice the speed", calibration, [rest[::2]])
-    row("as it is 39 s, x3 13 s, as it is", calibration, [[*rest, *faster, *rest]], event=(39.5, 52.7))
-    row("as it is, 5 frames/s", calibration, [rest[::2]], fps=5.0)
-    row("x3, 5 frames/s", calibration, [rest[::6]], fps=5.0)
-    row("as it is, 1 frame/s", calibration, [rest[::10]], fps=1.0)
-    row("x3, 1 frame/s", calibration, [rest[::30]], fps=1.0)
-    row("dark, x0.05", calibration, [changed(rest, lambda p: p * 0.05)])
+    row("the rest as it is", calibration, detector, [rest])
+    row("darker, x0.7", calibration, detector, [dark])
+    row("brighter, x1.3", calibration, detector, [changed(rest, lambda p: p * 1.3)])
+    row("camera noise, sigma 6", calibration, detector, [changed(rest, lambda p: p + noise.normal(0, 6, p.shape))])
+    row("reversed", calibration, detector, [rest[::-1]])
+    row("looped three times (seams)", calibration, detector, [rest, rest, rest])
+    row(
+        "cut inside a run, five times",
+        calibration,
+        detector,
+        [[p for i in range(5) for p in rest[i * 61 : i * 61 + 60]]],
+    )
+    row("three times the speed", calibration, detector, [faster])
+    row("twice the speed", calibration, detector, [rest[::2]])
+    row("as it is 39 s, x3 13 s, as it is", calibration, detector, [[*rest, *faster, *rest]], event=(39.5, 52.7))
+    row("as it is, 5 frames/s", calibration, detector, [rest[::2]], fps=5.0)
+    row("x3, 5 frames/s", calibration, detector, [rest[::6]], fps=5.0)
+    row("as it is, 1 frame/s", calibration, detector, [rest[::10]], fps=1.0)
+    row("x3, 1 frame/s", calibration, detector, [rest[::30]], fps=1.0)
+    row("dark, x0.05", calibration, detector, [changed(rest, lambda p: p * 0.05)])
     print()
     cost(calibration, [rest], None, "flow, background, speed")
     cost(calibration, [rest], detector, "with NanoDet and tracks, 2 looks/s")
     print()
 
 
-def ped2(folder: Path) -> None:
+def ped2(folder: Path, detector: Detector) -> None:
     """Another camera: one half of its normal clips, then the other."""
     clips = [read_pictures(path) for path in sorted((folder / "train").glob("*.mp4"))]
     for name, half, other in (("odd", clips[0::2], clips[1::2]), ("even", clips[1::2], clips[0::2])):
-        calibration = learned(f"Ped2, {name} train clips", half)
+        calibration = learned(f"Ped2, {name} train clips", half, detector)
         print(f"{'case':34} {'median':>7} {'p95':>6} {'max':>6} {'alarm':>8} {'share':>6} {'judged':>7}")
-        row("the other train clips", calibration, other)
-        row("the same at three times the speed", calibration, [clip[::3] for clip in other])
+        row("the other train clips", calibration, detector, other)
+        row("the same at three times the speed", calibration, detector, [clip[::3] for clip in other])
         print()
-    calibration = learned("Ped2, two train clips", clips[:2])
-    row("the other 14 train clips", calibration, clips[2:])
+    calibration = learned("Ped2, two train clips", clips[:2], detector)
+    row("the other 14 train clips", calibration, detector, clips[2:])
 
 
-def learned(name: str, runs: Runs) -> Calibration:
+def learned(name: str, runs: Runs, detector: Detector) -> Calibration:
     """What ``fit`` makes of ``runs``, printed."""
     began = time.process_time()
-    calibration = fit(all_windows(runs), SETTINGS, learned_at=datetime.now(UTC))
+    calibration = fit(all_windows(runs), SETTINGS, learned_at=datetime.now(UTC), detector=detector)
     speed = calibration.observed_s / (time.process_time() - began)
-    scale = calibration.scales["speed"]
+    novelty = calibration.novelty
     print(
         f"{name}: {calibration.observed_s:.0f} s, {calibration.busy_s:.0f} s busy, learned {speed:.1f} x real time; "
-        f"threshold {scale.threshold:.2f} (one-hour level {scale.one_hour_level:.2f}, held-out max "
-        f"{scale.held_out_max:.2f} + range {scale.held_out_range:.2f}) = "
-        f"{scale.median + scale.threshold * (scale.p99 - scale.median):.2f} times the place's normal"
+        f"threshold {novelty.threshold:.2f} (one-hour level {novelty.one_hour_level:.2f}, held-out max "
+        f"{novelty.held_out_max:.2f})"
     )
+    for kind, scale in calibration.kinds.items():
+        print(
+            f"  {kind}: median {scale.median:.2f}, 99th percentile {scale.p99:.2f}, by itself "
+            f"{scale.one_hour_level:.2f} once an hour, weight {scale.weight:.2f}"
+        )
     print(f"  {calibration.false_alarms}")
     return calibration
 
 
 def row(
-    name: str, calibration: Calibration, runs: Runs, *, fps: float = 10.0, event: tuple[float, float] | None = None
+    name: str,
+    calibration: Calibration,
+    detector: Detector,
+    runs: Runs,
+    *,
+    fps: float = 10.0,
+    event: tuple[float, float] | None = None,
 ) -> None:
-    """One case: the smoothed scores of its windows, and when the first reached the threshold."""
-    observer = EmbeddedObserver(SETTINGS, calibration, None)
-    threshold = calibration.scales["speed"].threshold
+    """One case: the scores of what moves in its windows, and when the first measurement reached its threshold."""
+    observer = EmbeddedObserver(SETTINGS, calibration, detector)
     scores: list[float] = []
     alarms: list[float] = []
     windows, before_s = 0, 0.0
     for run, pictures in enumerate(runs):
-        for window in windows_of(pictures, fps=fps, run=run):
+        for window in windows_of(pictures, fps=fps, run=run, settings=SAMPLING):
             windows += 1
-            for measurement in observer.observe(window).measurements:
-                scores.append(measurement.score)
-                if measurement.score >= threshold:
-                    alarms.append(before_s + window.end_s)
+            measured = observer.observe(window).measurements
+            scores += [one.score for one in measured if one.name in KINDS]
+            if any(one.score >= one.threshold for one in measured):
+                alarms.append(before_s + window.end_s)
         before_s += len(pictures) / fps
     if not scores:
         print(f"{name:34} {'-':>7} {'-':>6} {'-':>6} {'-':>8} {'-':>6} {0:>4}/{windows}")
@@ -147,7 +163,7 @@ def cost(calibration: Calibration, runs: Runs, detector: Detector | None, name: 
 
 def all_windows(runs: Runs) -> Iterable[Window]:
     """Windows of one clip after the other, each a run."""
-    return (window for run, pictures in enumerate(runs) for window in windows_of(pictures, run=run))
+    return (window for run, pictures in enumerate(runs) for window in windows_of(pictures, run=run, settings=SAMPLING))
 
 
 def changed(pictures: Sequence[Pixels], change: Callable[[Pixels], object]) -> list[Pixels]:

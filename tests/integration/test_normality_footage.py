@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from streamproc.config import NormalitySettings
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.perception.scene import SceneCaptioner
+from streamproc.site import load_preset
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.types import ObservedWindow
 
-pytestmark = [pytest.mark.integration, pytest.mark.models]
-SETTINGS = NormalitySettings()
+# Learning from 40 s takes half a minute of a core.
+pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(600)]
+PIPELINE = load_preset("embedded")
+SETTINGS, SAMPLING = PIPELINE.normality, PIPELINE.sampling
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NORMAL_FRAMES = 400
 
@@ -38,35 +40,41 @@ def pictures(store: ModelStore) -> list[Pixels]:
 
 
 @pytest.fixture(scope="module")
-def calibration(pictures: list[Pixels]) -> Calibration:
-    return fit(windows_of(pictures[:NORMAL_FRAMES]), SETTINGS, learned_at=NOW)
+def detector(store: ModelStore) -> NanoDet:
+    return NanoDet(store.ensure("nanodet"))
+
+
+@pytest.fixture(scope="module")
+def calibration(pictures: list[Pixels], detector: NanoDet) -> Calibration:
+    windows = windows_of(pictures[:NORMAL_FRAMES], settings=SAMPLING)
+    return fit(windows, SETTINGS, learned_at=NOW, detector=detector)
 
 
 def watch(
     observer: EmbeddedObserver, pictures: Iterable[Pixels], run: int = 1, fps: float = 10.0
 ) -> list[ObservedWindow]:
-    return [observer.observe(window) for window in windows_of(pictures, run=run, fps=fps)]
+    return [observer.observe(window) for window in windows_of(pictures, run=run, fps=fps, settings=SAMPLING)]
 
 
 def loud(windows: list[ObservedWindow]) -> list[bool]:
     return [any(m.score >= m.threshold for m in window.measurements) for window in windows]
 
 
-def test_the_rest_and_its_seam_are_quiet_and_judged(pictures: list[Pixels], calibration: Calibration) -> None:
-    observer = EmbeddedObserver(SETTINGS, calibration, None)
+def test_the_rest_and_its_seam_are_quiet_and_judged(
+    pictures: list[Pixels], calibration: Calibration, detector: NanoDet
+) -> None:
+    observer = EmbeddedObserver(SETTINGS, calibration, detector)
     windows = watch(observer, pictures[NORMAL_FRAMES:]) + watch(observer, pictures[NORMAL_FRAMES:500], run=2)
     assert not any(loud(windows))
-    assert all(window.measurements for window in windows)
-    scores = [m.score for window in windows for m in window.measurements]
-    assert max(scores) < 0.75 * calibration.scales["speed"].threshold
+    assert all(window.measurements for window in windows[1:])
 
 
 def test_hurry_is_noticed_within_three_seconds_told_in_words_and_ends(
-    pictures: list[Pixels], calibration: Calibration, store: ModelStore
+    pictures: list[Pixels], calibration: Calibration, detector: NanoDet
 ) -> None:
     rest = pictures[NORMAL_FRAMES:]
     before, hurry, after = rest[:60], rest[::3], rest[60:120]
-    observer = EmbeddedObserver(SETTINGS, calibration, NanoDet(store.ensure("nanodet")))
+    observer = EmbeddedObserver(SETTINGS, calibration, detector)
     windows = watch(observer, [*before, *hurry, *after])
     alarms = [w.window.end_s for w, is_loud in zip(windows, loud(windows), strict=True) if is_loud]
     hurries_s = (6.0, 6.0 + len(hurry) / 10)
