@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamproc.config import NormalitySettings
 from streamproc.errors import ModelLoadError
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
@@ -19,14 +18,17 @@ from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.perception.scene import SceneCaptioner
+from streamproc.site import load_preset
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
 from streamproc.testing_scenes import borrowed, cases, photos, scoring
 from streamproc.testing_scenes.cutouts import Sprite
 from streamproc.testing_scenes.stage import VTEST_OCCLUDERS, Stage
 from streamproc.types import ObservedWindow
 
-pytestmark = [pytest.mark.integration, pytest.mark.models]
-SETTINGS = NormalitySettings()
+# Learning from 40 s takes half a minute of a core.
+pytestmark = [pytest.mark.integration, pytest.mark.models, pytest.mark.timeout(600)]
+PIPELINE = load_preset("embedded")
+SETTINGS, SAMPLING = PIPELINE.normality, PIPELINE.sampling
 NORMAL_FRAMES = 400
 WATCHED_FRAMES = 150
 """What happens begins at the hundredth at the latest."""
@@ -40,9 +42,14 @@ QUIET = [
     "compressed hard",
     "240 rows",
     "two stand and talk, 8 s",
+    "brighter, x1.3",
+    "shadows of clouds",
+    "shaken, 2 px",
+    "shaken, 4 px",
+    "sways in the wind, 6 px",
 ]
 LOUD = ["someone runs, x3", "van, 14 km/h", "bicycle in rain"]
-TOLD = ["dark, x0.05", "1 frame/s"]
+TOLD = ["dark, x0.05", "1 frame/s", "re-aimed at 10 s", "re-aimed at 10 s, 3 % shift"]
 PLACE_RIGHT = 0.9
 """Share of the windows in alarm whose named box shows what was put in: at most one beside it in ten."""
 CASES = {case.name: case for case in (*cases.normal_cases(), *cases.camera_cases(), *cases.event_cases())}
@@ -68,9 +75,19 @@ def stage(pictures: list[Pixels]) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def calibration(pictures: list[Pixels]) -> Calibration:
-    windows = windows_of(pictures[:NORMAL_FRAMES])
-    return fit(windows, SETTINGS, learned_at=datetime(2026, 11, 21, tzinfo=UTC))
+def detector(store: ModelStore) -> NanoDet:
+    return NanoDet(store.ensure("nanodet"))
+
+
+@pytest.fixture(scope="module")
+def calibration(pictures: list[Pixels], detector: NanoDet) -> Calibration:
+    windows = windows_of(pictures[:NORMAL_FRAMES], settings=SAMPLING)
+    return fit(windows, SETTINGS, learned_at=datetime(2026, 11, 21, tzinfo=UTC), detector=detector)
+
+
+@pytest.fixture
+def observer(calibration: Calibration, detector: NanoDet) -> EmbeddedObserver:
+    return EmbeddedObserver(SETTINGS, calibration, detector)
 
 
 class Watched:
@@ -78,24 +95,23 @@ class Watched:
 
     def __init__(self, case: cases.Case, stage: Stage, pictures: list[Pixels], observer: EmbeddedObserver) -> None:
         scene = case.recipe(stage, pictures[NORMAL_FRAMES:][:WATCHED_FRAMES])
-        windows = windows_of(scene.pictures, fps=case.fps, times_s=scene.times_s)
+        windows = windows_of(scene.pictures, fps=case.fps, times_s=scene.times_s, settings=SAMPLING)
         self.windows: list[ObservedWindow] = [observer.observe(window) for window in windows]
         self.result = scoring.scored(case, scene, self.windows)
 
 
 @pytest.mark.parametrize("name", [*QUIET, *TOLD])
 def test_what_is_normal_or_cannot_be_judged_raises_no_alarm(
-    name: str, stage: Stage, pictures: list[Pixels], calibration: Calibration
+    name: str, stage: Stage, pictures: list[Pixels], observer: EmbeddedObserver
 ) -> None:
-    watched = Watched(CASES[name], stage, pictures, EmbeddedObserver(SETTINGS, calibration, None))
+    watched = Watched(CASES[name], stage, pictures, observer)
     assert watched.result.met, watched.result
 
 
 @pytest.mark.parametrize("name", LOUD)
 def test_what_happens_is_noticed_in_time_and_at_its_place(
-    name: str, stage: Stage, pictures: list[Pixels], calibration: Calibration, store: ModelStore
+    name: str, stage: Stage, pictures: list[Pixels], observer: EmbeddedObserver
 ) -> None:
-    observer = EmbeddedObserver(SETTINGS, calibration, NanoDet(store.ensure("nanodet")))
     watched = Watched(CASES[name], stage, pictures, observer)
     assert watched.result.met, watched.result
     assert watched.result.place_right is not None
