@@ -40,6 +40,12 @@ def play(site: Path, video: Path, alerts: Path) -> dict[str, tuple[str, ...]]:
     return opened
 
 
+def began(alerts: Path, alert_id: str) -> float:
+    """When the alert's situation began, seconds since 1970."""
+    messages = (json.loads(line)["data"] for line in alerts.read_text(encoding="utf-8").splitlines())
+    return next(datetime.fromisoformat(one["start"]).timestamp() for one in messages if one["alert_id"] == alert_id)
+
+
 def say(site: Path, alerts: Path, alert_id: str, says: Says, rule: str | None = None) -> None:
     messages = messages_of(alert_id, load_site(site).settings.alerts, alerts)
     put(site.parent / "rules" / "two.yaml", recorded(messages, says, rule, "", START))
@@ -66,7 +72,9 @@ def test_a_false_alarm_is_raised_no_more_and_a_right_one_is(site: Path, part: Pa
     assert done.feedback.unresolved == ()
     assert play(site, walked, alerts) == {}
     again = play(site, hurried, alerts)
-    assert again.keys() == right.keys()
-    assert "people-hurry" in again[next(iter(right))]
+    (caught,) = again.values()
+    assert "people-hurry" in caught
+    # The threshold may have moved, and with it the window that reaches it first.
+    assert abs(began(alerts, next(iter(again))) - began(alerts, next(iter(right)))) < 1.0
     assert (load_rules(rules).version, roll_back(rules, str(version)).restored) == (version + 1, version)
     assert all(strength == 1.0 for rule in load_rules(rules).rules for strength in rule.strengths)
