@@ -109,9 +109,8 @@ class FlowMeter:
         moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
         if camera is not None:
-            shaken = camera.far > _SHAKEN_PX
             camera = camera.times(1.0 / gap_s)
-            self._sway.add(camera.across * shaken * elapsed, camera.down * shaken * elapsed, elapsed)
+            self._sway.add(camera.across * elapsed, camera.down * elapsed, elapsed)
         return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=camera)
 
     def _shift(
@@ -126,7 +125,10 @@ class FlowMeter:
         part_now, part_before = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
         flow = np.asarray(-self._flow.calc(part_now, part_before, None), np.float32)
         camera = background_shift(flow, foreground[part])
-        shift[part] = steadied(flow, camera) if camera is not None and camera.far > _SHAKEN_PX else flow
+        if camera is not None and camera.far <= max(_SHAKEN_PX, camera.rest):
+            # By night the background seems to move by as much in all directions.
+            camera = Shift(0.0, 0.0, camera.rest)
+        shift[part] = flow if camera is None or not camera.far else steadied(flow, camera)
         return shift, camera
 
     def _why_not(self, grey: npt.NDArray[np.uint8], gap_s: float) -> str | None:

@@ -80,6 +80,17 @@ def test_a_shaking_camera_is_not_speed_and_says_how_it_moved() -> None:
     assert all(one.camera is not None and np.hypot(one.camera.across, one.camera.down) < 1.0 for one in still[5:])
 
 
+def test_noise_is_no_shake() -> None:
+    rng = np.random.default_rng(4)
+    pictures = [
+        np.clip(picture * 0.3 + rng.normal(0.0, 9.0, picture.shape), 0, 255).astype(np.uint8)
+        for picture in drawn([WALKER], 1.5)
+    ]
+    cameras = [motion.camera for motion in measured(pictures, 10.0)[5:] if motion.camera]
+    assert cameras
+    assert all(camera.far == 0.0 < camera.rest for camera in cameras)
+
+
 def test_velocity_points_where_things_go() -> None:
     motion = measured(list(drawn([WALKER], 1.5)), 10.0)[-1]
     assert motion.velocity is not None
