@@ -76,7 +76,10 @@ class Hub:
         self.lanes: Lanes[Observed] = Lanes()
         self.phases: dict[str, CameraPhase] = {}
         """Each camera's condition as last told."""
+        self.said: dict[str, tuple[str, ...]] = {}
+        """What cannot be judged at each camera, and what drifted there, as its last window told."""
         self._before: dict[str, CameraState] = {}
+        self._drifted: dict[str, tuple[str, ...]] = {}
         self._site_id, self._metrics, self._clock = site_id, metrics, clock
         self._rings: dict[str, EvidenceRing] = {}
         self._desks: dict[str, AlertDesk] = {}
@@ -139,9 +142,21 @@ class Hub:
         window = observed.window
         self._metrics.window(window.camera_id)
         self._metrics.frames(window.camera_id, sum(len(burst) for burst in window.bursts))
+        self._heed(window.camera_id, observed)
         decode_ms = (self._clock.now() - window.captured_at).total_seconds() * 1e3
         while not self.lanes.put(window.camera_id, Observed(observed, decode_ms), _WAIT_S):
             pass
+
+    def _heed(self, camera_id: str, observed: ObservedWindow) -> None:
+        self.said[camera_id] = (*observed.not_judged, *observed.drift)
+        before = self._drifted.get(camera_id, ())
+        if observed.drift == before:
+            return
+        self._drifted[camera_id] = observed.drift
+        self._metrics.drifted(camera_id, bool(observed.drift))
+        for text in observed.drift:
+            if text not in before:
+                log.warning("drifted_from_normal", camera=camera_id, says=text)
 
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
         """To metrics, and to the next verdict's record."""

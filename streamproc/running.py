@@ -104,6 +104,10 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         doubt = running.calibrations[name].found.doubt
         return Reading(doubt is None, doubt or "")
 
+    def judged(name: str) -> Reading:
+        said = running.hub.said.get(name, ())
+        return Reading(not said, "; ".join(said))
+
     def words(name: str) -> Reading:
         unheard = running.lines[name].unheard
         return Reading(not unheard, unheard)
@@ -123,6 +127,7 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
     for settings in loaded.settings.cameras:
         health.add(f"camera {settings.id}", partial(camera, settings.id), "wanted")
         health.add(f"calibration {settings.id}", partial(calibration, settings.id), "wanted")
+        health.add(f"normal {settings.id}", partial(judged, settings.id), "wanted")
         health.add(f"words {settings.id}", partial(words, settings.id), "wanted")
     for role in running.backends.servers:
         health.add(f"model server {role}", partial(model_server, role), "wanted")

@@ -213,6 +213,8 @@ class ObservedWindow:
     course: tuple[tuple[float, float], ...] = ()
     """Media time of each frame in which something was measured, and how far what moves stood out by then, in times of
     the threshold: of that frame and those before it alone."""
+    drift: tuple[str, ...] = ()
+    """What has come to measure otherwise than the footage that was learned, for hours, in words."""
 
 
 @dataclass(frozen=True, slots=True)

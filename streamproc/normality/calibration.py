@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.arrays import Packed
+from streamproc.normality.drift import DriftReference
 from streamproc.normality.examples import Examples
 from streamproc.normality.flow import flow_size
 from streamproc.normality.kinds import Kind
@@ -123,6 +124,9 @@ class Calibration(_Part):
     """Of their sum."""
     scene: LearnedScene | None = None
     """What was learned of the scene beside what moves; None in a calibration of part of the footage."""
+    drift: dict[str, DriftReference] = {}
+    """What each kind's largest values measured, by its name, for what changes slowly to be noticed; empty where that
+    was not learned."""
     false_alarms: FalseAlarms
 
     @property

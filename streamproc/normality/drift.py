@@ -35,6 +35,7 @@ _BINS = 256
 
 _WORDS = {
     "speed": ("what moves is {} times as fast as", "the fastest moves {} times as fast as"),
+    "appearance": ("what moves looks {} times as strange as", "the strangest looks {} times as strange as"),
 }
 _OTHERS = ("{name} measures {} times what it measured", "the highest values of {name} are {} times those")
 
@@ -78,6 +79,8 @@ class _Running:
         self._parts: deque[tuple[float, ...]] = deque(maxlen=PARTS)
         """Quotients of the last parts' median and 99th percentile by the footage's."""
         self._told = (1.0, 1.0)
+        self.report: str | None = None
+        """Of the drift that goes on, as it was told; None where there is none."""
 
     def add(self, value: float, elapsed_s: float) -> str | None:
         at = int((math.log(value) - self._lowest) / _STEP) if value > 0.0 else 0
@@ -101,12 +104,13 @@ class _Running:
             abs(math.log(now / told)) > math.log(_AGAIN) for now, told in zip(drifted, self._told, strict=True)
         )
         if drifted == [1.0, 1.0]:
-            self._told = (1.0, 1.0)
+            self._told, self.report = (1.0, 1.0), None
         if not changed or drifted == [1.0, 1.0]:
             return None
         self._told = (median, p99)
         said = self._words[0].format(f"{median:.2g}") if median != 1.0 else self._words[1].format(f"{p99:.2g}")
-        return f"{said} in the footage that was learned: learn anew with `streamproc induce`"
+        self.report = f"{said} in the footage that was learned: learn anew with `streamproc induce`"
+        return self.report
 
     def _quantile(self, share: float) -> float:
         below = list(accumulate(self._counts))
@@ -122,6 +126,7 @@ class Drift:
     def __init__(self, references: Mapping[str, DriftReference]) -> None:
         """``references`` by measurement; others are not watched."""
         self._running = {name: _Running(name, reference) for name, reference in references.items()}
+        self._at_s: dict[str, float] = {}
 
     def add(self, name: str, value: float, elapsed_s: float) -> str | None:
         """Take in a raw ``value`` of the measurement ``name``, while something moves; ``elapsed_s`` of media time.
@@ -130,3 +135,15 @@ class Drift:
         """
         running = self._running.get(name)
         return running.add(value, elapsed_s) if running is not None and math.isfinite(value) else None
+
+    def take(self, pts_s: float, values: Mapping[str, float]) -> None:
+        """``add`` what was measured at ``pts_s``; what is not above nought was not measured."""
+        for name, value in values.items():
+            if value > 0.0:
+                self.add(name, value, pts_s - self._at_s.get(name, pts_s))
+                self._at_s[name] = pts_s
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Of what has drifted and has not come back, as last told."""
+        return tuple(one.report for one in self._running.values() if one.report is not None)

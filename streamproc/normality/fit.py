@@ -24,7 +24,7 @@ from streamproc.normality.novelty import Novelty
 from streamproc.normality.picture import packed
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.recording import Progress, Recorded, record
-from streamproc.normality.scales import Fold, fit_kinds, scores
+from streamproc.normality.scales import Fold, fit_drift, fit_kinds, scores
 from streamproc.normality.scene_fit import SceneLearner
 from streamproc.normality.shake import Shake
 from streamproc.normality.traffic import fit_traffic
@@ -113,6 +113,7 @@ def fit_recorded(
         unrest_px_s=_unrest_px_s(measured),
         novelty=novelty,
         scene=scene,
+        drift=fit_drift(folds),
         false_alarms=false_alarms(novelty, observed_s),
     )
 

@@ -60,6 +60,12 @@ class Kinds:
         return values
 
 
+def largest(values: _Floats) -> npt.NDArray[np.float64]:
+    """(kinds,): the largest of each kind in ``values`` as ``Kinds.values`` gives them; NaN where none was measured."""
+    highest = np.where(np.isnan(values), -np.inf, values).max(axis=0, initial=-np.inf).astype(np.float64)
+    return np.where(np.isfinite(highest), highest, np.nan)
+
+
 def evenness(values: _Floats) -> _Floats:
     """(n,): how much of the speed is left as glide, 0..1, for ``values`` as ``Kinds.values`` gives them; what walks has
     limbs that swing, and less is left."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streamproc.normality.carried import Carried
 from streamproc.normality.glimpse import Glimpse
-from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds, evenness
+from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds, evenness, largest
 from streamproc.normality.speed import SpeedSample
 from streamproc.types import Box, Part
 
@@ -102,6 +102,8 @@ class Novelty:
         """Where it was highest; None where nothing stands out."""
         self.by_kind: _Floats = np.zeros(len(KINDS), np.float32)
         """(kinds,): the highest scores of each kind by itself, weights left out, as of the last glimpse."""
+        self.largest: npt.NDArray[np.float64] = np.full(len(KINDS), np.nan)
+        """(kinds,): the largest of what the last glimpse measured, as it was measured; NaN for what was not."""
 
     def add(self, glimpse: Glimpse) -> None:
         """Take in the camera's next glimpse; one in which nothing could be measured only passes the time."""
@@ -112,7 +114,9 @@ class Novelty:
             self.reset()
             # As if the moment before had shown nothing: a run's first frame counts half, as any other.
             self._run, self._at_s = glimpse.run, glimpse.pts_s - max(sample.elapsed_s, _FIRST_S)
-        fresh = (self.kinds.values(sample, glimpse) - self._low) / self._span
+        values = self.kinds.values(sample, glimpse)
+        self.largest = largest(values)
+        fresh = (values - self._low) / self._span
         means = self._carried.add(sample, fresh)
         self.by_kind = np.maximum(means, 0.0).max(axis=0, initial=0.0)
         score, self.spot = self._highest(sample, means)

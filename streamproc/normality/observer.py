@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from streamproc.config import NormalitySettings
 from streamproc.normality.calibration import Calibration
+from streamproc.normality.drift import Drift
 from streamproc.normality.flow import ANOTHER_PICTURE, FlowMeter
 from streamproc.normality.glimpse import Detector, Eyes, Glimpse
-from streamproc.normality.kinds import UNITS, Kinds
+from streamproc.normality.kinds import KINDS, UNITS, Kinds
 from streamproc.normality.memory import Recall
 from streamproc.normality.novelty import Novelty, Spot
 from streamproc.normality.picture import unpacked
@@ -72,6 +73,9 @@ class EmbeddedObserver:
         self._novelty: Novelty | None = None
         self._shake: Shake | None = None
         self._surroundings: Surroundings | None = None
+        self._drift = Drift({})
+        self._largest: list[tuple[float, list[float]]] = []
+        """When something was measured in the window, and how much of each kind at most."""
         self.glimpses: tuple[Glimpse, ...] = ()
         """What the last window was taken in as."""
         self.calibrate(calibration)
@@ -102,6 +106,7 @@ class EmbeddedObserver:
         self._calibration = calibration
         self._sha256 = calibration.sha256 if calibration is not None else None
         self._novelty = self._surroundings = self._shake = None
+        self._drift = Drift(calibration.drift if calibration is not None else {})
         if calibration is not None:
             width, height = calibration.flow_px
             background = unpacked(calibration.background)
@@ -134,7 +139,7 @@ class EmbeddedObserver:
 
     def _begin(self, window: Window) -> None:
         self._strongest = None
-        self._course = []
+        self._course, self._largest = [], []
         if window.run == self._run:
             return
         self._run = window.run
@@ -177,6 +182,8 @@ class EmbeddedObserver:
             self._tracks.advance(glimpse.pts_s)
         if novelty is not None:
             novelty.add(glimpse)
+            if glimpse.sample is not None:
+                self._largest.append((glimpse.pts_s, novelty.largest.tolist()))
             self._note(novelty, glimpse.pts_s)
 
     def _note(self, novelty: Novelty, pts_s: float) -> None:
@@ -207,6 +214,8 @@ class EmbeddedObserver:
     def _told(self, window: Window, glimpses: Sequence[Glimpse]) -> ObservedWindow:
         not_judged = self._not_judged(glimpses)
         judged = not not_judged
+        for pts_s, largest in self._largest if judged else ():
+            self._drift.take(pts_s, dict(zip(KINDS, largest, strict=True)))
         if self._surroundings is not None:
             people = [self._box(one) for one in self._tracks.visible() if one.label == "person"]
             self._surroundings.count(people, window.end_s)
@@ -220,6 +229,7 @@ class EmbeddedObserver:
             not_judged=not_judged,
             calibration_sha256=self._sha256,
             course=tuple(self._course) if judged else (),
+            drift=self._drift.reports,
         )
 
     def _not_judged(self, glimpses: Sequence[Glimpse]) -> tuple[str, ...]:

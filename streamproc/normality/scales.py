@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from streamproc.normality.drift import DriftReference, drift_reference
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.held_out import RawSample, fit_threshold, median_and_p99
-from streamproc.normality.kinds import KINDS, Kind, Kinds, evenness
+from streamproc.normality.kinds import KINDS, Kind, Kinds, evenness, largest
 from streamproc.normality.novelty import KindScale, Novelty
 
 _LEAST_MOMENTS = 20
@@ -18,6 +20,8 @@ _MOVING = 0.8
 """Times the normal speed from which motion is brisk enough for its evenness to be that of a walk."""
 _LEAST_CELLS = 8
 """Places in a frame that must move so: fewer are part of a body."""
+_DRIFTS: tuple[Kind, ...] = ("speed", "appearance")
+"""Kinds that are watched over hours; glide is speed again, less what the limbs swing."""
 _RELIABLE = 1.5
 """One-hour level of a kind by itself up to which it counts in full. Where normal footage keeps to one distribution the
 level lies near its 99th percentile, 1; one and a half is what a fold more or less makes of it."""
@@ -37,12 +41,10 @@ def fit_kinds(folds: Sequence[Fold]) -> dict[Kind, KindScale]:
     A kind must earn its weight: what comes far above its own 99th percentile on normal footage that it was not scaled
     for counts less, as far as it does.
     """
-    largest = np.array(
-        [_largest(fold.kinds, glimpse) for fold in folds for glimpse in fold.glimpses if glimpse.sample is not None]
-    ).reshape(-1, len(KINDS))
+    highest = np.concatenate([_all_largest(fold) for fold in folds])
     scales: dict[Kind, KindScale] = {}
     for i, kind in enumerate(KINDS):
-        seen = largest[largest[:, i] > 0, i]  # NaN is not above 0
+        seen = highest[highest[:, i] > 0, i]  # NaN is not above 0
         if len(seen) >= _LEAST_MOMENTS:
             middle, high = median_and_p99(seen.tolist())
             scales[kind] = KindScale(median=middle, p99=high, one_hour_level=0.0)
@@ -58,6 +60,17 @@ def fit_kinds(folds: Sequence[Fold]) -> dict[Kind, KindScale]:
     if "glide" in fitted:
         fitted["glide"] = fitted["glide"].model_copy(update={"evenness": _upper_evenness(folds)})
     return fitted
+
+
+def fit_drift(folds: Sequence[Fold]) -> dict[str, DriftReference]:
+    """What slow change is told by: each kind's largest values in each fold, where all folds measured enough."""
+    references: dict[str, DriftReference] = {}
+    pieces = [_all_largest(fold) for fold in folds]
+    for kind in _DRIFTS:
+        seen = [values[values > 0] for values in (piece[:, KINDS.index(kind)] for piece in pieces)]
+        if min(len(values) for values in seen) >= _LEAST_MOMENTS and (found := drift_reference(seen)) is not None:
+            references[kind] = found
+    return references
 
 
 def _upper_evenness(folds: Sequence[Fold]) -> float:
@@ -98,12 +111,12 @@ def _sample(glimpse: Glimpse, score: float) -> RawSample:
     return RawSample(glimpse.run, glimpse.pts_s, glimpse.sample.elapsed_s, score if busy else None)
 
 
-def _largest(kinds: Kinds, glimpse: Glimpse) -> list[float]:
-    """The frame's largest value of each kind; NaN where it was not measured."""
-    if glimpse.sample is None or not len(glimpse.sample.cells):
-        return [np.nan] * len(KINDS)
-    values = kinds.values(glimpse.sample, glimpse)
-    return [float(column[~np.isnan(column)].max(initial=-np.inf)) for column in values.T]
+def _all_largest(fold: Fold) -> npt.NDArray[np.float64]:
+    """(glimpses in which motion was measured, kinds): each one's largest values; NaN where not measured."""
+    found = [
+        largest(fold.kinds.values(glimpse.sample, glimpse)) for glimpse in fold.glimpses if glimpse.sample is not None
+    ]
+    return np.array(found, np.float64).reshape(-1, len(KINDS))
 
 
 def _weighed(kind: Kind, scale: KindScale, level: float) -> KindScale:

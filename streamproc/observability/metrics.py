@@ -91,6 +91,9 @@ class Metrics:
         )
         self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
+        self._drifted = gauge(
+            "normal_drifted", "Whether a camera has for hours measured otherwise than was learned: 1 or 0.", "camera"
+        )
         self._reload_failures = counter("rule_reload_failures", "Rule files that were refused.", "camera")
         self._evidence_failures = counter("evidence_failures", "Alerts whose evidence is missing or late.", "camera")
         self._evidence_deleted = counter("evidence_deleted", "Evidence files deleted for age or size.", "reason")
@@ -104,7 +107,7 @@ class Metrics:
     def _start_at_zero(self) -> None:
         by_camera = (
             self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
-            self._reload_failures, self._evidence_failures, self._cut_short, self._asked,
+            self._reload_failures, self._evidence_failures, self._cut_short, self._asked, self._drifted,
         )  # fmt: skip
         for camera in self._cameras:
             for metric in by_camera:
@@ -172,6 +175,10 @@ class Metrics:
         """Packets were lost before they were decoded, or windows before a model saw them."""
         lost = self._packets_dropped if cause in get_args(PacketDropCause) else self._dropped
         lost.labels(self._camera(camera_id), cause).inc(count)
+
+    def drifted(self, camera_id: str, is_so: bool) -> None:
+        """What is measured has drifted from the footage that was learned, or has come back."""
+        self._drifted.labels(self._camera(camera_id)).set(is_so)
 
     def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
         """A window was not worth a model's time."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from streamproc.alerts.delivery import Delivery
 from streamproc.alerts.desk import AlertDesk
@@ -205,3 +207,23 @@ def test_a_camera_that_waits_for_a_full_lane_is_let_go_when_the_lanes_close() ->
     assert len(ended) == 1
     with hub.lanes.take(0) as left:  # what was there is still worked on
         assert left is not None
+
+
+def test_a_drift_is_logged_once_counted_while_it_lasts_and_told_with_what_is_not_judged() -> None:
+    wired = Wired()
+    as_learned = observed(not_judged=("speed: the picture is too dark",))
+    faster, much_faster = replace(as_learned, drift=("1.4 times",)), replace(observed(), drift=("2.5 times",))
+    found = []
+    with capture_logs() as logs:
+        for window in (as_learned, faster, faster, much_faster, observed()):
+            wired.hub.window(window)
+            with wired.hub.lanes.take(0.0) as taken:
+                assert taken is not None
+            found.append((wired.value('normal_drifted{camera="gate"}'), wired.hub.said["gate"]))
+    dark = "speed: the picture is too dark"
+    assert found == [(0, (dark,)), *[(1, (dark, "1.4 times"))] * 2, (1, ("2.5 times",)), (0, ())]
+    said = [one for one in logs if one["event"] == "drifted_from_normal"]
+    assert [(one["log_level"], one["camera"], one["says"]) for one in said] == [
+        ("warning", "gate", "1.4 times"),
+        ("warning", "gate", "2.5 times"),
+    ]

@@ -169,6 +169,7 @@ def test_the_pages_tell_cameras_servers_and_stand_ins_until_sigterm_ends_it(
         "outbox": (True, "wanted"),
         "camera gate": (False, "wanted"),
         "calibration gate": (False, "wanted"),
+        "normal gate": (True, "wanted"),
         "words gate": (True, "wanted"),
         "model server deduction": (False, "wanted"),
     }
@@ -254,4 +255,21 @@ def test_a_delivery_that_died_makes_the_process_one_to_start_again(tmp_path: Pat
     alive, page = health.liveness()
     assert not alive
     assert page["checks"]["threads"]["detail"] == "delivery-jsonl"
+    site.outbox.close()
+
+
+def test_what_is_not_judged_and_what_drifted_is_told_on_the_page(tmp_path: Path, backends: FakeBackends) -> None:
+    loaded = load_site(recording(tmp_path))
+    site = assemble(loaded, ModelStore(), SystemClock())
+    health = running._health(loaded, site)
+    assert health.readiness()[1]["checks"]["normal gate"]["ok"]
+    site.hub.said["gate"] = ("what is normal: the camera was moved", "what moves is 1.4 times as fast")
+    ready, page = health.readiness()
+    assert ready
+    assert page["status"] == "degraded"
+    assert page["checks"]["normal gate"] == {
+        "ok": False,
+        "level": "wanted",
+        "detail": "what is normal: the camera was moved; what moves is 1.4 times as fast",
+    }
     site.outbox.close()

@@ -90,3 +90,20 @@ def test_a_gap_is_no_evidence_and_what_is_not_known_is_not_watched() -> None:
     said += [drift.add("appearance", 9.0, 1.0) for _ in range(5000)]
     assert set(said) == {None}
     assert {drift.add("speed", 0.0, -1.0), drift.add("speed", 1e12, 0.1)} == {None}
+
+
+def test_what_has_drifted_is_told_until_it_comes_back() -> None:
+    drift = Drift({"speed": reference()})
+    told = []
+    for median in (0.6, 0.9, 0.9, 0.6):
+        reports(drift, 1.0, median=median)
+        told.append(drift.reports)
+    assert told == [(), *[(f"what moves is 1.5 times as fast as {TAIL}",)] * 2, ()]
+
+
+def test_values_are_taken_by_media_time_and_what_was_not_measured_is_left_out() -> None:
+    drift = Drift({"speed": reference(), "appearance": reference()})
+    for index, value in enumerate(values(round(PARTS * PART_S) + 2, median=0.9)):
+        drift.take(float(index), {"speed": value, "glide": value, "appearance": -1.0})
+        assert not drift.reports or index >= PARTS * PART_S
+    assert drift.reports == (f"what moves is 1.5 times as fast as {TAIL}",)

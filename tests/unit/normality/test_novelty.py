@@ -12,7 +12,7 @@ from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import KINDS, Kind, Kinds
 from streamproc.normality.novelty import KindScale, Novelty
 from streamproc.normality.place import RowPlace
-from streamproc.normality.scales import Fold, fit_kinds
+from streamproc.normality.scales import Fold, fit_drift, fit_kinds
 from streamproc.normality.speed import SpeedSample
 
 GRID = (10, 16)
@@ -178,3 +178,17 @@ def test_how_even_a_walk_is_here_is_learned() -> None:
     assert kinds["speed"].evenness == 1.0
     too_few = fit_kinds([Fold([glimpse(i) for i in range(200)], Walks())])
     assert too_few["glide"].evenness == 1.0
+
+
+def test_drift_is_told_by_the_largest_of_each_frame_in_every_fold() -> None:
+    def fold(count: int, **largest: float) -> Fold:
+        told = Told(**{kind: [value, value / 2] for kind, value in largest.items()})
+        return Fold([glimpse(index) for index in range(count)], told)
+
+    found = fit_drift([fold(30, speed=0.8, glide=0.5, appearance=2.0), fold(30, speed=1.0, appearance=2.0)])
+    assert set(found) == {"speed", "appearance"}
+    assert (found["speed"].median, found["speed"].median_spread) == pytest.approx((0.9, 1.25))
+    assert (found["appearance"].p99, found["appearance"].p99_spread) == pytest.approx((2.0, 1.0))
+    assert set(fit_drift([fold(30, speed=0.8, appearance=2.0), fold(19, speed=1.0)])) == set(), "too few to tell"
+    empty = Fold([glimpse(0, ())], Told(speed=1.0))
+    assert fit_drift([fold(30, speed=0.8), empty]) == {}

@@ -17,6 +17,7 @@ from streamproc.config import NormalitySettings, SamplingSettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Scale
 from streamproc.normality.fit import fit
+from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import UNITS
 from streamproc.normality.observer import EmbeddedObserver, FollowingObserver
 from streamproc.normality.place import RowPlace, fit_rows
@@ -320,3 +321,27 @@ def test_what_flow_leaves_in_normal_footage_is_no_shake(calibration: Calibration
     windows = watch(EmbeddedObserver(SETTINGS, restless, None), drawn(WALKERS, 2.0))
     assert windows[-1].not_judged[0] == "speed: the camera shakes too much"
     assert watch(EmbeddedObserver(SETTINGS, calibration, None), drawn(WALKERS, 2.0))[-1].measurements
+
+
+def test_what_moves_faster_for_half_an_hour_is_told_as_drift_and_not_learned(calibration: Calibration) -> None:
+    assert set(calibration.drift) == {"speed"}
+    assert "drift" not in calibration.model_copy(update={"drift": {}})._body()
+    live = EmbeddedObserver(SETTINGS, calibration, None)
+    taken: list[Glimpse] = []
+    for window in windows_of(drawn(RUNNERS, 4.0)):
+        live.observe(window)
+        taken += [one for one in live.glimpses if one.sample is not None]
+    observer = EmbeddedObserver(SETTINGS, calibration, None)
+    frame, drifts = WINDOWS[0].last, []
+    for second in range(1830):
+        glimpse = taken[second % len(taken)]
+        assert glimpse.sample is not None
+        sample = replace(glimpse.sample, pts_s=float(second))
+        window = Window("test", 1, second, ((replace(frame, pts_s=float(second)),),))
+        drifts.append(observer.recall(window, [replace(glimpse, pts_s=float(second), sample=sample)]).drift)
+    assert not any(drifts[:1800])
+    (said,) = drifts[-1]
+    assert "times as fast as in the footage that was learned: learn anew" in said
+    assert observer.calibration is calibration
+    observer.calibrate(calibration.model_copy(update={"unrest_px_s": 1.0}))
+    assert observer.observe(WINDOWS[0]).drift == ()
