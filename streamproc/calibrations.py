@@ -133,7 +133,7 @@ def exchanged(rules: Path, calibration: Calibration) -> Iterator[None]:
         if path.exists() and not _belongs(kept, rules):
             _retire(rules, kept)
             draft = kept.with_name(f".{kept.name}.new")
-            shutil.copyfile(path, draft)
+            shutil.copy(path, draft)  # with its mode: it shows people
             draft.replace(kept)
         calibration.save(path)
     except OSError as error:
@@ -152,7 +152,7 @@ def exchanged(rules: Path, calibration: Calibration) -> Iterator[None]:
 def _retire(rules: Path, calibration: Path) -> None:
     """To the history of the rule file, where a version in it names the calibration; else it goes."""
     try:
-        history.keep_calibration(rules, Calibration.load(calibration).sha256, calibration.read_bytes())
+        history.keep_calibration(rules, Calibration.load(calibration).sha256, calibration.read_bytes(), calibration)
     except ConfigError as error:
         if calibration.exists():
             log.warning("calibration_not_kept", path=str(calibration), error=str(error))

@@ -25,6 +25,8 @@ from streamproc.normality.place import RowPlace
 
 SCHEMA_VERSION: Final = 2
 _FORM = "streamproc.calibration"
+_NEW_MODE = 0o600
+"""It shows people, small, as evidence does."""
 
 
 class _Part(BaseModel):
@@ -156,10 +158,12 @@ class Calibration(_Part):
                 )
 
     def save(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all."""
+        """Write it as JSON, whole or not at all, with the mode of what it replaces; else its owner alone can read it."""
         document = {"form": _FORM, "sha256": self.sha256, "calibration": self._body()}
         draft = path.with_name(f".{path.name}.new")
-        with draft.open("w", encoding="utf-8") as file:
+        mode = path.stat().st_mode & 0o777 if path.exists() else _NEW_MODE
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, _NEW_MODE), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

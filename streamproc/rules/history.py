@@ -102,14 +102,14 @@ def find(rules: Path, name: str) -> Kept:
     raise ConfigError(f"{rules}: no version {name} is kept; {there} (`streamproc rules history {rules}`)")
 
 
-def keep_calibration(rules: Path, sha256: str, data: bytes) -> None:
-    """Keep the calibration of that hash for the versions that name it; not where none does.
+def keep_calibration(rules: Path, sha256: str, data: bytes, like: Path | None = None) -> None:
+    """Keep the calibration of that hash for the versions that name it, with the mode of ``like``; not where none does.
 
     Raises:
         ConfigError: it cannot be written.
     """
     if any(sha256.encode() in read_bytes(one.path) for one in kept(rules)):
-        replace(folder(rules) / f"{sha256}{_CALIBRATION}", data)
+        replace(folder(rules) / f"{sha256}{_CALIBRATION}", data, like=like)
     _drop_calibrations(rules)
 
 

@@ -14,6 +14,7 @@ from streamproc.calibrations import NONE, CalibrationInForce, calibration_path, 
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration
+from streamproc.rules import history
 from streamproc.rules.live import LiveRules
 from streamproc.rules.schema import load_rules
 from streamproc.rules.watch import RuleFile
@@ -139,6 +140,17 @@ def test_after_a_kill_learning_again_leaves_the_new_pair_and_nothing_else(camera
     found = find_calibration(camera.path, load_rules(camera.path), SETTINGS)
     assert (found.calibration, found.doubt) == (NEW, None)
     assert sorted(file.name for file in camera.path.parent.iterdir()) == ["gate.normality.json", "gate.yaml"]
+
+
+def test_who_may_read_it_stays_so_while_it_is_kept_and_in_the_history(camera: Camera) -> None:
+    calibration_path(camera.path).chmod(0o640)
+    history.keep(camera.path, camera.path.read_bytes())
+    with exchanged(camera.path, NEW):
+        modes = [path.stat().st_mode & 0o777 for path in (calibration_path(camera.path), kept_path(camera.path))]
+        write(camera.path, NEW, 2, 0.7)
+    kept = history.kept_calibration(camera.path, OLD.sha256)
+    assert kept is not None
+    assert [*modes, kept.stat().st_mode & 0o777] == [0o640] * 3
 
 
 def test_where_the_rules_cannot_be_written_the_old_calibration_is_put_back(camera: Camera) -> None:

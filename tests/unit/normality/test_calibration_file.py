@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,14 @@ def test_anything_else_is_refused_with_the_reason(tmp_path: Path, spoil: Any, re
 def test_a_field_that_was_not_measured_leaves_the_hash_as_it_is() -> None:
     assert CALIBRATION.model_copy(update={"unrest_px_s": 0.0}).sha256 == CALIBRATION.sha256
     assert CALIBRATION.model_copy(update={"unrest_px_s": 1.0}).sha256 != CALIBRATION.sha256
+
+
+def test_it_shows_people_so_its_owner_alone_can_read_it_unless_somebody_said_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "gate.normality.json"
+    draft = tmp_path / ".gate.normality.json.new"
+    draft.write_text("left behind")  # readable for all
+    CALIBRATION.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    CALIBRATION.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
