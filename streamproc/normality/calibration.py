@@ -158,7 +158,7 @@ class Calibration(_Part):
                 )
 
     def save(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all, with the mode of what it replaces; else its owner alone can read it."""
+        """Write it as JSON, whole or not at all, with the mode of what it replaces; else for its owner alone."""
         document = {"form": _FORM, "sha256": self.sha256, "calibration": self._body()}
         draft = path.with_name(f".{path.name}.new")
         mode = path.stat().st_mode & 0o777 if path.exists() else _NEW_MODE
