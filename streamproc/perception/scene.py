@@ -6,14 +6,15 @@ to hurry unless what was measured has reached the threshold that was set from th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
 from streamproc.perception.measured import fast, oddly, unlike
 from streamproc.perception.places import place_of
+from streamproc.perception.riding import mount
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
 
 _STILL = 0.08
@@ -23,7 +24,7 @@ _STIRS = 0.002
 """Share of the picture that must move before something is said to move where nothing was recognised."""
 _VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "train"})
 _ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
-REVISION = "2"
+REVISION = "3"
 """Of the wording and of the limits above."""
 
 
@@ -49,7 +50,8 @@ class SceneCaptioner:
     def caption(self, observed: ObservedWindow) -> Caption:
         """The window in words and in parts; what was not judged is in ``degraded``."""
         odd = [m for m in observed.measurements if m.score >= m.threshold]
-        seen = [_look(track, odd) for track in observed.tracks]
+        looked = {track.track_id: _look(track, odd) for track in observed.tracks}
+        seen = [_riding(one, looked) for one in looked.values()]
         people = self._facts(one for one in seen if one.track.label == "person")
         things = self._facts(one for one in seen if one.track.label != "person")
         carried = {track.track_id for track in observed.tracks}
@@ -78,12 +80,22 @@ def _look(track: Track, odd: list[Measurement]) -> _Seen:
     own = [m for m in odd if m.track_id == track.track_id]
     if track.speed is not None and track.speed.score >= track.speed.threshold:
         own.append(track.speed)
-    oddest = max(own, key=lambda m: m.score, default=None)
+    # What has parts tells more of the same, and of how it moves.
+    oddest = max(own, key=lambda m: (bool(m.parts), m.score), default=None)
     if oddest is None and track.speed is None:
         return _Seen(track, "", None)
     still = track.speed is not None and track.speed.value < _STILL * track.speed.normal
     action = _action(track.label, still and not (oddest and fast(oddest)))
     return _Seen(track, oddly(track.label, action, oddest) if oddest else action, oddest)
+
+
+def _riding(one: _Seen, looked: Mapping[int, _Seen]) -> _Seen:
+    """``one``, who rides where they and what is under them move together in no way that people walk."""
+    if one.track.label != "person" or (under := mount(one.track, (other.track for other in looked.values()))) is None:
+        return one
+    ridden = looked[under.track_id]
+    odd = next((it.odd for it in (one, ridden) if it.odd and (fast(it.odd) or it.action == "glides")), None)
+    return one if odd is None else replace(one, action=f"rides a {under.label}", odd=odd)
 
 
 def _action(label: str, still: bool) -> str:

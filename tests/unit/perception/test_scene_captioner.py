@@ -15,7 +15,7 @@ from streamproc.perception.grammar import conjugated, counted, plural
 from streamproc.perception.places import place_of
 from streamproc.perception.scene import SceneCaptioner
 from streamproc.testing_footage import drawn, windows_of
-from streamproc.types import Box, Measurement, ObservedWindow, Track
+from streamproc.types import Box, Measurement, ObservedWindow, Part, Track
 
 WINDOW = next(windows_of(drawn([], 1.0)))
 LEFT: Box = (0.1, 0.4, 0.15, 0.6)
@@ -188,3 +188,46 @@ def test_everybody_is_counted_once(objects: list[Track]) -> None:
     assert hurrying == {
         one.track_id for one in objects if one.label == "person" and one.speed and one.speed.score >= 1.2
     }
+
+
+RIDER: Box = (0.11, 0.63, 0.16, 0.76)
+BICYCLE: Box = (0.09, 0.70, 0.19, 0.78)
+
+
+def test_who_moves_with_a_fast_bicycle_rides_it_and_does_not_hurry() -> None:
+    bicycle = track(1, 2.57, BICYCLE, "bicycle")
+    assert said(seen(track(2, 2.62, RIDER), bicycle)) == [
+        "One person rides a bicycle on the left, 2.6 times as fast as is normal there.",
+        "One bicycle moves on the left, 2.6 times as fast as is normal there.",
+    ]
+    # What of the two is measured to be odd changes from window to window.
+    board = track(1, 2.14, BICYCLE, "skateboard")
+    (rides, _) = said(seen(track(2, 1.19, RIDER), replace(board, speed=speed(1.7, BICYCLE, 1))))
+    assert rides == "One person rides a skateboard on the left, 1.7 times as fast as is normal there."
+
+
+@pytest.mark.parametrize(
+    ("person", "thing"),
+    [
+        (track(2, 2.6, (0.18, 0.57, 0.24, 0.76)), track(1, 2.6, BICYCLE, "bicycle")),  # beside it
+        (track(2, 2.6, RIDER), track(1, 0.6, BICYCLE, "bicycle")),  # past one that is slow
+        (track(2, 2.6, RIDER), track(1, None, BICYCLE, "bicycle")),
+        (track(2, 2.6, RIDER), track(1, 2.6, BICYCLE, "dog")),
+    ],
+)
+def test_who_is_beside_or_passes_hurries(person: Track, thing: Track) -> None:
+    assert said(seen(person, thing))[0].startswith("One person hurries on the left, 2.6 times")
+
+
+def test_who_pushes_a_bicycle_walks() -> None:
+    looks = Measurement("appearance", 1.4, "", 1.0, 1.6, 1.2, BICYCLE, 1)
+    observed = seen(track(2, 0.7, RIDER), track(1, 0.7, BICYCLE, "bicycle"), measured=(looks,))
+    assert said(observed)[0] == "One person walks on the left."
+
+
+def test_what_has_parts_is_told_of_a_track_before_its_speed_alone() -> None:
+    parts = (Part("glide", 1.3, "", 1.0, 0.6), Part("speed", 1.8, "", 1.0, 0.4))
+    glides = replace(speed(1.5, LEFT, 1), parts=parts)
+    assert said(seen(track(1, 1.9), measured=(glides,))) == [
+        "One person glides on the left, as if cycling or skating, 1.8 times as fast as is normal there."
+    ]
