@@ -106,7 +106,7 @@ class FlowMeter:
         if before is None or why_not:
             return Motion(now_s, elapsed_s, None, foreground, float(foreground.mean()), why_not)
         shift, camera = self._shift(grey, before, foreground)
-        moving = foreground & (np.hypot(shift[..., 0], shift[..., 1]) > _MOVED_PX)
+        moving = foreground & (cv2.magnitude(*cv2.split(shift)) > _MOVED_PX)
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
         if camera is not None:
             camera = camera.times(1.0 / gap_s)

@@ -60,27 +60,32 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     """Speeds of what stands out; None where motion could not be measured."""
     if motion.velocity is None:
         return None
-    weight, share, side = _shares(motion)
-    mean = cv2.blur(motion.velocity * weight[..., None], (side, side))[::STRIDE_PX, ::STRIDE_PX]
-    counts = (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
-    vectors = mean[counts] / share[counts][:, None]
-    squared = cv2.blur((motion.velocity**2).sum(axis=2) * weight, (side, side))[::STRIDE_PX, ::STRIDE_PX]
-    spreads = np.sqrt(np.maximum(squared[counts] / share[counts] - (vectors**2).sum(axis=1), 0.0))
+    weight = motion.foreground.astype(np.float32)
+    across, down = cv2.split(motion.velocity)
+    weighed = cv2.merge((across * weight, down * weight, (across * across + down * down) * weight, weight))
+    mean = _around(weighed)
+    counts = _counts(motion, mean[..., 3])
+    sums, share = mean[counts], mean[counts][:, 3]
+    vectors = sums[:, :2] / share[:, None]
+    spreads = np.sqrt(np.maximum(sums[:, 2] / share - (vectors**2).sum(axis=1), 0.0))
     return _sample(motion, run, counts, vectors.astype(np.float16), spreads.astype(np.float16))
 
 
 def places(motion: Motion, run: int) -> SpeedSample:
     """What stands out, as if it stood still; for what needs no motion to be measured."""
-    _, share, _ = _shares(motion)
-    counts = (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
+    counts = _counts(motion, _around(motion.foreground.astype(np.float32)))
     return _sample(motion, run, counts, np.zeros((int(counts.sum()), 2), np.float16), None)
 
 
-def _shares(motion: Motion) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int]:
-    """The foreground as numbers, its share of the window around each cell, and the window's side."""
-    side = round(motion.foreground.shape[1] / _WINDOWS_ACROSS) | 1
-    weight = motion.foreground.astype(np.float32)
-    return weight, np.asarray(cv2.blur(weight, (side, side))[::STRIDE_PX, ::STRIDE_PX], np.float32), side
+def _around(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(rows, columns, ...): the mean of the window around each cell."""
+    side = round(picture.shape[1] / _WINDOWS_ACROSS) | 1
+    return np.asarray(cv2.blur(picture, (side, side))[::STRIDE_PX, ::STRIDE_PX], np.float32)
+
+
+def _counts(motion: Motion, share: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """(rows, columns): whether a cell stands out, and enough of its window with it."""
+    return (share > _LEAST_SHARE) & motion.foreground[::STRIDE_PX, ::STRIDE_PX]
 
 
 def _sample(
