@@ -86,7 +86,8 @@ class Backends:
         Raises:
             ConfigError: the calibration does not fit the pipeline.
         """
-        from streamproc.normality.observer import EmbeddedObserver, FollowingObserver
+        from streamproc.normality.following import FollowingObserver
+        from streamproc.normality.observer import EmbeddedObserver
 
         return FollowingObserver(EmbeddedObserver(settings.normality, calibration(), self.detector), calibration)
 

@@ -114,7 +114,7 @@ def _learn(
     learning.record(step.within(sum(durations)))
     step("measuring what is normal")
     calibration = learning.calibration([Clip(name=n, sha256=h, duration_s=s) for n, h, s in records])
-    notes = [scale.why for scale in calibration.kinds.values() if scale.why]
+    notes = list(calibration.reservations)
     step("putting it into words")
     captions = learning.captions(learning.observed(calibration))
     induction = learning.induce(captions)

@@ -16,12 +16,14 @@ from streamproc.normality.arrays import Packed
 from streamproc.normality.drift import DriftReference
 from streamproc.normality.examples import Examples
 from streamproc.normality.flow import flow_size
+from streamproc.normality.heading import KnownDirections
 from streamproc.normality.kinds import Kind
 from streamproc.normality.learned import LearnedScene
 from streamproc.normality.memory import Memory
 from streamproc.normality.novelty import KindScale
 from streamproc.normality.picture import GreyPicture
 from streamproc.normality.place import RowPlace
+from streamproc.normality.stature import KnownSizes
 
 SCHEMA_VERSION: Final = 2
 _FORM = "streamproc.calibration"
@@ -129,7 +131,19 @@ class Calibration(_Part):
     drift: dict[str, DriftReference] = {}
     """What each kind's largest values measured, by its name, for what changes slowly to be noticed; empty where that
     was not learned."""
+    directions: KnownDirections | None = None
+    """Which ways are gone; None in an older calibration."""
+    sizes: KnownSizes | None = None
+    """How large things are; None in an older calibration."""
     false_alarms: FalseAlarms
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """What counts less than it might on this camera, or not at all, and why, in words."""
+        own = [
+            known.earned for known in (self.directions, self.sizes) if known is not None and known.earned is not None
+        ]
+        return (*(kind.why for kind in self.kinds.values() if kind.why), *(earned.why for earned in own if earned.why))
 
     @property
     def sha256(self) -> str:

@@ -64,6 +64,11 @@ class DirectionMeter:
                 usual = -float((share * np.log(share)).sum())
                 self._surprise[place] = np.maximum(-np.log(share) - usual, 0.0)
 
+    @property
+    def most(self) -> float:
+        """Nats that the least usual way of all comes to."""
+        return float(self._surprise.max(initial=0.0))
+
     def surprise(self, sample: SpeedSample, normal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(n,): nats by which each cell's direction is less probable at its place than directions there are on average.
 

@@ -16,6 +16,7 @@ from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.examples import find_examples
 from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
+from streamproc.normality.heading_fit import fit_directions, learn_directions, surprises
 from streamproc.normality.held_out import false_alarms, fit_threshold
 from streamproc.normality.kinds import Kinds
 from streamproc.normality.learned import LearnedScene
@@ -27,6 +28,7 @@ from streamproc.normality.recording import Progress, Recorded, record
 from streamproc.normality.scales import Fold, fit_drift, fit_kinds, scores
 from streamproc.normality.scene_fit import SceneLearner
 from streamproc.normality.shake import Shake
+from streamproc.normality.stature_fit import fit_sizes
 from streamproc.normality.traffic import fit_traffic
 from streamproc.types import Window
 
@@ -86,9 +88,11 @@ def fit_recorded(
     if busy_s < LEAST_BUSY_S:
         raise ConfigError(_too_little(busy_s, glimpses))
     bounds = [len(measured) * i // FOLDS for i in range(FOLDS + 1)]
-    folds = []
+    folds, ways = [], []
     for first, end in pairwise(bounds):
         place, memory = _learned([*measured[:first], *measured[end:]], recorded.detector, busy_s, glimpses)
+        others = learn_directions([*samples[:first], *samples[end:]], place)
+        ways.append(surprises(others, samples[first:end], place))
         folds.append(Fold(measured[first:end], Kinds(place, None if memory is None else Recall(memory))))
     kinds = fit_kinds(folds)
     novelty = fit_threshold([scores(fold.glimpses, Novelty(fold.kinds, kinds)) for fold in folds], _LEAST_SCORE)
@@ -114,6 +118,8 @@ def fit_recorded(
         novelty=novelty,
         scene=scene,
         drift=fit_drift(folds),
+        directions=fit_directions(learn_directions(samples, place), ways),
+        sizes=fit_sizes([look for window in recorded.sizes for look in window]),
         false_alarms=false_alarms(novelty, observed_s),
     )
 

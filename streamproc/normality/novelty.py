@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from streamproc.normality.carried import Carried
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import KINDS, UNITS, Kind, Kinds, evenness, largest
+from streamproc.normality.peak import find_peak
 from streamproc.normality.speed import SpeedSample
 from streamproc.types import Box, Part
 
@@ -124,24 +124,14 @@ class Novelty:
         self._at_s, self.value = glimpse.pts_s, self._value
 
     def _highest(self, sample: SpeedSample, means: _Floats) -> tuple[float, Spot | None]:
-        if not len(means):
-            return 0.0, None
         shares = np.maximum(means, 0.0) * self._weight
         sums = shares.sum(axis=1)
-        peak = int(sums.argmax())
-        if sums[peak] <= 0.0:
+        peak = find_peak(sample, sums)
+        if peak is None:
             return 0.0, None
-        rows, columns = sample.grid
-        together = np.zeros(rows * columns, np.uint8)
-        together[sample.cells[sums >= 0.5 * sums[peak]]] = 1
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(together.reshape(rows, columns), connectivity=8)
-        row, column = divmod(int(sample.cells[peak]), columns)
-        left, top, wide, high = (int(value) for value in stats[labels[row, column]][:4])
-        box = (left / columns, top / rows, min(1.0, (left + wide) / columns), min(1.0, (top + high) / rows))
-        point = ((column + 0.5) / columns, (row + 0.5) / rows)
-        around = means[labels.reshape(-1)[sample.cells] == labels[row, column]].mean(axis=0) * self._span + self._low
-        parts = self._parts(shares[peak], evenness(around[None])[0])
-        return float(sums[peak]), Spot(sample.pts_s, float(sums[peak]), point, box, parts)
+        around = means[peak.around].mean(axis=0) * self._span + self._low
+        score, parts = float(sums[peak.at]), self._parts(shares[peak.at], evenness(around[None])[0])
+        return score, Spot(sample.pts_s, score, peak.point, peak.box_norm, parts)
 
     def _parts(self, shares: _Floats, even: float) -> tuple[Part, ...]:
         """``even``: how even the motion around the peak is, 0..1."""

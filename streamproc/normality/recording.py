@@ -16,6 +16,7 @@ from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.observer import EmbeddedObserver
 from streamproc.normality.scene_fit import BackgroundLearner
+from streamproc.normality.stature import SizeLook
 from streamproc.types import ObservedWindow, Window
 
 log = structlog.get_logger(__name__)
@@ -44,9 +45,12 @@ class Recorded:
     looks: tuple[Looked, ...] = ()
     """Some, with their pictures."""
 
+    sizes: tuple[tuple[SizeLook, ...], ...] = ()
+    """What was found at each window's looks."""
+
     def part(self, first: int, end: int) -> Recorded:
         """The windows from ``first`` on, before ``end``."""
-        return replace(self, windows=self.windows[first:end])
+        return replace(self, windows=self.windows[first:end], sizes=self.sizes[first:end])
 
 
 def record(
@@ -67,10 +71,12 @@ def record(
     learner, looks = BackgroundLearner(), LookLearner()
     taken: list[tuple[Glimpse, ...]] = []
     people: list[CrowdSample] = []
+    sizes: list[tuple[SizeLook, ...]] = []
     camera_id, seen_s = "", 0.0
     for window in windows:
         people.append(_people(observer.observe(window), people[-1] if people else None))
         taken.append(observer.glimpses)
+        sizes.append(tuple(observer.sizes))
         _keep_looks(looks, window, observer.glimpses, settings.flow_width_px)
         camera_id = window.camera_id
         if background is None:
@@ -84,7 +90,7 @@ def record(
     if background is None:
         background = learner.learned() if taken else np.zeros((1, 1), np.uint8)
     revision = observer.texture_revision
-    return Recorded(camera_id, tuple(taken), background, revision, tuple(people), looks.learned())
+    return Recorded(camera_id, tuple(taken), background, revision, tuple(people), looks.learned(), tuple(sizes))
 
 
 def _keep_looks(looks: LookLearner, window: Window, glimpses: tuple[Glimpse, ...], width_px: int) -> None:

@@ -92,16 +92,22 @@ class SizeModel(BaseModel):
         known = self.classes.get(label)
         return known.height(foot) if known else None
 
+    def ratios(self, label: str, box: Box) -> dict[Side, float] | None:
+        """How large one box is beside the usual; None where it is cut by the border or its class or row is unknown."""
+        known = self.classes.get(label)
+        return None if known is None or cut(box) else _ratios(known, box)
+
     def judge(self, label: str, box: Box) -> Size | None:
         """One box, to be smoothed over a track's; None where it is cut by the border or its class or row is unknown."""
-        known = self.classes.get(label)
-        if known is None or cut(box):
-            return None
-        ratios = _ratios(known, box)
+        ratios = self.ratios(label, box)
         if ratios is None:
             return None
-        sizes = [Size(side, ratios[side], known.ranges[side]) for side in known.ranges]
+        sizes = [self.size(label, side, ratios[side]) for side in self.classes[label].ranges]
         return max(sizes, key=lambda size: size.score, default=None)
+
+    def size(self, label: str, side: Side, ratio: float) -> Size:
+        """A ``label`` whose ``side`` is ``ratio`` times the usual."""
+        return Size(side, ratio, self.classes[label].ranges[side])
 
 
 def cut(box: Box) -> bool:

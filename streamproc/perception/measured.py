@@ -9,6 +9,8 @@ _TOLD = 0.25
 _FASTER = 1.05
 """Times the normal speed from which something is fast: below it "1.0 times" would be read."""
 _GLIDING = frozenset(("walks", "moves"))
+ALONE = frozenset(("direction", "size", "dwell", "crowding"))
+"""Measurements that are no part of the score of what moves."""
 
 
 def fast(measurement: Measurement) -> bool:
@@ -30,6 +32,10 @@ def oddly(label: str, action: str, measurement: Measurement) -> str:
 def unlike(measurement: Measurement, action: str, count: int) -> str:
     """What ``measurement`` tells of ``count`` things that do ``action``: ``as if cycling or skating, up to 2.1 times as
     fast as is normal there``."""
+    if measurement.name == "direction":
+        return "the wrong way, as hardly anything goes there"
+    if measurement.name == "size":
+        return f"{'up to ' if count > 1 else ''}{measurement.value:.1f} {measurement.unit}"
     said = []
     if measurement.name == "dwell":
         said.append(f"for {measurement.value:.0f} seconds, where nothing stays so long")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
-from streamproc.perception.measured import fast, oddly, unlike
+from streamproc.perception.measured import ALONE, fast, oddly, unlike
 from streamproc.perception.places import place_of
 from streamproc.perception.riding import mount
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
@@ -34,8 +34,8 @@ class _Seen:
 
     track: Track
     action: str
-    odd: Measurement | None
-    """The measurement by which it is unlike normal footage; None for one that is not."""
+    odd: tuple[Measurement, ...]
+    """The measurements by which it is unlike normal footage, the farthest from it first."""
 
 
 class SceneCaptioner:
@@ -65,7 +65,7 @@ class SceneCaptioner:
         groups: dict[tuple[str, str, bool, str], list[_Seen]] = {}
         for one in seen:
             place = place_of(one.track.box_norm, self._zones)
-            groups.setdefault((one.track.label, one.action, one.odd is not None, place), []).append(one)
+            groups.setdefault((one.track.label, one.action, bool(one.odd), place), []).append(one)
         order = sorted(groups.items(), key=lambda item: (not item[0][2], -len(item[1]), item[0]))
         return [_fact(label, action, place, group) for (label, action, _, place), group in order]
 
@@ -80,13 +80,28 @@ def _look(track: Track, odd: list[Measurement]) -> _Seen:
     own = [m for m in odd if m.track_id == track.track_id]
     if track.speed is not None and track.speed.score >= track.speed.threshold:
         own.append(track.speed)
-    # What has parts tells more of the same, and of how it moves.
-    oddest = max(own, key=lambda m: (bool(m.parts), m.score), default=None)
-    if oddest is None and track.speed is None:
-        return _Seen(track, "", None)
+    farthest = _by_name(own)
+    if not farthest and track.speed is None:
+        return _Seen(track, "", ())
     still = track.speed is not None and track.speed.value < _STILL * track.speed.normal
-    action = _action(track.label, still and not (oddest and fast(oddest)))
-    return _Seen(track, oddly(track.label, action, oddest) if oddest else action, oddest)
+    action = _action(track.label, still and not any(fast(one) for one in farthest))
+    for one in farthest:
+        action = oddly(track.label, action, one)
+    return _Seen(track, action, farthest)
+
+
+def _by_name(odd: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """The farthest beyond its threshold of each that stands by itself, and of all that make up one score together."""
+    farthest: dict[str, Measurement] = {}
+    # What has parts tells more of the same, and of how it moves.
+    for one in sorted(odd, key=lambda m: (bool(m.parts), _times(m))):
+        farthest[one.name if one.name in ALONE else "moves"] = one
+    return tuple(sorted(farthest.values(), key=_times, reverse=True))
+
+
+def _times(measurement: Measurement) -> float:
+    """Its score in times of its threshold."""
+    return measurement.score / max(measurement.threshold, 1e-9)
 
 
 def _riding(one: _Seen, looked: Mapping[int, _Seen]) -> _Seen:
@@ -94,7 +109,7 @@ def _riding(one: _Seen, looked: Mapping[int, _Seen]) -> _Seen:
     if one.track.label != "person" or (under := mount(one.track, (other.track for other in looked.values()))) is None:
         return one
     ridden = looked[under.track_id]
-    odd = next((it.odd for it in (one, ridden) if it.odd and (fast(it.odd) or it.action == "glides")), None)
+    odd = next((it.odd for it in (one, ridden) if any(map(fast, it.odd)) or (it.odd and it.action == "glides")), None)
     return one if odd is None else replace(one, action=f"rides a {under.label}", odd=odd)
 
 
@@ -110,9 +125,9 @@ def _action(label: str, still: bool) -> str:
 
 def _fact(label: str, action: str, place: str, group: list[_Seen]) -> Fact:
     count = len(group)
-    oddest = max((one.odd for one in group if one.odd), key=lambda m: m.score, default=None)
+    odd = _by_name(m for one in group for m in one.odd)
     verb = conjugated(action or "is seen", count)
-    text = _sentence(counted(count, label), verb, place, unlike(oddest, action, count) if oddest else "")
+    text = _sentence(counted(count, label), verb, place, ", ".join(unlike(one, action, count) for one in odd))
     return Fact(
         about="human" if label == "person" else "environment",
         subject=label,
@@ -120,7 +135,7 @@ def _fact(label: str, action: str, place: str, group: list[_Seen]) -> Fact:
         action=action,
         place=place,
         text=text,
-        measurement=oddest,
+        measurement=odd[0] if odd else None,
         track_ids=tuple(one.track.track_id for one in group),
     )
 

@@ -17,9 +17,10 @@ from streamproc.config import NormalitySettings, SamplingSettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Scale
 from streamproc.normality.fit import fit
+from streamproc.normality.following import FollowingObserver
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import UNITS
-from streamproc.normality.observer import EmbeddedObserver, FollowingObserver
+from streamproc.normality.observer import EmbeddedObserver
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.speed import SpeedSample
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of

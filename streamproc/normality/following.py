@@ -1,0 +1,28 @@
+"""An observer that goes over to another calibration while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamproc.normality.calibration import Calibration
+from streamproc.normality.observer import EmbeddedObserver
+from streamproc.types import ObservedWindow, Window
+
+
+class FollowingObserver:
+    """Measures by whichever calibration is in force."""
+
+    def __init__(self, observer: EmbeddedObserver, calibration: Callable[[], Calibration | None]) -> None:
+        """``calibration`` returns the one in force; asked before each window."""
+        self._observer, self._in_force = observer, calibration
+
+    def observe(self, window: Window) -> ObservedWindow:
+        """The window with its tracks and measurements.
+
+        Raises:
+            InferenceError: the detector failed; the observer can go on with the next window.
+        """
+        calibration = self._in_force()
+        if calibration is not self._observer.calibration:
+            self._observer.calibrate(calibration)
+        return self._observer.observe(window)

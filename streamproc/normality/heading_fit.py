@@ -1,0 +1,63 @@
+"""Which ways are gone in a camera's normal footage, and how unusual held-out parts of it find their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from streamproc.normality.direction import DirectionModel, fit_direction
+from streamproc.normality.earned import Earned
+from streamproc.normality.heading import HeadingMeter, KnownDirections
+from streamproc.normality.held_out import RawSample, fit_threshold
+from streamproc.normality.place import Place
+from streamproc.normality.speed import SpeedSample
+
+_LEAST_NATS = math.log(2.0)
+"""A way half as probable as ways there are on average; nothing nearer is worth words."""
+
+
+def learn_directions(samples: Sequence[SpeedSample], place: Place) -> DirectionModel:
+    """The ways of the normal footage's ``samples``, with speeds beside ``place``."""
+    return fit_direction(samples, place.normal(samples[0].grid))
+
+
+def surprises(model: DirectionModel, samples: Sequence[SpeedSample], place: Place) -> list[RawSample]:
+    """What ``samples`` come to that ``model`` was not learned from."""
+    meter, found = HeadingMeter(model), []
+    for sample in samples:
+        heading = meter.add(sample, place.normal(sample.grid))
+        nats = (0.0 if heading is None else heading.nats) if len(sample.cells) else None
+        found.append(RawSample(sample.run, sample.pts_s, sample.elapsed_s, nats))
+    return found
+
+
+def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) -> KnownDirections:
+    """``model`` of all the footage, and from when on a direction is told.
+
+    ``folds``: the ``surprises`` of each part, by what was learned of the others.
+    """
+    if model.why_not:
+        return KnownDirections(model=model)
+    found, most = fit_threshold(folds, _LEAST_NATS), HeadingMeter(model).most
+    why, silent = "", found.threshold > most
+    if silent:
+        why = (
+            f"direction is not told: a way that was never gone comes to {most:.1f} nats of surprise at the most, and "
+            f"{found.threshold:.1f} are needed: normal footage that it was not learned from came to "
+            f"{found.held_out_max:.1f}"
+        )
+    elif found.threshold > _LEAST_NATS:
+        why = (
+            f"direction is told from {found.threshold:.1f} nats of surprise on instead of {_LEAST_NATS:.1f}: normal "
+            "footage that it was not learned from comes to that once an hour"
+        )
+    return KnownDirections(
+        model=model,
+        earned=Earned(
+            threshold=found.threshold,
+            held_out_max=found.held_out_max,
+            one_hour_level=found.one_hour_level,
+            why=why,
+            silent=silent,
+        ),
+    )
