@@ -49,7 +49,7 @@ def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) 
     elif found.threshold > _LEAST_NATS:
         why = (
             f"direction is told from {found.threshold:.1f} nats of surprise on instead of {_LEAST_NATS:.1f}: normal "
-            "footage that it was not learned from comes to that once an hour"
+            "footage that it was not learned from is expected to come to that once an hour"
         )
     return KnownDirections(
         model=model,

@@ -172,7 +172,8 @@ def _line(feet: npt.NDArray[np.float64], tall: npt.NDArray[np.float64]) -> tuple
     for _ in range(_ROUNDS):
         slope, top = (float(value) for value in np.polyfit(feet, tall, 1, w=np.sqrt(weights)))
         off = np.abs(tall - slope * feet - top)
-        weights = np.minimum(1.0, _OUTLIER * 1.4826 * float(np.median(off)) / np.maximum(off, 1e-9))
+        scale = max(1.4826 * float(np.median(off)), 1e-6)  # boxes that are drawn, or held still, lie on the line
+        weights = np.minimum(1.0, _OUTLIER * scale / np.maximum(off, 1e-9))
     return slope, top
 
 

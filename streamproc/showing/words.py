@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,8 @@ def sections(calibration: Calibration, doubt: str | None = None) -> list[Section
         ("memory", (_memory(c),)),
         ("stays", (_stays(c),)),
         ("people", _people(c)),
+        ("direction", _directions(c)),
+        ("size", _sizes(c)),
     ]
 
 
@@ -66,6 +69,20 @@ def as_dict(calibration: Calibration, doubt: str | None = None) -> dict[str, Any
             "why_not": dwell.why_not or None,
         },
         "crowding": None if c.scene is None else c.scene.crowding.model_dump(mode="json"),
+        "directions": None
+        if c.directions is None
+        else {
+            "places": sum(1 for passages in c.directions.model.passages if passages),
+            "earned": c.directions.earned and c.directions.earned.model_dump(mode="json"),
+            "why_not": c.directions.why_not or None,
+        },
+        "sizes": None
+        if c.sizes is None
+        else {
+            "classes": c.sizes.model.model_dump(mode="json")["classes"],
+            "earned": c.sizes.earned and c.sizes.earned.model_dump(mode="json"),
+            "why_not": c.sizes.why_not or None,
+        },
         "view_known": c.scene is not None and c.scene.view is not None,
     }
 
@@ -139,6 +156,36 @@ def _people(c: Calibration) -> tuple[str, ...]:
     if crowding.people is None or crowding.densest is None:
         return (f"not judged: {crowding.why_not}",)
     return f"at once: {_count(crowding.people)}", f"at one spot: {_count(crowding.densest)}"
+
+
+def _directions(c: Calibration) -> tuple[str, ...]:
+    known = c.directions
+    if known is None:
+        return ("not learned",)
+    if known.earned is None or known.why_not:
+        return (f"not judged: {known.why_not}",)
+    places = sum(1 for passages in known.model.passages if passages)
+    told = (
+        f"known at {places} of {len(known.model.passages)} places; told where a way is "
+        f"{math.exp(known.earned.threshold):.1f} times as unusual as ways there are"
+    )
+    return (told, known.earned.why) if known.earned.why else (told,)
+
+
+def _sizes(c: Calibration) -> tuple[str, ...]:
+    known = c.sizes
+    if known is None:
+        return ("not learned",)
+    if known.earned is None or known.why_not:
+        return (f"not judged: {known.why_not}",)
+    threshold = known.earned.threshold
+    lines = [
+        f"{name}: usual height {one.height((one.rows[0] + one.rows[1]) / 2) or 0.0:.0%} of the picture's in the middle "
+        f"of where they stand; told below {one.ranges['height'].low ** threshold:.1f} and above "
+        f"{one.ranges['height'].high ** threshold:.1f} times the usual"
+        for name, one in known.model.classes.items()
+    ]
+    return (*lines, known.earned.why) if known.earned.why else tuple(lines)
 
 
 def _count(known: Count) -> str:

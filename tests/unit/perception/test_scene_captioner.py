@@ -68,6 +68,28 @@ def test_a_group_is_as_fast_as_its_fastest() -> None:
     ]
 
 
+def own(name: str, value: float, unit: str, times: float, track_id: int | None = 1) -> Measurement:
+    return Measurement(name, value, unit, 1.0, times, 1.0, LEFT, track_id)
+
+
+def test_who_goes_the_wrong_way_or_is_too_tall_is_told_beside_being_too_fast() -> None:
+    wrong = own("direction", 3.2, "times as unusual as ways there are", 1.4)
+    assert said(seen(track(1, 0.5), track(2, 0.5), measured=(wrong,))) == [
+        "One person walks on the left, the wrong way, as hardly anything goes there.",
+        "One person walks on the left.",
+    ]
+    tall = own("size", 2.04, "times as tall as is usual there", 3.0)
+    (fact,) = SceneCaptioner().caption(seen(track(1, 2.6), measured=(wrong, speed(2.9, LEFT, 1), tall))).facts
+    assert fact.text == (
+        "One person hurries on the left, 2.0 times as tall as is usual there, 2.9 times as fast as is normal there, "
+        "the wrong way, as hardly anything goes there."
+    )
+    assert fact.measurement == tall
+    assert said(seen(measured=(own("direction", 3.2, "", 1.4, None),))) == [
+        "Something moves on the left, the wrong way, as hardly anything goes there."
+    ]
+
+
 def test_nobody_hurries_below_the_threshold() -> None:
     assert said(seen(track(1, 1.19), measured=(speed(1.19, LEFT, 1),))) == ["One person walks on the left."]
 

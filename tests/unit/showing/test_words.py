@@ -7,10 +7,16 @@ from typing import Any
 
 from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.crowding import Count, CrowdingModel
+from streamproc.normality.direction import PLACES as WAYS
+from streamproc.normality.direction import DirectionModel
 from streamproc.normality.dwell import PLACES, DwellModel
+from streamproc.normality.earned import Earned
+from streamproc.normality.heading import KnownDirections
 from streamproc.normality.learned import LearnedScene
 from streamproc.normality.novelty import KindScale
 from streamproc.normality.place import RowPlace
+from streamproc.normality.size import ClassSize, Range, SizeModel
+from streamproc.normality.stature import KnownSizes
 from streamproc.showing.words import as_dict, sections
 
 REAL = Calibration.load(Path(__file__).parents[2] / "integration" / "site" / "rules" / "two.normality.json")
@@ -91,3 +97,38 @@ def test_programs_are_told_the_same() -> None:
     assert body["crowding"]["people"]["threshold"] == 11
     bare = as_dict(REAL.model_copy(update={"scene": None, "memory": None, "examples": None, "traffic": None}))
     assert [bare[key] for key in ("stays", "crowding", "memory", "traffic_most", "examples")] == [None] * 4 + [0]
+
+
+EARNED = Earned(threshold=1.0, held_out_max=0.4, one_hour_level=0.9)
+RIGHTWARDS = DirectionModel(passages=((8.0,) + (0.0,) * 7,) * 3 + ((),) * (WAYS[0] * WAYS[1] - 3))
+PERSON = ClassSize(top=0.0, bottom=0.5, width=0.3, rows=(0.2, 0.8), ranges={"height": Range(low=0.7, high=1.5)})
+
+
+def test_directions_and_sizes_are_told_with_what_they_speak_from() -> None:
+    lines = told(
+        directions=KnownDirections(model=RIGHTWARDS, earned=EARNED),
+        sizes=KnownSizes(model=SizeModel(classes={"person": PERSON}), earned=EARNED),
+    )
+    assert lines["direction"] == "known at 3 of 108 places; told where a way is 2.7 times as unusual as ways there are"
+    assert lines["size"] == (
+        "person: usual height 25% of the picture's in the middle of where they stand; told below 0.7 and above 1.5 "
+        "times the usual"
+    )
+
+
+def test_directions_and_sizes_that_are_not_told_say_why() -> None:
+    silent = EARNED.model_copy(update={"silent": True, "why": "size is not told: giants"})
+    lines = told(
+        directions=KnownDirections(model=DirectionModel(why_not="too few passages")),
+        sizes=KnownSizes(model=SizeModel(classes={"person": PERSON}), earned=silent),
+    )
+    assert lines["direction"] == "not judged: too few passages"
+    assert lines["size"] == "not judged: size is not told: giants"
+    late = EARNED.model_copy(update={"why": "told late"})
+    known = KnownDirections(model=RIGHTWARDS, earned=late)
+    assert told(directions=known)["direction"].endswith("\ntold late")
+    older = told(directions=None, sizes=None)
+    assert (older["direction"], older["size"]) == ("not learned", "not learned")
+    shown = as_dict(REAL.model_copy(update={"directions": known, "sizes": None}))
+    assert shown["directions"]["places"] == 3
+    assert shown["sizes"] is None
