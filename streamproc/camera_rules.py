@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamproc.config import CameraSettings
-from streamproc.deduction.calibration import support
+from streamproc.config import CameraSettings, VoterWeights
+from streamproc.deduction.calibration import keyword_alone, support
+from streamproc.deduction.voters import strength_of
 from streamproc.errors import ConfigError, Fault
 from streamproc.rules.schema import parse_rules
 from streamproc.site import LoadedSite
+from streamproc.types import RuleSet
 from streamproc.yamlfile import read_bytes
 
 
@@ -65,3 +67,13 @@ def set_without_llm(loaded: LoadedSite, camera: CameraSettings) -> str | None:
         "the alarm threshold was calibrated without the language model that votes here: what its votes make of normal "
         "footage is not known"
     )
+
+
+def hints(rules: RuleSet, weights: VoterWeights, threshold: float) -> list[str]:
+    """The ids of anomaly rules whose best keyword alone does not reach ``threshold``: weak signs, which add up."""
+    return [
+        rule.id
+        for rule in rules.rules
+        if rule.enabled and rule.says == "anomaly" and (rule.keywords or rule.more_people_than is not None)
+        if keyword_alone(weights, strength_of([(rule.id, rule.weight * max(rule.strengths, default=1.0))])) < threshold
+    ]

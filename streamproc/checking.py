@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.calibrations import find_calibration
-from streamproc.camera_rules import alarm_score, rules_path, set_without_llm
+from streamproc.camera_rules import alarm_score, hints, rules_path, set_without_llm
 from streamproc.config import CameraSettings, JsonlSinkSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
 from streamproc.rules.lint import lint
@@ -31,6 +31,8 @@ class CheckedCamera:
     """Seconds of normal footage; None without a calibration."""
     alarm_score: float
     warnings: tuple[str, ...]
+    hints: tuple[str, ...] = ()
+    """Anomaly rules that raise no alert by themselves, by id: weak signs, which add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class CheckReport:
                 f"camera {camera.id}: {camera.address}; {camera.enabled_rules} rules of version "
                 f"{camera.rules_version}; {seen}; alarm from {camera.alarm_score:.2f} on"
             )
+            if camera.hints:
+                lines.append(f"  raise no alert by themselves, only with others: {', '.join(camera.hints)}")
             lines += [f"  warning: {text}" for text in camera.warnings]
         lines += [str(place) for place in self.places]
         return "\n".join(lines)
@@ -133,6 +137,7 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
     if (without := set_without_llm(loaded, camera)) is not None:
         warnings.append(without)
     warnings += _unset(camera)
+    score = alarm_score(loaded, camera)
     return CheckedCamera(
         id=camera.id,
         address=redact(camera.sub or camera.main),
@@ -140,8 +145,9 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
         rules_version=rules.version,
         enabled_rules=sum(rule.enabled for rule in rules.rules),
         calibrated_on_s=found.calibration.observed_s if found.calibration else None,
-        alarm_score=alarm_score(loaded, camera),
+        alarm_score=score,
         warnings=tuple(warnings),
+        hints=tuple(hints(rules, loaded.pipeline.deduction.weights, score)),
     )
 
 

@@ -29,6 +29,7 @@ _CAMERA = """\
   - id: {id}
     # Credentials stay out of this file: rtsp://${{NAME}}:${{PASSWORD}}@host/path takes them from the environment,
     # ${{file:/run/secrets/name}} from a file.
+    # A video file is a camera too: its path; `realtime: false` plays it as fast as it goes.
     main: {address}
     # sub: rtsp://…            # a smaller stream to analyse, where the camera has one
     transport: {transport}

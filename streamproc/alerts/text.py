@@ -46,7 +46,9 @@ def explain(verdict: Verdict, threshold: float, *, timezone: str = "UTC") -> str
         f"score {verdict.score:.2f}, smoothed {verdict.smoothed:.2f}, alarm from {threshold:.2f}"
     ]
     lines += [f"  seen      {caption.text}" for caption in verdict.captions]
-    lines += [f"  rule      {rule.id}: {rule.text} ({rule.says})" for rule in verdict.cited_rules]
+    for rule in verdict.cited_rules:
+        weight = f", weight {rule.weight:g}" if rule.weight != 1.0 else ""
+        lines.append(f"  rule      {rule.id}: {rule.text} ({rule.says}{weight})")
     lines += [f"  vote      {_vote(asdict(vote))}: {vote.reason}" for vote in verdict.votes]
     lines.append(f"  reason    {verdict.reason}")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from typing import Any
 from streamproc.backtest.opened import Opened
 from streamproc.deduction.calibration import upper_bound
 from streamproc.evaluation.metrics import Measures, ScoredVideo
+from streamproc.figures import duration, plain
 from streamproc.types import Severity
 
 _SLACK_S = 1.0
@@ -114,7 +115,7 @@ class Outcome:
             return ""
         of = "of normal footage" if self.measures else "if all of it is normal"
         seen = f"{self.false_alarms} in {duration(self.normal_s)} {of}"
-        return f"{seen}: {self.rate:.3g} an hour, at most {self.rate_max:.3g} (95 % upper bound)"
+        return f"{seen}: {plain(self.rate)} an hour, at most {plain(self.rate_max or 0.0)} (95 % upper bound)"
 
     def by_rule(self) -> dict[str, int]:
         """Alerts by rule, most first; one that cites two rules counts under both."""
@@ -217,17 +218,6 @@ def frames(measures: Measures) -> str:
     auroc = "AUROC unknown (labels of one kind only)" if measures.auroc is None else f"AUROC {measures.auroc:.3f}"
     delay = "" if measures.delay_s_median is None else f", median delay {measures.delay_s_median:.1f} s"
     return f"{auroc}; {measures.events_caught} of {measures.events} events caught{delay}"
-
-
-def duration(seconds: float) -> str:
-    """``1.25 h``, ``12.5 min`` or ``40 s``."""
-    return (
-        f"{seconds / 3600:.3g} h"
-        if seconds >= 3600
-        else f"{seconds / 60:.3g} min"
-        if seconds >= 60
-        else f"{seconds:.3g} s"
-    )
 
 
 def _alone(moments: Sequence[Moment], others: Iterable[Moment]) -> tuple[Moment, ...]:

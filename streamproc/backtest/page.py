@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from streamproc.backtest.outcome import Backtest, Moment, Outcome, duration, frames
+from streamproc.backtest.outcome import Backtest, Moment, Outcome, frames
+from streamproc.figures import duration
 
 
 class Html(str):

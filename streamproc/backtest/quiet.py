@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamproc.deduction.calibration import upper_bound
+from streamproc.figures import duration, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,6 @@ class Quiet:
 
     def __str__(self) -> str:
         return (
-            f"{self.incidents} alerts in {self.seconds / 3600:.3g} h of normal clips that were not learned from: "
-            f"{self.per_hour:.3g} an hour, at most {self.per_hour_max:.3g} (95 % upper bound)"
+            f"{self.incidents} alerts in {duration(self.seconds)} of normal clips that were not learned from: "
+            f"{plain(self.per_hour)} an hour, at most {plain(self.per_hour_max)} (95 % upper bound)"
         )

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from streamproc.backtest.located import Located
 from streamproc.backtest.opened import Opened, together
-from streamproc.backtest.outcome import Outcome, duration, moment_as_dict, told
+from streamproc.backtest.outcome import Outcome, moment_as_dict, told
 from streamproc.backtest.quiet import Quiet
 from streamproc.evaluation.metrics import Measures, ScoredVideo, first_alarm
 from streamproc.evaluation.report import aurocs, measured
+from streamproc.figures import duration
 from streamproc.learn import Learned
 
 Score = Literal["verdict", "novelty"]

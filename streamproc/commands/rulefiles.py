@@ -14,6 +14,7 @@ from streamproc.errors import ConfigError
 if TYPE_CHECKING:
     from streamproc.backtest.outcome import Backtest
     from streamproc.rules.diff import Diff
+    from streamproc.rules.lint import Finding
 
 RulesArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A rule file, e.g. rules/gate.yaml.")]
 _FRAME_RATE = 25.0
@@ -35,7 +36,7 @@ def lint(
     """Check rule files, with line numbers; exits 2 if one would not load."""
     from streamproc.rules.lint import lint as look
 
-    findings = [finding for path in files for finding in look(path)]
+    findings = [finding for path in files for finding in (*look(path), *_hints(path))]
     if json:
         emit_json(findings)
     else:
@@ -44,6 +45,24 @@ def lint(
         say(f"{len(files)} file(s), {len(findings)} finding(s)")
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(MISTAKE)
+
+
+def _hints(path: Path) -> list[Finding]:
+    """What raises no alert by itself, with the voters' usual weights."""
+    from streamproc.camera_rules import hints
+    from streamproc.config import DeductionSettings
+    from streamproc.rules.lint import Finding
+    from streamproc.rules.schema import load_rules
+
+    try:
+        rules, usual = load_rules(path), DeductionSettings()
+    except ConfigError:
+        return []
+    score = max(usual.alarm_score, rules.alarm_score or 0.0)
+    if not (found := hints(rules, usual.weights, score)):
+        return []
+    said = f"raise no alert by themselves, only with others (alarm from {score:.2f} on): {', '.join(found)}"
+    return [Finding("info", str(path), None, None, "rules", said)]
 
 
 def history(file: RulesArgument, json: JsonFlag = False) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import glob
+import shlex
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,10 +39,12 @@ def run(site: SiteArgument) -> None:
 def replay(
     site: SiteArgument,
     camera: Annotated[str, typer.Option(help="The camera's id in the site file; its rules and zones are used.")],
-    video: Annotated[Path, typer.Option(help="A recording.")],
+    video: Annotated[
+        Path, typer.Option(help="A recording, or a quoted pattern for several, one after the other: 'archive/*.mp4'.")
+    ],
     start: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="When its first frame was captured, e.g. 2026-11-21T08:00:00Z."),
+        typer.Option(metavar="TIME", help="When the first frame was captured, e.g. 2026-11-21T08:00:00Z."),
     ] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="A folder for pictures and clips; none are made if left out.")
@@ -56,28 +61,38 @@ def replay(
 ) -> None:
     """Run a recording through a camera's pipeline as fast as it goes: alerts as JSON lines on standard output.
 
-    The same recording, start and rules give the same alerts with the same ids.
+    The same recording, start and rules give the same alerts with the same ids. Of several each begins when the one
+    before it ended.
     """
     from streamproc.backtest.sheet import Sheet
+    from streamproc.footage import find_clips
+    from streamproc.replay import load_backends
     from streamproc.replay import replay as play
+    from streamproc.site import load_site
 
-    began = parse_start(start)
+    began = reached = parse_start(start)
     moments = Sheet() if sheet else None
 
     def heed(judged: Judged) -> None:
+        nonlocal reached
+        reached = judged.at
         if explain:
             _explain(json, judged)
         if moments:
-            moments.add(video, (judged.at - began).total_seconds(), judged)
+            moments.add(clip, (judged.at - began).total_seconds(), judged)
 
     def tell(alert: dict[str, Any]) -> None:
         if not explain:
             emit_json(alert, indent=None)
 
-    summary = play(site, camera, video, began, evidence, tell, heed)
+    clips = (video,) if video.exists() or not glob.has_magic(str(video)) else find_clips([str(video)], "--video")
+    with load_backends(load_site(site)) if len(clips) > 1 else nullcontext(None) as backends:
+        for clip in clips:
+            began = reached
+            summary = play(site, camera, clip, began, evidence, tell, heed, backends=backends)
+            note(f"{clip.name}: {summary}" if len(clips) > 1 else summary)
     if moments and sheet:
         moments.write(sheet)
-    note(summary)
 
 
 def _explain(json: bool, judged: Judged) -> None:
@@ -132,7 +147,7 @@ def tail(
 
 
 def _kafka(site: Path | None, bootstrap: str | None, topic: str | None) -> KafkaSinkSettings:
-    from streamproc.config import KafkaSinkSettings
+    from streamproc.config import JsonlSinkSettings, KafkaSinkSettings
     from streamproc.site import load_site
 
     if site is None:
@@ -143,7 +158,11 @@ def _kafka(site: Path | None, bootstrap: str | None, topic: str | None) -> Kafka
         return KafkaSinkSettings(kind="kafka", bootstrap_servers=servers, **named)
     if bootstrap is not None or topic is not None:
         raise ConfigError("alerts tail takes --bootstrap and --topic in place of a site file, which names its own")
-    for sink in load_site(site).settings.alerts.sinks:
+    sinks = load_site(site).settings.alerts.sinks
+    for sink in sinks:
         if isinstance(sink, KafkaSinkSettings):
             return sink
-    raise ConfigError(f"{site}: alerts.sinks holds no kafka sink; alerts are in the files of its jsonl sinks")
+    lines = [sink for sink in sinks if isinstance(sink, JsonlSinkSettings)]
+    files = " ".join(shlex.quote(str(sink.path)) for sink in lines if sink.path is not None)
+    where = f"in a file: tail -F {files}" if files else "on the standard output of `streamproc run`"
+    raise ConfigError(f"{site}: alerts.sinks holds no kafka sink; its alerts are JSON lines {where}")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from streamproc.config import DeductionSettings, VoterWeights
 from streamproc.deduction.combining import combined, weighed
 from streamproc.errors import ConfigError
+from streamproc.figures import duration, plain
 from streamproc.types import Vote
 
 MARGIN = 0.05
@@ -71,11 +72,11 @@ def support(max_false_alarms_per_hour: float, hours: float, seen: int = 0) -> No
     bound = upper_bound(seen)
     if hours > 0 and bound / hours <= max_false_alarms_per_hour:
         return
-    footage = f"{_duration(hours)} of normal footage with {seen or 'no'} alarm{'' if seen == 1 else 's'}"
-    supported = f"can support at best {bound / hours:.3g} an hour" if hours > 0 else "supports nothing"
+    footage = f"{duration(hours * 3600)} of normal footage with {seen or 'no'} alarm{'' if seen == 1 else 's'}"
+    supported = f"can support at best {plain(bound / hours)} an hour" if hours > 0 else "supports nothing"
     raise ConfigError(
-        f"max_false_alarms_per_hour {max_false_alarms_per_hour:g} is not supported: {footage} {supported} (95 % upper "
-        f"bound); {_duration(bound / max_false_alarms_per_hour)} with as few would be needed"
+        f"max_false_alarms_per_hour {plain(max_false_alarms_per_hour)} is not supported: {footage} {supported} (95 % "
+        f"upper bound); {duration(bound / max_false_alarms_per_hour * 3600)} with as few would be needed"
     )
 
 
@@ -96,7 +97,3 @@ def _at_most(count: int, mean: float) -> float:
     if mean == 0:
         return 1.0
     return math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1))
-
-
-def _duration(hours: float) -> str:
-    return f"{hours:.3g} h" if hours >= 1 else f"{hours * 60:.3g} min"

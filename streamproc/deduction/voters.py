@@ -116,4 +116,8 @@ def _cites(met: Iterable[Met]) -> tuple[str, ...]:
 
 def _told(met: Sequence[Met]) -> str:
     best_first = sorted(met, key=lambda one: -one.match.score)[:MOST_CITES]
-    return "; ".join(f'rule {one.rule.id} is met by "{one.match.words}"' for one in best_first)
+    return "; ".join(f'rule {_weighed(one)} is met by "{one.match.words}"' for one in best_first)
+
+
+def _weighed(met: Met) -> str:
+    return met.rule.id + (f" (weight {met.rule.weight:g})" if met.rule.weight != 1.0 else "")

@@ -14,6 +14,7 @@ from streamproc.evaluation import published
 from streamproc.evaluation.captioned import CaptionedVideo, load_captioned
 from streamproc.evaluation.judging import CaptionJudge
 from streamproc.evaluation.metrics import Measures, ScoredVideo, measure
+from streamproc.figures import duration, plain
 from streamproc.rules.meaning import Embedder
 from streamproc.rules.schema import ProvenanceModel, parse_rules
 from streamproc.types import RuleSet
@@ -72,8 +73,8 @@ def measured(m: Measures) -> list[str]:
         f"at {m.threshold:<10.3g} accuracy {_told(m.accuracy)}   precision {_told(m.precision)}   "
         f"recall {_told(m.recall)}",
         f"events        {m.events_caught} of {m.events} caught{delay}",
-        f"false alarms  {m.false_alarms} in {m.hours_observed:.3g} h of normal frames at {m.frame_rate:g} frames/s"
-        + _an_hour(m),
+        f"false alarms  {m.false_alarms} in {duration(m.hours_observed * 3600)} of normal frames at {m.frame_rate:g} "
+        "frames/s" + _an_hour(m),
     ]
 
 
@@ -153,4 +154,5 @@ def _told(share: float | None) -> str:
 def _an_hour(m: Measures) -> str:
     if m.false_alarms_per_hour is None:
         return ""
-    return f": {m.false_alarms_per_hour:.3g} an hour, at most {m.false_alarms_per_hour_max:.3g} (95 % upper bound)"
+    rate, most = plain(m.false_alarms_per_hour), plain(m.false_alarms_per_hour_max or 0.0)
+    return f": {rate} an hour, at most {most} (95 % upper bound)"

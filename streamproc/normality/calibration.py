@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
+from streamproc.figures import plain
 from streamproc.normality.arrays import Packed
 from streamproc.normality.drift import DriftReference
 from streamproc.normality.examples import Examples
@@ -83,8 +84,8 @@ class FalseAlarms(_Part):
     def __str__(self) -> str:
         text = (
             f"{self.count or 'no'} alarm{'' if self.count == 1 else 's'} in the {self.hours * 3600:.0f} s of normal "
-            f"footage that the threshold was set from; later footage like it: at most {self.upper_per_hour:.3g} false "
-            "alarms an hour (95 % upper bound)"
+            f"footage that the threshold was set from; later footage like it: at most {plain(self.upper_per_hour)} "
+            "false alarms an hour (95 % upper bound)"
         )
         return text + ("; the threshold for one an hour is extrapolated, not observed" if self.extrapolated else "")
 

@@ -42,6 +42,18 @@ def test_a_site_that_would_run_is_told_with_what_it_runs_on(tmp_path: Path) -> N
     assert json.loads(json.dumps(report.as_dict()))["cameras"][0]["calibrated_on_s"] == pytest.approx(39.9)
 
 
+def test_rules_that_raise_no_alert_by_themselves_are_told(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path / "rules" / "two.yaml", "two", {"alarm_score": 0.6})
+    site = write_site(tmp_path, "two")
+    assert check_site(site).cameras[0].hints == ()
+    rules.write_text(rules.read_text().replace("id: people-hurry", "id: people-hurry, weight: 0.7"))
+    report = check_site(site)
+    assert report.cameras[0].hints == ("people-hurry",)
+    assert "\n  raise no alert by themselves, only with others: people-hurry\n" in str(report)
+    rules.write_text(rules.read_text().replace('"alarm_score": 0.6', '"alarm_score": 0.5'))
+    assert check_site(site).cameras[0].hints == ()
+
+
 def test_the_faults_of_all_cameras_are_told(tmp_path: Path) -> None:
     for camera in ("good", "broken", "measured"):
         write_rules(tmp_path / "rules" / f"{camera}.yaml", camera)

@@ -339,6 +339,12 @@ def test_lint_tells_findings_with_lines_and_exits_2_for_what_would_not_load(run:
     bad = tmp_path / "bad.yaml"
     bad.write_text(good.read_text().replace("says: normal", "says: maybe"))
     assert run("rules", "lint", good) == Ran(0, "1 file(s), 0 finding(s)\n", "")
+    weak = write_rules(tmp_path / "weak.yaml")
+    weak.write_text(weak.read_text().replace("id: people-hurry", "id: people-hurry, weight: 0.3"))
+    ran = run("rules", "lint", weak)
+    assert (ran.code, ran.out) == (0, "1 file(s), 1 finding(s)\n")
+    hint = "raise no alert by themselves, only with others (alarm from 0.50 on): people-hurry"
+    assert ran.err == f"{weak}: info: rules: {hint}\n"
     ran = run("rules", "lint", odd)
     assert ran.code == 0
     assert f"{odd}:6:" in ran.err
@@ -434,6 +440,33 @@ def test_replay_says_of_a_window_without_a_verdict_that_it_has_none(
     assert (row["time"], row["reason"][:10]) == ("2026-11-21T08:00:00.900000+00:00", "not judged")
 
 
+def test_several_recordings_are_replayed_one_after_the_other(run: Run, site: Path) -> None:
+    write_clip(site.parent / "more.mp4", count=40, size=(64, 48))
+    ran = run("replay", site, "--camera", "gate", "--video", "[cm]*.mp4", "--start", START)
+    alerts = [json.loads(row) for row in ran.out.splitlines()]
+    assert [(alert["data"]["action"], alert["time"][17:19]) for alert in alerts] == [
+        ("open", "01"), ("resolve", "03"), ("open", "05"), ("resolve", "07"),
+    ]  # fmt: skip
+    assert len({alert["data"]["alert_id"] for alert in alerts}) == 2
+    told = [line.partition(": 4 windows")[0] for line in ran.err.splitlines() if "not_calibrated" not in line]
+    assert told == ["clip.mp4", "more.mp4"]
+    none = run("replay", site, "--camera", "gate", "--video", "x*.mp4")
+    assert (none.code, none.out) == (2, "")
+    assert "--video 'x*.mp4' names no file" in none.err
+
+
+def test_the_explanation_tells_what_a_rule_weighs(run: Run, site: Path) -> None:
+    rules = site.parent / "rules" / "gate.yaml"
+    play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
+    in_full, text = run(*play).out, rules.read_text(encoding="utf-8")
+    assert "  rule      people-hurry: Somebody hurries here. (anomaly)\n" in in_full
+    rules.write_text(text.replace("id: people-hurry", "id: people-hurry, weight: 0.9"), encoding="utf-8")
+    less = run(*play).out
+    assert "  rule      people-hurry: Somebody hurries here. (anomaly, weight 0.9)\n" in less
+    assert 'rule people-hurry (weight 0.9) is met by "hurries"' in less
+    assert 'rule people-hurry is met by "hurries"' in in_full
+
+
 @pytest.mark.parametrize(
     ("start", "time"),
     [
@@ -519,7 +552,7 @@ def test_tail_reads_where_the_site_file_sends(
         (["--bootstrap", "a:1,,b:1"], "takes either a site file or --bootstrap"),
         (["site.yaml", "--bootstrap", "a:1"], "in place of a site file"),
         (["site.yaml", "--topic", "x"], "in place of a site file"),
-        (["site.yaml"], "holds no kafka sink; alerts are in the files of its jsonl sinks"),
+        (["site.yaml"], "holds no kafka sink; its alerts are JSON lines in a file: tail -F "),
         (["no.yaml"], "no such file"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_rate_that_the_footage_cannot_speak_for_is_refused_in_numbers() -> Non
     with pytest.raises(ConfigError) as caught:
         support(0.1, 40 / 3600)
     assert str(caught.value) == (
-        "max_false_alarms_per_hour 0.1 is not supported: 0.667 min of normal footage with no alarms can support at "
+        "max_false_alarms_per_hour 0.1 is not supported: 40 s of normal footage with no alarms can support at "
         "best 270 an hour (95 % upper bound); 30 h with as few would be needed"
     )
     support(0.1, 30.0)
