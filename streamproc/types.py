@@ -156,6 +156,9 @@ class Part:
     """Of the whole's score that it brings, 0..1."""
 
 
+BesidePerson = Literal["smaller", "alike", "larger"]
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Something measured, beside what this camera's normal footage measured like."""
@@ -178,6 +181,8 @@ class Measurement:
     """Whose, if a track carries it."""
     parts: tuple[Part, ...] = ()
     """What it is made of, the largest share first; empty where it is one thing."""
+    beside_person: BesidePerson | None = None
+    """How large it is beside people as they are there, where no track carries it; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from streamproc.normality.beside import with_size
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.drift import Drift
 from streamproc.normality.glimpse import Glimpse
@@ -145,6 +146,8 @@ class Judge:
         for pts_s, largest in self._largest:
             self._drift.take(pts_s, dict(zip(KINDS, largest, strict=True)))
         found = [*self._standing_out(visible, size_px), *self._surroundings.measured()]
+        if (sizes := self.calibration.sizes) is not None:
+            found = [with_size(one, sizes.model) for one in found]
         return (*found, *self._going(visible, size_px), *self._tall(visible, size_px))
 
     def speed(self, one: Followed, size_px: tuple[int, int]) -> Measurement | None:

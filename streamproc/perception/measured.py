@@ -29,6 +29,18 @@ def oddly(label: str, action: str, measurement: Measurement) -> str:
     return action
 
 
+def sized(measurement: Measurement) -> str:
+    """What nothing recognised, beside people: ``Something the size of a person``."""
+    match measurement.beside_person:
+        case "smaller":
+            return "Something small"
+        case "alike":
+            return "Something the size of a person"
+        case "larger":
+            return "Something larger than a person"
+    return "Something"
+
+
 def unlike(measurement: Measurement, action: str, count: int) -> str:
     """What ``measurement`` tells of ``count`` things that do ``action``: ``as if cycling or skating, up to 2.1 times as
     fast as is normal there``."""

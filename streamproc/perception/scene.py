@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
-from streamproc.perception.measured import ALONE, fast, oddly, unlike
+from streamproc.perception.measured import ALONE, fast, oddly, sized, unlike
 from streamproc.perception.places import place_of
 from streamproc.perception.riding import mount
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
@@ -72,7 +72,7 @@ class SceneCaptioner:
     def _something(self, measurement: Measurement) -> Fact:
         place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
         action = oddly("something", "moves", measurement)
-        text = _sentence("Something", action, place, unlike(measurement, action, 1))
+        text = _sentence(sized(measurement), action, place, unlike(measurement, action, 1))
         return Fact("environment", "something", 1, action, place, text, measurement)
 
 

@@ -42,12 +42,15 @@ _ACTING = re.compile(
 _GOES_ON = re.compile(
     r"^\W*(?:(?:and|or|but|while|whereas|also|then|still|just|either|as if|possibly|perhaps|maybe|apparently|seemingly|"
     r"probably|likely) )*"
-    r"(?:[a-z]+ing|is|are|was|were|has|have|seems?|appears?|looks?|in|on|at|with|without|near|by|next to|behind|"
+    r"(?:(?!(?:some|any|every|no)thing\b)[a-z]+ing|"
+    r"is|are|was|were|has|have|seems?|appears?|looks?|in|on|at|with|without|near|by|next to|behind|"
     r"walks?|stands?|sits?|runs?|rides?|falls?|hits?|jumps?|throws?|holds?|carries|carry|dressed|bent|seated)\b",
     re.IGNORECASE,
 )
 # "One bicycle glides, as if cycling or skating": whatever it is said of, what it is likened to people do.
 _LIKENED = re.compile(r"^\W*as if [a-z]+ing\b", re.IGNORECASE)
+# "Something larger than a person glides": of a thing, beside people.
+_COMPARED = re.compile(r"\b(?:size of|larger than|smaller than) an? $", re.IGNORECASE)
 _CLAUSE_END = re.compile(
     r"[.;:!?\n]|,|\b(?:while|whereas|but)\b|"
     r"\band (?=(?:the|a|an|another|one|some|two|three|four|others|there|in|on)\b)",
@@ -69,9 +72,14 @@ def names_somebody(word: str) -> bool:
 def words_about_people(text: str, words: Sequence[Word]) -> tuple[Word, ...]:
     """Those of a sentence's ``words`` that stand in clauses about people."""
     found: list[Word] = []
-    for start, end in _spans(text, [word.start for word in words if word.text in _PEOPLE]):
+    for start, end in _spans(text, _people(text, words)):
         found += [word for word in words if start <= word.start < end]
     return tuple(found)
+
+
+def _people(text: str, words: Sequence[Word]) -> list[int]:
+    """Where somebody is named, and no thing compared with them."""
+    return [word.start for word in words if word.text in _PEOPLE and not _COMPARED.search(text, 0, word.start)]
 
 
 def _spans(text: str, people: Sequence[int]) -> Iterator[tuple[int, int]]:

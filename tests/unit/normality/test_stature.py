@@ -114,3 +114,15 @@ def test_somebody_twice_as_tall_is_told_with_the_track_and_walkers_are_not(calib
     low = told(calibration, WALKERS[0], Rectangle(240, 60.0, size_px=(44, 40), start_px=200))
     assert low[-1].unit == "times as low as is usual there"
     assert low[-1].value > low[-1].normal > 1.0
+
+
+def test_what_the_detector_does_not_tell_is_told_beside_people(calibration: Calibration) -> None:
+    def beside(thing: Rectangle) -> set[str | None]:
+        observer = EmbeddedObserver(SETTINGS, calibration, None)
+        windows = [observer.observe(window) for window in windows_of(drawn((*WALKERS[:2], thing), 3.0))]
+        odd = [m for window in windows for m in window.measurements if m.score >= m.threshold]
+        assert odd
+        return {m.beside_person for m in odd}
+
+    assert beside(Rectangle(340, 210.0, start_px=60)) == {"alike"}
+    assert beside(Rectangle(340, 210.0, size_px=(180, 96), start_px=60)) - {None} == {"larger"}

@@ -15,7 +15,7 @@ from streamproc.perception.grammar import conjugated, counted, plural
 from streamproc.perception.places import place_of
 from streamproc.perception.scene import SceneCaptioner
 from streamproc.testing_footage import drawn, windows_of
-from streamproc.types import Box, Measurement, ObservedWindow, Part, Track
+from streamproc.types import BesidePerson, Box, Measurement, ObservedWindow, Part, Track
 
 WINDOW = next(windows_of(drawn([], 1.0)))
 LEFT: Box = (0.1, 0.4, 0.15, 0.6)
@@ -253,3 +253,19 @@ def test_what_has_parts_is_told_of_a_track_before_its_speed_alone() -> None:
     assert said(seen(track(1, 1.9), measured=(glides,))) == [
         "One person glides on the left, as if cycling or skating, 1.8 times as fast as is normal there."
     ]
+
+
+@pytest.mark.parametrize(
+    ("beside_person", "something"),
+    [
+        ("alike", "Something the size of a person"),
+        ("larger", "Something larger than a person"),
+        ("smaller", "Something small"),
+        (None, "Something"),
+    ],
+)
+def test_what_no_track_carries_is_told_beside_people(beside_person: BesidePerson | None, something: str) -> None:
+    loose = replace(speed(2.6, LEFT), beside_person=beside_person)
+    (fact,) = SceneCaptioner().caption(seen(measured=(loose,))).facts
+    assert fact.text == f"{something} moves on the left, 2.6 times as fast as is normal there."
+    assert (fact.subject, fact.about) == ("something", "environment")

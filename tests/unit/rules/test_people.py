@@ -27,6 +27,9 @@ from streamproc.types import Caption, Fact, ModelRef
         ("One person is wearing glasses and a red shirt, running.", "one person is wearing glasses running"),
         ("There are posters, a yellow pipe running along the wall, and a kiosk.", ""),
         ("One bicycle glides in the centre, as if cycling or skating.", "as if cycling or skating"),
+        ("Something the size of a person glides on the left, as if cycling or skating.", "as if cycling or skating"),
+        ("Something larger than a person moves past a man.", "all"),
+        ("Something larger than a person moves on the left.", ""),
         ("Someone throws papers; the papers fall.", "someone throws papers"),
     ],
 )
