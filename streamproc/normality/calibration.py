@@ -127,6 +127,8 @@ class Calibration(_Part):
     something of a camera only beside its own."""
     novelty: Scale
     """Of their sum."""
+    looks: Scale | None = None
+    """Of appearance by itself, a look a second: what is judged where motion cannot be; None where looks are not."""
     scene: LearnedScene | None = None
     """What was learned of the scene beside what moves; None in a calibration of part of the footage."""
     drift: dict[str, DriftReference] = {}

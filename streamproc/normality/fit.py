@@ -20,6 +20,7 @@ from streamproc.normality.heading_fit import fit_directions, learn_directions, s
 from streamproc.normality.held_out import false_alarms, fit_threshold
 from streamproc.normality.kinds import Kinds
 from streamproc.normality.learned import LearnedScene
+from streamproc.normality.looks import fit_looks
 from streamproc.normality.memory import Memory, Recall, fit_memory
 from streamproc.normality.novelty import Novelty
 from streamproc.normality.picture import packed
@@ -95,6 +96,7 @@ def fit_recorded(
         ways.append(surprises(others, samples[first:end], place))
         folds.append(Fold(measured[first:end], Kinds(place, None if memory is None else Recall(memory))))
     kinds = fit_kinds(folds)
+    looks = fit_looks(folds, kinds)
     novelty = fit_threshold([scores(fold.glimpses, Novelty(fold.kinds, kinds)) for fold in folds], _LEAST_SCORE)
     place, memory = _learned(measured, recorded.detector, busy_s, glimpses)
     memory = memory if "appearance" in kinds else None
@@ -116,6 +118,7 @@ def fit_recorded(
         kinds=kinds,
         unrest_px_s=_unrest_px_s(measured),
         novelty=novelty,
+        looks=looks,
         scene=scene,
         drift=fit_drift(folds),
         directions=fit_directions(learn_directions(samples, place), ways),

@@ -62,6 +62,8 @@ class Motion:
 
 
 ANOTHER_PICTURE = "the whole picture changed"
+TOO_SLOW = ", needs 5"
+"""How it ends where pictures come too seldom, and nothing else is wrong with them."""
 """Why nothing was measured where lights were switched or the camera was turned."""
 
 
@@ -136,7 +138,7 @@ class FlowMeter:
             return ANOTHER_PICTURE
         if gap_s > MAX_GAP_S:
             rate = f"{1.0 / gap_s:.2g}"
-            return f"{rate} frame{'' if rate == '1' else 's'}/s, needs 5"
+            return f"{rate} frame{'' if rate == '1' else 's'}/s{TOO_SLOW}"
         if gap_s < _MIN_GAP_S:
             return "the camera's timestamps do not advance"
         if float(np.percentile(grey[::4, ::4], 95)) < _DARK_LEVEL:

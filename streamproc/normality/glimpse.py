@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from streamproc.normality.flow import FlowMeter, Motion
+from streamproc.normality.flow import TOO_SLOW, FlowMeter, Motion
 from streamproc.normality.memory import Texture
 from streamproc.normality.shake import Shift
 from streamproc.normality.speed import SpeedSample, measure_speed, places
@@ -90,7 +90,7 @@ class Glimpse:
     look: Look | None = None
     """None where the detector did not look."""
     standing: SpeedSample | None = None
-    """What stands out in a run's first frame, where nothing can be said to move yet; None in any other."""
+    """What stands out where nothing can be said to move: in a run's first frame, and where pictures come too seldom."""
     camera: Shift | None = None
     """How the camera itself moved, in px/s; None where that is not known."""
 
@@ -123,7 +123,7 @@ class Eyes:
             sample=sample,
             moved=motion.moved,
             why_not=motion.why_not,
-            standing=places(motion, frame.run) if sample is None and motion.why_not is None else None,
+            standing=places(motion, frame.run) if sample is None and _well_seen(motion) else None,
             camera=motion.camera,
         )
 
@@ -151,6 +151,10 @@ class Eyes:
     def revision(self) -> str:
         """Of the model that textures are told by; empty where none does."""
         return self.detector.revision if isinstance(self.detector, FeelsTexture) else ""
+
+
+def _well_seen(motion: Motion) -> bool:
+    return motion.why_not is None or motion.why_not.endswith(TOO_SLOW)
 
 
 def _texture_of(features: npt.NDArray[np.float32], foreground: npt.NDArray[np.bool_]) -> Texture:

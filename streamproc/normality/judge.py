@@ -14,6 +14,7 @@ from streamproc.normality.drift import Drift
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.heading import Heading, HeadingMeter
 from streamproc.normality.kinds import KINDS, UNITS, Kinds
+from streamproc.normality.looks import Looks
 from streamproc.normality.memory import Recall
 from streamproc.normality.novelty import Novelty, Spot
 from streamproc.normality.picture import unpacked
@@ -46,12 +47,13 @@ class Judge:
         known = memory is not None and memory.detector == texture_revision
         kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
         self._novelty = Novelty(kinds, calibration.kinds)
+        self._looks = Looks(kinds, calibration.kinds) if calibration.looks is not None else None
         normal = calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))
         self._shake = Shake(calibration.unrest_px_s + most_rest(normal), MOVED * width)
         directions, sizes = calibration.directions, calibration.sizes
         self._heading = HeadingMeter(directions.model) if directions is not None and not directions.why_not else None
         self._stature = StatureMeter(sizes.model) if sizes is not None and not sizes.why_not else None
-        self._oddest = Strongest[Spot]()
+        self._oddest, self._oddest_look = Strongest[Spot](), Strongest[Spot]()
         self._least_usual = Strongest[Heading]()
         self._tallest: Stature | None = None
         self._drift = Drift(calibration.drift)
@@ -65,6 +67,7 @@ class Judge:
     def begin_window(self) -> None:
         """Of the same run, or of another after ``begin_run``."""
         self._oddest.reset()
+        self._oddest_look.reset()
         self._least_usual.reset()
         self.course, self._largest = [], []
 
@@ -73,7 +76,7 @@ class Judge:
         self._odd_s = self._tallest = None
         self._novelty.reset()
         self._shake.reset()
-        for meter in (self._heading, self._stature):
+        for meter in (self._heading, self._stature, self._looks):
             if meter is not None:
                 meter.reset()
 
@@ -96,6 +99,9 @@ class Judge:
         if sample is not None:
             self._shake.add(glimpse.camera, sample.elapsed_s)
         if not self.fits(glimpse.size_px):
+            return
+        if sample is None and glimpse.why_not is not None:
+            self._add_look(glimpse, visible)
             return
         self._novelty.add(glimpse)
         if sample is not None:
@@ -150,6 +156,21 @@ class Judge:
             found = [with_size(one, sizes.model) for one in found]
         return (*found, *self._going(visible, size_px), *self._tall(visible, size_px))
 
+    def looked(self, visible: Sequence[Followed], size_px: tuple[int, int]) -> tuple[Measurement, ...]:
+        """What looks alone tell of a window in which pictures come too seldom for motion to be measured."""
+        level, spot = self.calibration.looks, self._oddest_look.found
+        if level is None or spot is None or self.why_not(size_px) is not None:
+            return ()
+        found = _spotted(self._oddest_look, spot, level.threshold, visible, size_px)
+        return (with_size(found, self.calibration.sizes.model) if self.calibration.sizes is not None else found,)
+
+    def _add_look(self, glimpse: Glimpse, visible: Sequence[Followed]) -> None:
+        if self._looks is None or glimpse.look is None:
+            return
+        self._looks.add(glimpse)
+        if self._looks.spot is not None:
+            self._oddest_look.note(self._looks.value, self._looks.spot, visible, glimpse.size_px)
+
     def speed(self, one: Followed, size_px: tuple[int, int]) -> Measurement | None:
         """How fast it is beside what is normal at its place."""
         value = one.ratio.value
@@ -170,23 +191,10 @@ class Judge:
     def _standing_out(self, visible: Sequence[Followed], size_px: tuple[int, int]) -> list[Measurement]:
         if self._novelty.value is None:
             return []
-        threshold, spot = self.calibration.novelty.threshold, self._oddest.found
-        if spot is None:
+        threshold = self.calibration.novelty.threshold
+        if self._oddest.found is None:
             return [Measurement("speed", 0.0, UNITS["speed"], 1.0, 0.0, threshold)]
-        first, (box, number) = spot.parts[0], self._oddest.place(visible, size_px)
-        return [
-            Measurement(
-                name=first.name,
-                value=first.value,
-                unit=first.unit,
-                normal=first.normal,
-                score=self._oddest.value,
-                threshold=threshold,
-                box_norm=box,
-                track_id=number,
-                parts=spot.parts,
-            )
-        ]
+        return [_spotted(self._oddest, self._oddest.found, threshold, visible, size_px)]
 
     def _going(self, visible: Sequence[Followed], size_px: tuple[int, int]) -> list[Measurement]:
         known = self.calibration.directions
@@ -229,3 +237,21 @@ class Judge:
                 track_id=track_id(one),
             )
         ]
+
+
+def _spotted(
+    strongest: Strongest[Spot], spot: Spot, threshold: float, visible: Sequence[Followed], size_px: tuple[int, int]
+) -> Measurement:
+    """What stands out most, by the part that brings most of it."""
+    first, (box, number) = spot.parts[0], strongest.place(visible, size_px)
+    return Measurement(
+        name=first.name,
+        value=first.value,
+        unit=first.unit,
+        normal=first.normal,
+        score=strongest.value,
+        threshold=threshold,
+        box_norm=box,
+        track_id=number,
+        parts=spot.parts,
+    )

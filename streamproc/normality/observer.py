@@ -158,6 +158,8 @@ class EmbeddedObserver:
             not_judged += ("objects: there is no detector",)
         visible = self._tracks.visible()
         measured = () if judge is None else judge.measured(visible, self._size, window.end_s, judged)
+        if judge is not None and not judged and not measured:
+            measured = judge.looked(visible, self._size)
         return ObservedWindow(
             window=window,
             tracks=tuple(self._track(one, window.end_s, judged) for one in visible),

@@ -19,6 +19,11 @@ def fast(measurement: Measurement) -> bool:
     return part is not None and part.value >= _FASTER * part.normal
 
 
+def looks_alone(measurement: Measurement) -> bool:
+    """Whether nothing of it tells how something moves."""
+    return measurement.name == "appearance" and all(part.name == "appearance" for part in measurement.parts)
+
+
 def oddly(label: str, action: str, measurement: Measurement) -> str:
     """``action`` of something called ``label``, or what it is called where it is done as ``measurement`` tells."""
     glide = _part(measurement, "glide")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
-from streamproc.perception.measured import ALONE, fast, oddly, sized, unlike
+from streamproc.perception.measured import ALONE, fast, looks_alone, oddly, sized, unlike
 from streamproc.perception.places import place_of
 from streamproc.perception.riding import mount
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
@@ -55,7 +55,7 @@ class SceneCaptioner:
         people = self._facts(one for one in seen if one.track.label == "person")
         things = self._facts(one for one in seen if one.track.label != "person")
         carried = {track.track_id for track in observed.tracks}
-        loose = [self._something(m) for m in odd if m.track_id not in carried]
+        loose = [self._something(m, bool(observed.not_judged)) for m in odd if m.track_id not in carried]
         if not seen and not loose and observed.motion >= _STIRS:
             loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
         return composed(observed, (*people, *loose, *things), self.model, observed.not_judged)
@@ -69,10 +69,10 @@ class SceneCaptioner:
         order = sorted(groups.items(), key=lambda item: (not item[0][2], -len(item[1]), item[0]))
         return [_fact(label, action, place, group) for (label, action, _, place), group in order]
 
-    def _something(self, measurement: Measurement) -> Fact:
+    def _something(self, measurement: Measurement, may_stand: bool) -> Fact:
         place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
-        action = oddly("something", "moves", measurement)
-        text = _sentence(sized(measurement), action, place, unlike(measurement, action, 1))
+        action = "" if may_stand and looks_alone(measurement) else oddly("something", "moves", measurement)
+        text = _sentence(sized(measurement), action or "is seen", place, unlike(measurement, action, 1))
         return Fact("environment", "something", 1, action, place, text, measurement)
 
 
@@ -81,8 +81,8 @@ def _look(track: Track, odd: list[Measurement]) -> _Seen:
     if track.speed is not None and track.speed.score >= track.speed.threshold:
         own.append(track.speed)
     farthest = _by_name(own)
-    if not farthest and track.speed is None:
-        return _Seen(track, "", ())
+    if track.speed is None and all(map(looks_alone, farthest)):
+        return _Seen(track, "", farthest)
     still = track.speed is not None and track.speed.value < _STILL * track.speed.normal
     action = _action(track.label, still and not any(fast(one) for one in farthest))
     for one in farthest:

@@ -269,3 +269,14 @@ def test_what_no_track_carries_is_told_beside_people(beside_person: BesidePerson
     (fact,) = SceneCaptioner().caption(seen(measured=(loose,))).facts
     assert fact.text == f"{something} moves on the left, 2.6 times as fast as is normal there."
     assert (fact.subject, fact.about) == ("something", "environment")
+
+
+def test_where_only_looks_are_judged_nothing_is_said_of_motion() -> None:
+    looks = Measurement("appearance", 1.4, "", 1.0, 1.6, 1.2, LEFT, 1, (Part("appearance", 1.4, "", 1.0, 1.0),))
+    slow = ("speed: 1 frame/s, needs 5",)
+    strange = "looking unlike anything seen there before."
+    assert said(replace(seen(track(1, None), measured=(looks,)), not_judged=slow)) == [
+        f"One person is seen on the left, {strange}"
+    ]
+    assert said(replace(seen(measured=(looks,)), not_judged=slow)) == [f"Something is seen on the left, {strange}"]
+    assert said(seen(measured=(looks,))) == [f"Something moves on the left, {strange}"]
