@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, assert_never
 
+import structlog
+
 from streamproc.camera import Observer, UnitSettings
 from streamproc.config import (
     CameraSettings,
@@ -16,6 +18,7 @@ from streamproc.config import (
     StatisticalInduction,
     VlmPerception,
 )
+from streamproc.errors import ModelLoadError
 from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock
@@ -23,6 +26,7 @@ from streamproc.types import ModelRef
 
 if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
+    from streamproc.models.movenet import MoveNet
     from streamproc.models.nanodet import NanoDet
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.modelserver import ModelServer
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from streamproc.rules.inducer import Inducer
     from streamproc.rules.meaning import Embedder
 
+log = structlog.get_logger(__name__)
 Role = Literal["perception", "deduction"]
 """What a model server is asked for."""
 
@@ -61,6 +66,8 @@ class Backends:
         cv2.setNumThreads(1)
         self._pipeline, self._clock = pipeline, clock
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
+        self.pose: MoveNet | None = _pose(store)
+        """None where it could not be had: nobody is asked how they hold the body."""
         self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
         self.servers: dict[Role, ModelServer] = {}
         """Model servers by what they are asked for while cameras are watched."""
@@ -89,7 +96,8 @@ class Backends:
         from streamproc.normality.following import FollowingObserver
         from streamproc.normality.observer import EmbeddedObserver
 
-        return FollowingObserver(EmbeddedObserver(settings.normality, calibration(), self.detector), calibration)
+        observer = EmbeddedObserver(settings.normality, calibration(), self.detector, pose=self.pose)
+        return FollowingObserver(observer, calibration)
 
     def captioner(self, camera: CameraSettings) -> Captioner:
         """A camera's captioner."""
@@ -123,6 +131,7 @@ class Backends:
         """The embedded models, for alerts' records."""
         return (
             ModelRef("detector", "nanodet", self.detector.revision),
+            *([ModelRef("pose", "movenet", self.pose.revision)] if self.pose is not None else []),
             ModelRef("embedding", "bge-small", self.embedder.revision),
         )
 
@@ -138,6 +147,17 @@ class Backends:
         """End the connections to model servers."""
         for server in (*self.servers.values(), *filter(None, [self.writer])):
             server.close()
+
+
+def _pose(store: ModelStore) -> MoveNet | None:
+    """The pose model; a site without a network and without it watches all the same."""
+    from streamproc.models.movenet import MoveNet
+
+    try:
+        return MoveNet(store.ensure("movenet"))
+    except ModelLoadError as error:
+        log.warning("pose_model_missing", reason=str(error), consequence="who lies or crouches is not told as such")
+        return None
 
 
 def make_inducer(

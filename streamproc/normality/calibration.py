@@ -14,6 +14,7 @@ from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.figures import plain
 from streamproc.normality.arrays import Packed
+from streamproc.normality.down import KnownPostures
 from streamproc.normality.drift import DriftReference
 from streamproc.normality.examples import Examples
 from streamproc.normality.flow import flow_size
@@ -138,6 +139,8 @@ class Calibration(_Part):
     """Which ways are gone; None in an older calibration."""
     sizes: KnownSizes | None = None
     """How large things are; None in an older calibration."""
+    postures: KnownPostures | None = None
+    """How long people lay and crouched; None where nobody was asked about, as without a pose model."""
     false_alarms: FalseAlarms
 
     @property
@@ -146,7 +149,11 @@ class Calibration(_Part):
         own = [
             known.earned for known in (self.directions, self.sizes) if known is not None and known.earned is not None
         ]
-        return (*(kind.why for kind in self.kinds.values() if kind.why), *(earned.why for earned in own if earned.why))
+        return (
+            *(kind.why for kind in self.kinds.values() if kind.why),
+            *(earned.why for earned in own if earned.why),
+            *(self.postures.why if self.postures is not None else ()),
+        )
 
     @property
     def sha256(self) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from streamproc.config import NormalitySettings
 from streamproc.errors import ConfigError
 from streamproc.normality.calibration import Calibration, Clip
+from streamproc.normality.down import fit_postures
 from streamproc.normality.examples import find_examples
 from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
@@ -25,6 +26,7 @@ from streamproc.normality.memory import Memory, Recall, fit_memory
 from streamproc.normality.novelty import Novelty
 from streamproc.normality.picture import packed
 from streamproc.normality.place import RowPlace, fit_rows
+from streamproc.normality.posture import PoseEstimator
 from streamproc.normality.recording import Progress, Recorded, record
 from streamproc.normality.scales import Fold, fit_drift, fit_kinds, scores
 from streamproc.normality.scene_fit import SceneLearner
@@ -49,10 +51,12 @@ def fit(
     clips: Sequence[Clip] = (),
     detector: Detector | None = None,
     progress: Progress | None = None,
+    pose: PoseEstimator | None = None,
 ) -> Calibration:
     """``record`` and ``fit_recorded`` with all that there is to learn, in one; keeps the windows until it is done.
 
-    ``settings``, ``learned_at``, ``clips``: as there. Without ``detector`` neither appearance nor crowding is learned.
+    ``settings``, ``learned_at``, ``clips``: as there. Without ``detector`` neither appearance nor crowding is learned,
+    without ``pose`` no postures.
 
     Raises:
         ConfigError: as ``fit_recorded``.
@@ -61,7 +65,7 @@ def fit(
     kept, learner = tuple(windows), SceneLearner()
     for window in kept:
         learner.add(grey_of(window.last, settings.flow_width_px), window.run, window.last.pts_s)
-    recorded = record(kept, settings, detector, learner.background() if kept else None, progress)
+    recorded = record(kept, settings, detector, learner.background() if kept else None, progress, pose)
     scene = learner.learned(recorded.background, recorded.people) if kept else None
     return fit_recorded(recorded, settings, learned_at=learned_at, clips=clips, scene=scene)
 
@@ -120,6 +124,7 @@ def fit_recorded(
         novelty=novelty,
         looks=looks,
         scene=scene,
+        postures=fit_postures(glimpses) if recorded.postures_asked else None,
         drift=fit_drift(folds),
         directions=fit_directions(learn_directions(samples, place), ways),
         sizes=fit_sizes([look for window in recorded.sizes for look in window]),

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from streamproc.normality.flow import TOO_SLOW, FlowMeter, Motion
 from streamproc.normality.memory import Texture
+from streamproc.normality.posture import PostureLook
 from streamproc.normality.shake import Shift
 from streamproc.normality.speed import SpeedSample, measure_speed, places
 from streamproc.types import Box, Frame, on_host
@@ -93,6 +94,8 @@ class Glimpse:
     """What stands out where nothing can be said to move: in a run's first frame, and where pictures come too seldom."""
     camera: Shift | None = None
     """How the camera itself moved, in px/s; None where that is not known."""
+    postures: tuple[PostureLook, ...] = ()
+    """Of whom the pose model was asked about, mostly nobody."""
 
 
 class Eyes:

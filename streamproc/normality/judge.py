@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from streamproc.normality.beside import with_size
 from streamproc.normality.calibration import Calibration
+from streamproc.normality.down import DownMeter
 from streamproc.normality.drift import Drift
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.heading import Heading, HeadingMeter
@@ -56,6 +57,7 @@ class Judge:
         self._oddest, self._oddest_look = Strongest[Spot](), Strongest[Spot]()
         self._least_usual = Strongest[Heading]()
         self._tallest: Stature | None = None
+        self._down = DownMeter()
         self._drift = Drift(calibration.drift)
         self._largest: list[tuple[float, list[float]]] = []
         """When something was measured in the window, and how much of each kind at most."""
@@ -76,6 +78,7 @@ class Judge:
         self._odd_s = self._tallest = None
         self._novelty.reset()
         self._shake.reset()
+        self._down.reset()
         for meter in (self._heading, self._stature, self._looks):
             if meter is not None:
                 meter.reset()
@@ -98,6 +101,7 @@ class Judge:
         sample = glimpse.sample
         if sample is not None:
             self._shake.add(glimpse.camera, sample.elapsed_s)
+        self._down.add(glimpse)
         if not self.fits(glimpse.size_px):
             return
         if sample is None and glimpse.why_not is not None:
@@ -154,7 +158,7 @@ class Judge:
         found = [*self._standing_out(visible, size_px), *self._surroundings.measured()]
         if (sizes := self.calibration.sizes) is not None:
             found = [with_size(one, sizes.model) for one in found]
-        return (*found, *self._going(visible, size_px), *self._tall(visible, size_px))
+        return (*found, *self._going(visible, size_px), *self._tall(visible, size_px), *self._lying())
 
     def looked(self, visible: Sequence[Followed], size_px: tuple[int, int]) -> tuple[Measurement, ...]:
         """What looks alone tell of a window in which pictures come too seldom for motion to be measured."""
@@ -237,6 +241,17 @@ class Judge:
                 track_id=track_id(one),
             )
         ]
+
+    def _lying(self) -> list[Measurement]:
+        known, found = self.calibration.postures, []
+        for one in self._down.found.values() if known is not None else ():
+            threshold_s = known.threshold_s(one.posture) if known is not None else 0.0
+            if one.seconds >= threshold_s:
+                score = one.seconds / threshold_s
+                found.append(
+                    Measurement(one.posture, one.seconds, "s", threshold_s, score, 1.0, one.box_norm, one.track_id)
+                )
+        return found
 
 
 def _spotted(

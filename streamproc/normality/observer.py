@@ -15,11 +15,13 @@ from streamproc.normality.flow import ANOTHER_PICTURE, FlowMeter
 from streamproc.normality.glimpse import Detector, Eyes, Glimpse
 from streamproc.normality.judge import Judge
 from streamproc.normality.picture import unpacked
+from streamproc.normality.posture import PoseEstimator
+from streamproc.normality.posture_watch import PostureWatch
 from streamproc.normality.size import SizeSample
 from streamproc.normality.stature import SizeLook
 from streamproc.normality.tracks import Followed, Tracks
 from streamproc.normality.whose import box_of, track_id
-from streamproc.types import Frame, ObservedWindow, Track, Window
+from streamproc.types import Frame, ObservedWindow, Track, Window, on_host
 
 _STILL = 0.0005
 """Share of the picture that must have moved since the detector last looked for it to look again in its turn."""
@@ -34,8 +36,11 @@ class EmbeddedObserver:
         calibration: Calibration | None,
         detector: Detector | None,
         background: npt.NDArray[np.uint8] | None = None,
+        pose: PoseEstimator | None = None,
     ) -> None:
         """Without ``calibration`` it tracks and says that nothing is judged; without ``detector`` it has no tracks.
+
+        Without ``pose`` nobody is asked how they hold the body.
 
         ``background``: what the camera shows when nothing is there, where it is known without a calibration.
 
@@ -47,6 +52,7 @@ class EmbeddedObserver:
         grey = None if known is None else known.astype(np.float32)
         self._eyes = Eyes(FlowMeter(settings.flow_width_px, settings.flow, grey), detector)
         self._tracks = Tracks(settings)
+        self._postures = None if pose is None else PostureWatch(pose)
         self._run: int | None = None
         self._size = (0, 0)
         self._moved = 0.0
@@ -100,7 +106,8 @@ class EmbeddedObserver:
         """``observe`` for a window that was taken in before, as ``glimpses``; its pictures are not looked at."""
         self._begin(window)
         for glimpse in glimpses:
-            self._follow(glimpse)
+            self._track(glimpse)
+            self._judged(glimpse)
         return self._told(window, glimpses)
 
     def _begin(self, window: Window) -> None:
@@ -112,6 +119,8 @@ class EmbeddedObserver:
         self._run = window.run
         self._eyes.begin_run()
         self._tracks.begin_run()
+        if self._postures is not None:
+            self._postures.begin_run()
         if self._judge is not None:
             self._judge.begin_run()
 
@@ -122,19 +131,23 @@ class EmbeddedObserver:
         wanted = self._tracks.due(frame.pts_s, closely=odd) and self._eyes.detector is not None
         if wanted and (odd or moved >= _STILL or not self._tracks.may_stay(frame.pts_s)):
             glimpse = replace(glimpse, look=self._eyes.look())
-        self._follow(glimpse)
+        self._track(glimpse)
+        if self._postures is not None:
+            people = [(track_id(p), box_of(p, self._size)) for p in self._tracks.visible() if p.label == "person"]
+            postures = self._postures.look(on_host(frame.picture), frame.pts_s, people, glimpse.sample)
+            glimpse = replace(glimpse, postures=postures) if postures else glimpse
+        self._judged(glimpse)
         if self._judge is not None and self._judge.fits(glimpse.size_px):
             self._judge.see(self._eyes.grey, frame.run, frame.pts_s)
         return glimpse
 
-    def _follow(self, glimpse: Glimpse) -> None:
+    def _track(self, glimpse: Glimpse) -> None:
         self._size = glimpse.size_px
         # Nothing moved in another picture, and nothing of the last one can be taken to stand there still.
         self._moved = 1.0 if glimpse.why_not == ANOTHER_PICTURE else max(self._moved, glimpse.moved)
         if glimpse.sample is not None:
             judge = self._judge if self._judge is not None and self._judge.fits(self._size) else None
             self._tracks.carry(glimpse.sample, None if judge is None else judge.normal(glimpse.sample))
-        looked = glimpse.look is not None
         if glimpse.look is not None:
             self._tracks.look(glimpse.pts_s, glimpse.look.detections, self._size)
             self._moved = 0.0
@@ -142,11 +155,14 @@ class EmbeddedObserver:
             if self._tracks.due(glimpse.pts_s) and self._moved < _STILL and self._tracks.may_stay(glimpse.pts_s):
                 self._tracks.stay(glimpse.pts_s)
             self._tracks.advance(glimpse.pts_s)
-        visible = self._tracks.visible()
-        if looked:
-            self.sizes.append(SizeLook(glimpse.run, glimpse.pts_s, self._things(glimpse.run, visible)))
+
+    def _judged(self, glimpse: Glimpse) -> None:
+        visible, look = self._tracks.visible(), None
+        if glimpse.look is not None:
+            look = SizeLook(glimpse.run, glimpse.pts_s, self._things(glimpse.run, visible))
+            self.sizes.append(look)
         if self._judge is not None:
-            self._judge.add(glimpse, visible, self.sizes[-1] if looked else None)
+            self._judge.add(glimpse, visible, look)
 
     def _things(self, run: int, visible: Sequence[Followed]) -> tuple[SizeSample, ...]:
         return tuple(SizeSample((run, track_id(one)), one.label, box_of(one, self._size)) for one in visible)
@@ -162,7 +178,7 @@ class EmbeddedObserver:
             measured = judge.looked(visible, self._size)
         return ObservedWindow(
             window=window,
-            tracks=tuple(self._track(one, window.end_s, judged) for one in visible),
+            tracks=tuple(self._told_of(one, window.end_s, judged) for one in visible),
             measurements=measured,
             motion=max(glimpse.moved for glimpse in glimpses),
             not_judged=not_judged,
@@ -182,7 +198,7 @@ class EmbeddedObserver:
         why_not = self._judge.why_not(self._size)
         return () if why_not is None else (why_not,)
 
-    def _track(self, one: Followed, now_s: float, judged: bool) -> Track:
+    def _told_of(self, one: Followed, now_s: float, judged: bool) -> Track:
         speed = self._judge.speed(one, self._size) if self._judge is not None and judged else None
         age_s = max(0.0, now_s - one.first_s)
         return Track(track_id(one), one.label, one.pred_score, box_of(one, self._size), age_s, speed)

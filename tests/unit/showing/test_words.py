@@ -9,6 +9,7 @@ from streamproc.normality.calibration import Calibration, Clip
 from streamproc.normality.crowding import Count, CrowdingModel
 from streamproc.normality.direction import PLACES as WAYS
 from streamproc.normality.direction import DirectionModel
+from streamproc.normality.down import KnownPostures
 from streamproc.normality.dwell import PLACES, DwellModel
 from streamproc.normality.earned import Earned
 from streamproc.normality.heading import KnownDirections
@@ -132,3 +133,10 @@ def test_directions_and_sizes_that_are_not_told_say_why() -> None:
     shown = as_dict(REAL.model_copy(update={"directions": known, "sizes": None}))
     assert shown["directions"]["places"] == 3
     assert shown["sizes"] is None
+
+
+def test_who_lay_or_crouched_is_told_with_how_long() -> None:
+    lines = told(postures=KnownPostures(longest_s={"crouching": 2.04}))
+    assert lines["posture"] == "lying: nobody; told from 1 s on\ncrouching: for up to 2.0 s; told from 4 s on"
+    assert told(postures=None)["posture"] == "not learned: there was no pose model"
+    assert as_dict(REAL.model_copy(update={"postures": KnownPostures()}))["postures"]["lying"]["told_from_s"] == 1.0
