@@ -132,7 +132,7 @@ class EmbeddedObserver:
         if wanted and (odd or moved >= _STILL or not self._tracks.may_stay(frame.pts_s)):
             glimpse = replace(glimpse, look=self._eyes.look())
         self._track(glimpse)
-        if self._postures is not None:
+        if self._postures is not None and self._postures.due(frame.pts_s):
             people = [(track_id(p), box_of(p, self._size)) for p in self._tracks.visible() if p.label == "person"]
             postures = self._postures.look(on_host(frame.picture), frame.pts_s, people, glimpse.sample)
             glimpse = replace(glimpse, postures=postures) if postures else glimpse

@@ -66,6 +66,10 @@ class PostureWatch:
         self._people: dict[int, _Person] = {}
         self._looked_s = -math.inf
 
+    def due(self, pts_s: float) -> bool:
+        """Whether to look at the picture of ``pts_s``: twice a second."""
+        return not 0.0 <= pts_s - self._looked_s < LOOK_S - _EARLY_S
+
     def look(
         self,
         picture: npt.NDArray[np.uint8],
@@ -73,15 +77,13 @@ class PostureWatch:
         found: Sequence[tuple[int, Box]],
         sample: SpeedSample | None,
     ) -> tuple[PostureLook, ...]:
-        """Who was asked about in ``picture`` (height, width, 3), uint8 RGB; mostly nobody, twice a second at the most.
+        """Who was asked about in ``picture`` (height, width, 3), uint8 RGB; mostly nobody.
 
         ``found``: the people that the detector sees, by track. ``sample``: what stands out.
 
         Raises:
             InferenceError: the model failed.
         """
-        if 0.0 <= pts_s - self._looked_s < LOOK_S - _EARLY_S:
-            return ()
         self._looked_s = pts_s
         wanted: list[tuple[int, Box]] = []
         for number, box in found:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streamproc.errors import ModelLoadError
+from streamproc.models.movenet import MoveNet
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
@@ -57,6 +58,8 @@ LOUD = {
 }
 """With the frames in which it must be noticed."""
 TOLD = ["dark, x0.05", "1 frame/s", "re-aimed at 10 s", "re-aimed at 10 s, 3 % shift"]
+LIES_WITHIN_S = 8.0
+"""Others walk in front of who fell for four seconds."""
 PLACE_RIGHT = 0.9
 """Share of the windows in alarm whose named box shows what was put in: at most one beside it in ten."""
 CASES = {case.name: case for case in (*cases.normal_cases(), *cases.camera_cases(), *cases.event_cases())}
@@ -65,7 +68,8 @@ CASES = {case.name: case for case in (*cases.normal_cases(), *cases.camera_cases
 @pytest.fixture(scope="module")
 def store() -> ModelStore:
     store = ModelStore()
-    missing = [status.name for status in store.list() if status.name in ("nanodet", "vtest") and not status.cached]
+    needed = ("nanodet", "movenet", "vtest")
+    missing = [status.name for status in store.list() if status.name in needed and not status.cached]
     if missing:
         pytest.skip(f"not cached: {', '.join(missing)}; fetch with `streamproc models pull`")
     return store
@@ -87,14 +91,19 @@ def detector(store: ModelStore) -> NanoDet:
 
 
 @pytest.fixture(scope="module")
-def calibration(pictures: list[Pixels], detector: NanoDet) -> Calibration:
+def pose(store: ModelStore) -> MoveNet:
+    return MoveNet(store.ensure("movenet"))
+
+
+@pytest.fixture(scope="module")
+def calibration(pictures: list[Pixels], detector: NanoDet, pose: MoveNet) -> Calibration:
     windows = windows_of(pictures[:NORMAL_FRAMES], settings=SAMPLING)
-    return fit(windows, SETTINGS, learned_at=datetime(2026, 11, 21, tzinfo=UTC), detector=detector)
+    return fit(windows, SETTINGS, learned_at=datetime(2026, 11, 21, tzinfo=UTC), detector=detector, pose=pose)
 
 
 @pytest.fixture
-def observer(calibration: Calibration, detector: NanoDet) -> EmbeddedObserver:
-    return EmbeddedObserver(SETTINGS, calibration, detector)
+def observer(calibration: Calibration, detector: NanoDet, pose: MoveNet) -> EmbeddedObserver:
+    return EmbeddedObserver(SETTINGS, calibration, detector, pose=pose)
 
 
 class Watched:
@@ -127,6 +136,23 @@ def test_what_happens_is_noticed_in_time_and_at_its_place(
     assert watched.result.place_right >= PLACE_RIGHT
     loud = [SceneCaptioner().caption(one) for one in watched.windows if scoring.loudest(one)]
     assert all(any(fact.measurement for fact in caption.facts) for caption in loud), "what was measured is said"
+
+
+@pytest.mark.parametrize("name", ["someone falls and lies", "someone sinks down slowly"])
+def test_who_falls_is_said_to_lie_though_the_detector_loses_them(
+    name: str, stage: Stage, pictures: list[Pixels], observer: EmbeddedObserver
+) -> None:
+    watched = Watched(CASES[name], stage, pictures, observer, 180)
+    lies = [
+        (one.window.end_s, fact)
+        for one in watched.windows
+        for fact in SceneCaptioner().caption(one).facts
+        if fact.action == "lies on the ground"
+    ]
+    fell_s = 9.0
+    assert fell_s < lies[0][0] <= fell_s + LIES_WITHIN_S
+    assert len(lies) >= 10
+    assert all(fact.subject == "person" and fact.measurement is not None for _, fact in lies)
 
 
 def test_the_car_is_cut_out_of_its_photograph() -> None:

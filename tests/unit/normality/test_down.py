@@ -72,7 +72,7 @@ def test_who_walks_is_not_asked_about_and_who_is_wide_or_low_is() -> None:
     assert lies.posture is not None
     assert lies.posture.kind == "lying"
     assert lies.posture.height == pytest.approx(0.3)
-    assert watch.look(PICTURE, 3.7, [(7, LIES)], None) == (), "twice a second"
+    assert [watch.due(at_s) for at_s in (3.6, 3.9, 4.0, 0.0)] == [False, False, True, True]
 
 
 def test_where_somebody_is_lost_what_stands_out_there_is_asked_about() -> None:
