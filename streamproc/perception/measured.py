@@ -61,7 +61,8 @@ def unlike(measurement: Measurement, action: str, count: int) -> str:
     fast as is normal there``."""
     if measurement.name in _DOWN:
         seconds = max(1, round(measurement.value))
-        return f"for {seconds} second{'s' if seconds > 1 else ''}, longer than anybody in the normal footage"
+        fallen = "as if fallen, " if measurement.name == "lying" else ""
+        return f"{fallen}for {seconds} second{'s' if seconds > 1 else ''}, longer than anybody in the normal footage"
     if measurement.name == "direction":
         return "the wrong way, as hardly anything goes there"
     if measurement.name == "size":

@@ -95,7 +95,7 @@ def test_who_lies_is_a_person_whether_or_not_the_detector_still_finds_them() -> 
     (fact, other) = SceneCaptioner().caption(seen(track(1, 0.5, RIGHT), measured=(lost,))).facts
     assert (
         other.text
-        == "One person lies on the ground on the left, for 1 second, longer than anybody in the normal footage."
+        == "One person lies on the ground on the left, as if fallen, for 1 second, longer than anybody in the normal footage."
     )
     assert (other.about, other.subject, other.action) == ("human", "person", "lies on the ground")
     assert fact.text == "One person walks on the right."
