@@ -93,9 +93,9 @@ def test_who_goes_the_wrong_way_or_is_too_tall_is_told_beside_being_too_fast() -
 def test_who_lies_is_a_person_whether_or_not_the_detector_still_finds_them() -> None:
     lost = own("lying", 1.0, "s", 1.2, 7)
     (fact, other) = SceneCaptioner().caption(seen(track(1, 0.5, RIGHT), measured=(lost,))).facts
-    assert (
-        other.text
-        == "One person lies on the ground on the left, as if fallen, for 1 second, longer than anybody in the normal footage."
+    assert other.text == (
+        "One person lies on the ground on the left, as if fallen, for 1 second, longer than anybody in the normal "
+        "footage."
     )
     assert (other.about, other.subject, other.action) == ("human", "person", "lies on the ground")
     assert fact.text == "One person walks on the right."
