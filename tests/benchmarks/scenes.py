@@ -22,12 +22,14 @@ import cv2
 import numpy as np
 
 from streamproc.errors import ModelLoadError
+from streamproc.models.movenet import MoveNet
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.fit import fit
 from streamproc.normality.glimpse import Detector
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.normality.posture import PoseEstimator
 from streamproc.perception.scene import SceneCaptioner
 from streamproc.site import load_preset
 from streamproc.testing_footage import Pixels, read_pictures, windows_of
@@ -63,16 +65,16 @@ def main() -> None:
             sheet(case.name, case.recipe(stage, pictures[NORMAL:]), arguments.sheet)
         return
     detector = None if arguments.no_detector else NanoDet(store.ensure("nanodet"))
-    calibration = fit(
-        windows_of(pictures[:NORMAL], settings=SAMPLING), SETTINGS, learned_at=datetime.now(UTC), detector=detector
-    )
+    pose = None if detector is None else MoveNet(store.ensure("movenet"))
+    known = windows_of(pictures[:NORMAL], settings=SAMPLING)
+    calibration = fit(known, SETTINGS, learned_at=datetime.now(UTC), detector=detector, pose=pose)
     print(learned(calibration))
     results = []
     print(f"{'case':32} {'must':6} {'alarm':>7} {'after':>7} {'by':10} {'place':>5} {'false':>5} {'judged':>6}  met")
     for case in chosen:
         scene = case.recipe(stage, pictures[NORMAL:])
         first: list[str] = []
-        results.append(scoring.scored(case, scene, watch(calibration, detector, scene, case.fps, first)))
+        results.append(scoring.scored(case, scene, watch(calibration, detector, pose, scene, case.fps, first)))
         print(line(results[-1]), flush=True)
         if arguments.captions and first:
             print(f"    {first[0]}")
@@ -111,10 +113,15 @@ def learned(calibration: Calibration) -> str:
 
 
 def watch(
-    calibration: Calibration, detector: Detector | None, scene: Scene, fps: float, told: list[str]
+    calibration: Calibration,
+    detector: Detector | None,
+    pose: PoseEstimator | None,
+    scene: Scene,
+    fps: float,
+    told: list[str],
 ) -> Iterator[ObservedWindow]:
     """One scene by an observer that has seen nothing else; what is said of windows in alarm goes to ``told``."""
-    observer = EmbeddedObserver(SETTINGS, calibration, detector)
+    observer = EmbeddedObserver(SETTINGS, calibration, detector, pose=pose)
     for window in windows_of(scene.pictures, fps=fps, times_s=scene.times_s):
         observed = observer.observe(window)
         if scoring.loudest(observed):

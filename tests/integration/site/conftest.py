@@ -31,7 +31,7 @@ def footage() -> dict[str, Path]:
     """The demo's clips; skips where the footage or a model cannot be had."""
     store = ModelStore()
     try:
-        for name in ("nanodet", "bge-small"):
+        for name in ("nanodet", "movenet", "bge-small"):
             store.ensure(name)
         clips = prepare(store.ensure("vtest"), store.ensure("vtest").parent)
     except ModelLoadError as error:
