@@ -15,6 +15,9 @@ from streamproc.normality.speed import SpeedSample
 _LEAST_NATS = math.log(2.0)
 """A way half as probable as ways there are on average; nothing nearer is worth words."""
 
+_LATE = 1.5
+"""Times as many nats, from which that is worth a note; as for the one-hour level of a kind."""
+
 
 def learn_directions(samples: Sequence[SpeedSample], place: Place) -> DirectionModel:
     """The ways of the normal footage's ``samples``, with speeds beside ``place``."""
@@ -42,13 +45,13 @@ def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) 
     why, silent = "", found.threshold > most
     if silent:
         why = (
-            f"direction is not told: a way that was never gone comes to {most:.1f} nats of surprise at the most, and "
-            f"{found.threshold:.1f} are needed: normal footage that it was not learned from came to "
-            f"{found.held_out_max:.1f}"
+            f"direction is not told: a way that was never gone is {math.exp(most):.1f} times as unusual as ways there "
+            f"are, and {math.exp(found.threshold):.1f} times is needed: normal footage that it was not learned from came to "
+            f"{math.exp(found.held_out_max):.1f}"
         )
-    elif found.threshold > _LEAST_NATS:
+    elif found.threshold > _LATE * _LEAST_NATS:
         why = (
-            f"direction is told from {found.threshold:.1f} nats of surprise on instead of {_LEAST_NATS:.1f}: normal "
+            f"direction is told late, from {math.exp(found.threshold):.1f} times as unusual as ways there are: normal "
             "footage that it was not learned from is expected to come to that once an hour"
         )
     return KnownDirections(
