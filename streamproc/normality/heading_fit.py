@@ -45,9 +45,9 @@ def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) 
     why, silent = "", found.threshold > most
     if silent:
         why = (
-            f"direction is not told: a way that was never gone is {math.exp(most):.1f} times as unusual as ways there "
-            f"are, and {math.exp(found.threshold):.1f} times is needed: normal footage that it was not learned from came to "
-            f"{math.exp(found.held_out_max):.1f}"
+            f"direction is not told: a way that was never gone is {math.exp(most):.1f} times as unusual as ways "
+            f"there are, and {math.exp(found.threshold):.1f} times is needed: normal footage that it was not learned "
+            f"from came to {math.exp(found.held_out_max):.1f}"
         )
     elif found.threshold > _LATE * _LEAST_NATS:
         why = (
