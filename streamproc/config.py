@@ -160,7 +160,7 @@ class SamplingSettings(Settings):
     bursts_per_s: Annotated[float, Field(gt=0, le=30)] = 5.0
     """Bursts a second of media time."""
     burst_frames: Annotated[int, Field(ge=1, le=8)] = 2
-    """Neighbouring frames a burst; motion needs two or more."""
+    """Neighbouring frames a burst; for motion two or more, unless bursts are less than a quarter of a second apart."""
     width_px: Annotated[int, Field(ge=160, le=3840)] = 640
     """Width to which wider pictures are scaled for analysis; evidence keeps the full size."""
     gate_motion: Unit = 0.0005

@@ -22,12 +22,17 @@ _Floats = npt.NDArray[np.float32]
 class Carried:
     """Running means of several scores, a set for each place of the grid."""
 
-    def __init__(self, time_constants_s: Sequence[float], most_steps: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, time_constants_s: Sequence[float], most_steps: Sequence[float] | None = None, sparse: Sequence[int] = ()
+    ) -> None:
         """Of the mean of each score, in seconds of media time.
 
         ``most_steps``: by how much a single moment may raise it, however much was measured; without end by default.
+        ``sparse``: the scores that are measured now and then, and stand for the time since they were; others stand for
+        the time since the frame before, and one that comes after a pause counts for no more.
         """
         self._constants_s = tuple(time_constants_s)
+        self._sparse = frozenset(sparse)
         self._most_steps = tuple(most_steps) if most_steps is not None else (math.inf,) * len(self._constants_s)
         self.reset()
 
@@ -49,6 +54,8 @@ class Carried:
             new = ~np.isnan(fresh[:, i])
             if new.any():
                 elapsed_s = min(max(0.0, sample.pts_s - self._fresh_s[i]), constant_s)
+                if i not in self._sparse:
+                    elapsed_s = min(elapsed_s, sample.elapsed_s)
                 step = -math.expm1(-elapsed_s / constant_s) * (fresh[new, i] - means[new, i])
                 means[new, i] += np.minimum(step, np.float32(self._most_steps[i]))
                 self._fresh_s[i] = sample.pts_s

@@ -59,6 +59,8 @@ class Motion:
     """Why there is no velocity, in words; None for a run's first frame, which has nothing before it."""
     camera: Shift | None = None
     """How the camera itself moved, in px/s; None where that is not known."""
+    gap_s: float = 0.0
+    """Between the two pictures that the velocity is from; 0 where there is none."""
 
 
 ANOTHER_PICTURE = "the whole picture changed"
@@ -113,7 +115,7 @@ class FlowMeter:
         if camera is not None:
             camera = camera.times(1.0 / gap_s)
             self._sway.add(camera.across * elapsed, camera.down * elapsed, elapsed)
-        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=camera)
+        return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=camera, gap_s=gap_s)
 
     def _shift(
         self, grey: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], foreground: npt.NDArray[np.bool_]

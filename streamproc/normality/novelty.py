@@ -87,7 +87,11 @@ class Novelty:
         self._low = np.array([scale.median for scale in known], np.float32)
         self._span = np.array([scale.p99 - scale.median for scale in known], np.float32)
         self._weight = np.array([scale.weight for scale in known], np.float32)
-        self._carried = Carried([CARRIED_S[kind] for kind in KINDS], [MOST_STEPS[kind] for kind in KINDS])
+        self._carried = Carried(
+            [CARRIED_S[kind] for kind in KINDS],
+            [MOST_STEPS[kind] for kind in KINDS],
+            sparse=[KINDS.index("appearance")],
+        )
         self.reset()
 
     def reset(self) -> None:

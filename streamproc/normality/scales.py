@@ -80,7 +80,7 @@ def _upper_evenness(folds: Sequence[Fold]) -> float:
         for glimpse in fold.glimpses:
             if glimpse.sample is not None and len(glimpse.sample.cells):
                 values = fold.kinds.values(glimpse.sample, glimpse)
-                moving = values[values[:, 0] > _MOVING]
+                moving = values[(values[:, 0] > _MOVING) & ~np.isnan(values[:, 1])]
                 if len(moving) >= _LEAST_CELLS:
                     found.append(float(np.median(evenness(moving))))
     return float(np.percentile(found, 95)) if len(found) >= _LEAST_MOMENTS else 1.0

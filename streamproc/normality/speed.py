@@ -21,6 +21,10 @@ to 33 px measured alike."""
 _LEAST_SHARE = 0.3
 """Share of a window that must stand out for its speed to count."""
 
+_SWINGS_S = 0.15
+"""Between two pictures, beyond which a walker's limbs have swung to and fro: half of a stride takes about .5 s, and over
+.2 s walkers seem to glide."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeedSample:
@@ -67,8 +71,10 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     counts = _counts(motion, mean[..., 3])
     sums, share = mean[counts], mean[counts][:, 3]
     vectors = sums[:, :2] / share[:, None]
-    spreads = np.sqrt(np.maximum(sums[:, 2] / share - (vectors**2).sum(axis=1), 0.0))
-    return _sample(motion, run, counts, vectors.astype(np.float16), spreads.astype(np.float16))
+    spreads = None
+    if motion.gap_s <= _SWINGS_S:
+        spreads = np.sqrt(np.maximum(sums[:, 2] / share - (vectors**2).sum(axis=1), 0.0)).astype(np.float16)
+    return _sample(motion, run, counts, vectors.astype(np.float16), spreads)
 
 
 def places(motion: Motion, run: int) -> SpeedSample:

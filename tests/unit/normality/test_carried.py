@@ -29,9 +29,21 @@ def column(*values: float) -> npt.NDArray[np.float32]:
 def test_what_goes_on_is_believed_with_its_time_constant() -> None:
     carried = Carried([0.28])
     seen = [float(carried.add(sample(i, [(5, 5)]), column(2.0))[0, 0]) for i in range(1, 12)]
-    assert seen[0] == pytest.approx(2.0 * (1 - math.exp(-1.0)))  # a first value counts for no more than its constant
+    assert seen[0] == pytest.approx(2.0 * (1 - math.exp(-0.1 / 0.28)))
     assert seen == sorted(seen)
-    assert seen[-1] == pytest.approx(2.0, rel=0.02)
+    assert seen[-1] == pytest.approx(2.0, rel=0.03)
+
+
+def test_the_first_moment_after_a_pause_counts_as_any_other_does() -> None:
+    carried = Carried([0.28])
+    carried.add(sample(1, [(5, 5)]), column(0.0))
+    assert carried.add(sample(9, [(5, 5)]), column(2.0))[0, 0] == pytest.approx(2.0 * (1 - math.exp(-0.1 / 0.28)))
+
+
+def test_what_is_measured_now_and_then_counts_at_first_for_no_more_than_its_constant() -> None:
+    assert Carried([0.28], sparse=[0]).add(sample(1, [(5, 5)]), column(2.0))[0, 0] == pytest.approx(
+        2.0 * (1 - math.exp(-1.0))
+    )
 
 
 def test_a_glitch_counts_little() -> None:
@@ -49,7 +61,7 @@ def test_a_single_moment_raises_it_by_so_much_and_lowers_it_by_any() -> None:
 
 
 def test_it_goes_where_its_thing_goes_and_not_where_others_are() -> None:
-    carried = Carried([10.0])
+    carried = Carried([10.0], sparse=[0])
     carried.add(sample(1, [(5, 5), (15, 5)]), column(4.0, 0.0))
     for i in range(2, 6):
         at = 5 + 2 * (i - 1)
@@ -66,7 +78,7 @@ def test_what_leaves_takes_it_along() -> None:
 
 
 def test_what_is_measured_now_and_then_stays_in_between() -> None:
-    carried = Carried([0.28, 0.72])
+    carried = Carried([0.28, 0.72], sparse=[1])
     both = np.array([[1.0, 3.0]], np.float32)
     first = carried.add(sample(1, [(5, 5)]), both)[0, 1]
     between = carried.add(sample(2, [(5, 5)]), np.array([[1.0, math.nan]], np.float32))[0, 1]
