@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.3
 """Share of a window that must stand out for its speed to count."""
 
 _SWINGS_S = 0.15
-"""Between two pictures, beyond which a walker's limbs have swung to and fro: half of a stride takes about .5 s, and over
+"""Between two pictures, beyond which a walker's limbs have swung to and fro: half a stride takes about .5 s, and over
 .2 s walkers seem to glide."""
 
 

@@ -88,8 +88,7 @@ def test_what_goes_on_counts_and_a_moment_does_not() -> None:
 
 
 def _at(sample: SpeedSample, pts_s: float) -> SpeedSample:
-    # Standing cells: carried evidence stays where it is.
-    return SpeedSample(1, pts_s, 0.001, sample.grid, sample.cells, sample.vectors)
+    return SpeedSample(1, pts_s, 0.1, sample.grid, sample.cells, sample.vectors)
 
 
 def test_a_camera_whose_own_normal_footage_surprises_it_says_why_it_is_silent() -> None:

@@ -115,6 +115,14 @@ def test_five_frames_a_second_are_enough() -> None:
     assert measured(list(drawn([WALKER], 1.0, fps=5.0)), 5.0)[-1].velocity is not None
 
 
+@pytest.mark.parametrize(("fps", "told"), [(10.0, True), (6.0, False)])
+def test_how_limbs_swing_is_told_over_a_tenth_of_a_second_alone(fps: float, told: bool) -> None:
+    sample = measure_speed(measured(list(drawn([WALKER], 1.0, fps=fps)), fps)[-1], 1)
+    assert sample is not None
+    assert len(sample.cells)
+    assert (sample.spreads is not None) == told
+
+
 def test_a_dark_picture_is_said() -> None:
     last = measured(list(drawn([WALKER], 1.0, gain=0.08)), 10.0)[-1]
     assert last.velocity is None
