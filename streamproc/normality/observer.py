@@ -169,7 +169,7 @@ class EmbeddedObserver:
 
     def _told(self, window: Window, glimpses: Sequence[Glimpse]) -> ObservedWindow:
         not_judged, judge = self._not_judged(glimpses), self._judge
-        judged = not not_judged
+        judged = not not_judged or self._is_first_look(glimpses)
         if self._eyes.detector is None and not any(glimpse.look for glimpse in glimpses):
             not_judged += ("objects: there is no detector",)
         visible = self._tracks.visible()
@@ -197,6 +197,11 @@ class EmbeddedObserver:
             return ("speed: this camera has no calibration; `streamproc induce` measures its normal footage",)
         why_not = self._judge.why_not(self._size)
         return () if why_not is None else (why_not,)
+
+    def _is_first_look(self, glimpses: Sequence[Glimpse]) -> bool:
+        """Whether a run begins: motion is not known yet, and looks count as they do between two frames."""
+        begins = all(glimpse.sample is None and glimpse.why_not is None for glimpse in glimpses)
+        return begins and self._judge is not None and self._judge.why_not(self._size) is None
 
     def _told_of(self, one: Followed, now_s: float, judged: bool) -> Track:
         speed = self._judge.speed(one, self._size) if self._judge is not None and judged else None

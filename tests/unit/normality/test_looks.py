@@ -72,4 +72,4 @@ def test_a_single_picture_and_more_of_the_same_are_quiet(calibration: Calibratio
 
 def test_without_a_level_of_their_own_looks_are_not_judged(calibration: Calibration) -> None:
     without = calibration.model_copy(update={"looks": None})
-    assert not any(window.measurements for window in seen(without, red(drawn(WALKERS, 8.0, fps=1.0), 2, 8)))
+    assert not any(window.measurements for window in seen(without, red(drawn(WALKERS, 8.0, fps=1.0), 2, 8))[1:])

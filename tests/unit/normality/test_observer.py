@@ -126,8 +126,17 @@ def test_darker_and_brighter_are_quiet(calibration: Calibration) -> None:
 def test_what_cannot_be_judged_is_said(calibration: Calibration, pictures: object, fps: float, reason: str) -> None:
     windows = watch(EmbeddedObserver(SETTINGS, calibration, BrightThings()), pictures(), fps=fps)  # type: ignore[operator]
     assert [window.not_judged for window in windows[1:]] == [(reason,)] * len(windows[1:])
-    assert not any(window.measurements for window in windows)
+    assert not any(window.measurements for window in windows[1:])
     assert all(track.speed is None for window in windows for track in window.tracks)
+
+
+def test_a_runs_first_picture_is_judged_by_looks_and_raises_nothing_by_itself(calibration: Calibration) -> None:
+    first = watch(EmbeddedObserver(SETTINGS, calibration, BrightThings()), drawn(RUNNERS, 0.1, start_s=2.0), fps=10.0)[
+        0
+    ]
+    assert first.not_judged == ("speed: a single frame, needs two neighbours",)
+    assert first.course
+    assert all(one.score < one.threshold for one in first.measurements)
 
 
 def test_single_frames_are_said(calibration: Calibration) -> None:
