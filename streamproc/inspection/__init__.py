@@ -1,0 +1,1 @@
+"""Looking closely at one object or region: is it as it should be, and where not (Anomaly-OV, CVPR 2025)."""
