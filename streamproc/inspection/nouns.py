@@ -119,3 +119,18 @@ class Score:
     heat: Floats
     """(h, w) float32 0..1 over the crop, row 0 at its top; as fine as the features, to be resized by who draws it."""
     by: By
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that the expert says of one crop."""
+
+    score: Score
+    logit: float
+    """What the sigmoid of equation 9 is taken of; it does not saturate as the score does."""
+    maps: Floats
+    """(n, side, side) float32 0..1: m_j of equation 5, one a picture."""
+    selected: Floats
+    """(n, 4, c) float32: v^s_j of equation 7, the picture's suspicious tokens; quadrants row by row."""
+    summary: Floats
+    """(c,) float32: r of equation 8, the whole crop in one token."""
