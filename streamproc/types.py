@@ -365,6 +365,16 @@ class Vote:
     """What came of asking the language model once more; None where it was not."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUp:
+    """What inspection looked at, and where in it something is wrong."""
+
+    picture: Picture
+    """The crop; privacy masks are black."""
+    heat: npt.NDArray[np.float32]
+    """(h, w) 0..1 over the crop, row 0 at its top; at 0.5 as hot as what raises an alarm."""
+
+
 @dataclass(frozen=True, slots=True)
 class DetectedObject:
     """An object that an alert points at."""
@@ -377,6 +387,8 @@ class DetectedObject:
     heatmap_uri: str | None = None
     measurement: Measurement | None = None
     """What was measured of it, where something was."""
+    close_up: CloseUp | None = field(default=None, compare=False, repr=False)
+    """What its heat map is drawn from; never part of a message."""
 
 
 @dataclass(frozen=True, slots=True)

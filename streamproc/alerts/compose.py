@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import assert_never
 
 from streamproc.alerts.incidents import Decision
@@ -49,13 +50,14 @@ def build_alert(
     *,
     published_at: datetime,
     evidence: EvidenceRef | None = None,
+    heatmaps: Sequence[str | None] = (),
     publish_ms: float = 0.0,
     degraded: Sequence[str] = (),
 ) -> Alert:
     """The message for a decision.
 
     ``published_at`` is UTC; ``publish_ms`` the milliseconds since the verdict; ``degraded`` adds to the verdict's.
-    A resolution repeats the incident's last message with its end and the reason.
+    A resolution repeats the incident's last message with its end and the reason; ``heatmaps`` are those of its objects.
 
     Raises:
         ValueError: the decision has no message.
@@ -65,6 +67,7 @@ def build_alert(
             raise ValueError("the decision has no message")
         case "resolve":
             data = _resolution(decision, published_at, evidence, publish_ms, degraded)
+            data = data.model_copy(update={"objects": _with_heatmaps(data.objects, heatmaps)})
         case "open" | "update" | "suppress":
             data = _data(decision, origin, published_at, evidence, publish_ms, degraded)
         case _:
@@ -78,13 +81,22 @@ def build_alert(
     )
 
 
-def attach(alert: Alert, evidence: EvidenceRef, degraded: Sequence[str]) -> Alert:
-    """The alert with its evidence, and ``degraded`` saying what of it is missing in place of ``NOT_READY``."""
+def attach(alert: Alert, evidence: EvidenceRef, degraded: Sequence[str], heatmaps: Sequence[str | None] = ()) -> Alert:
+    """The alert with its evidence, and ``degraded`` saying what of it is missing in place of ``NOT_READY``;
+    ``heatmaps`` are addresses by object, in order."""
     note = alert.data.pipeline
     said = (*(text for text in note.degraded if text != NOT_READY), *(redact(text) for text in degraded))
     note = note.model_copy(update={"degraded": tuple(dict.fromkeys(said))})
+    objects = _with_heatmaps(alert.data.objects, heatmaps)
     return alert.model_copy(
-        update={"data": alert.data.model_copy(update={"evidence": evidence, "pipeline": note})},
+        update={"data": alert.data.model_copy(update={"evidence": evidence, "pipeline": note, "objects": objects})},
+    )
+
+
+def _with_heatmaps(objects: tuple[ObjectRecord, ...], heatmaps: Sequence[str | None]) -> tuple[ObjectRecord, ...]:
+    return tuple(
+        one if uri is None else one.model_copy(update={"heatmap_uri": uri})
+        for one, uri in zip_longest(objects, heatmaps[: len(objects)])
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 from streamproc.alerts.compose import NOT_READY, Origin, build_alert
 from streamproc.alerts.evidence_desk import EvidenceDesk, Gathered
 from streamproc.alerts.incidents import Decision, Incident, Incidents
-from streamproc.alerts.message import Action, Alert, EvidenceRef
+from streamproc.alerts.message import Action, Alert, AlertData
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import Outgoing
 from streamproc.runtime.clock import Clock, SystemClock
@@ -55,8 +55,12 @@ class AlertDesk:
 
     @property
     def busy(self) -> bool:
-        """Whether an incident is open; asked before a window is judged, so it may lag by one."""
-        return any(not incident.suppressed for incident in self._incidents.open.values())
+        """Whether an incident of behaviour is open; asked before a window is judged, so it may lag by one.
+
+        A defect may last for days: no reason to look at every window of a scene in which nothing moves.
+        """
+        incident = self._incidents.open.get("behaviour")
+        return incident is not None and not incident.suppressed
 
     def feed(self, verdict: Verdict, picture: Picture | None = None) -> list[Alert]:
         """What is decided on a verdict, as it is stored: without its evidence. ``picture`` is its window's last frame.
@@ -117,11 +121,13 @@ class AlertDesk:
             if decision.action is None:
                 continue
             gathered = self._evidence.gather(decision, picture, verdict) if self._evidence is not None else None
+            kept = self._kept(decision.incident)
             alert = build_alert(
                 decision,
                 self._origin,
                 published_at=self._clock.now(),
-                evidence=self._kept(decision.incident),
+                evidence=kept.evidence if kept is not None else None,
+                heatmaps=[one.heatmap_uri for one in kept.objects] if kept is not None else (),
                 publish_ms=1000 * (self._clock.monotonic() - started_s),
                 degraded=() if gathered is None else (NOT_READY,),
             )
@@ -136,13 +142,13 @@ class AlertDesk:
         new = set(self._outbox.decide(out, states, held))
         return [one for one in decided if one[0].id in new]
 
-    def _kept(self, incident: Incident) -> EvidenceRef:
-        """What the incident's last message named, in the end: its evidence came after the incident was stored."""
+    def _kept(self, incident: Incident) -> AlertData | None:
+        """The incident's last message as it went out: its evidence came after the incident was stored."""
         if incident.last_alert is None:
-            return EvidenceRef()
+            return None
         body = self._outbox.body(incident.last_alert.id)
         last = incident.last_alert if body is None else Alert.model_validate_json(body)
-        return last.data.evidence
+        return last.data
 
     def _tell(self, alert: Alert) -> None:
         data = alert.data

@@ -9,19 +9,21 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from streamproc.alerts.clip import COPYABLE, ClipError, Mask, Pixels, copy_mp4, decode_at, encode_mp4
+from streamproc.alerts.heatmap import overlay
 from streamproc.alerts.message import EvidenceHashes, EvidenceRef
 from streamproc.alerts.private import make_file, make_folder
 from streamproc.alerts.snapshot import Annotation, draw
 from streamproc.config import CameraSettings, EvidenceSettings
-from streamproc.types import PacketBatch, Picture, Severity, StreamInfo, Verdict, on_host
+from streamproc.types import DetectedObject, PacketBatch, Picture, Severity, StreamInfo, Verdict, on_host
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ MOST_DECODED_PX = 500e6
 """For a snapshot, from the last keyframe on: 240 pictures of 1080p or 60 of 2160p, which take about a second.
 A count and not a time, so that a replay stays deterministic."""
 
+MOST_HEATMAPS = 3
+"""Of one message: each is some tens of kilobytes, and a person looks at the worst first."""
 LEAST_FREE_BYTES = 256_000_000
 """Left on the disk: the outbox may lie on the same one, and without space it can decide nothing."""
 
@@ -44,6 +48,8 @@ class Evidence:
     ref: EvidenceRef
     degraded: tuple[str, ...]
     """What is missing and why, in words; empty when all is there."""
+    heatmaps: tuple[str | None, ...] = ()
+    """Addresses of heat maps by the verdict's objects, in order; None for those without."""
 
 
 class EvidenceWriter:
@@ -95,9 +101,14 @@ class EvidenceWriter:
             )
         if with_clip:
             clip = self._attempt("clip", lambda: self._clip(stem, packets), degraded)
-        hashes = EvidenceHashes(snapshot=snapshot and snapshot[1], clip=clip and clip[1])
+        maps = self._heatmaps(stem, verdict.objects if verdict is not None else (), degraded)
+        hashes = EvidenceHashes(
+            snapshot=snapshot and snapshot[1],
+            clip=clip and clip[1],
+            heatmaps=tuple(one[1] for one in maps if one is not None),
+        )
         ref = EvidenceRef(snapshot_uri=snapshot and snapshot[0], clip_uri=clip and clip[0], sha256=hashes)
-        return Evidence(ref, tuple(degraded))
+        return Evidence(ref, tuple(degraded), tuple(one and one[0] for one in maps))
 
     def _folder(self, at: datetime) -> Path:
         return self._settings.directory.absolute() / self._camera.id / at.astimezone(UTC).strftime("%Y-%m-%d")
@@ -131,6 +142,23 @@ class EvidenceWriter:
         )
         jpeg = draw(self._full_size(verdict.pts_s, picture, packets), note)
         return _store(stem.with_suffix(".jpg"), lambda path: _write(path, jpeg))
+
+    def _heatmaps(
+        self, stem: Path, objects: Sequence[DetectedObject], degraded: list[str]
+    ) -> list[tuple[str, str] | None]:
+        """Addresses and hashes by object, of the first few that have a close-up."""
+        with_one = [number for number, one in enumerate(objects, 1) if one.close_up is not None][:MOST_HEATMAPS]
+        return [
+            self._attempt("heat map", partial(self._heatmap, stem, number, one), degraded)
+            if number in with_one
+            else None
+            for number, one in enumerate(objects, 1)
+        ]
+
+    def _heatmap(self, stem: Path, number: int, pointed_at: DetectedObject) -> tuple[str, str]:
+        assert pointed_at.close_up is not None  # noqa: S101 - chosen by that
+        jpeg = overlay(pointed_at.close_up)
+        return _store(stem.with_name(f"{stem.name}-heat{number}.jpg"), lambda path: _write(path, jpeg))
 
     def _full_size(self, pts_s: float, picture: Picture | None, packets: PacketBatch | None) -> Pixels:
         """The window's own picture, or the camera's full one where that is larger and soon decoded."""

@@ -72,7 +72,10 @@ class Gathered:
     def size_bytes(self) -> int:
         """What it keeps in memory."""
         packets = sum(len(packet.data) for packet in self.packets.packets) if self.packets is not None else 0
-        return packets + (math.prod(self.picture.shape) if self.picture is not None else 0)
+        objects = self.decision.verdict.objects if self.decision.verdict is not None else ()
+        looked_at = [one.close_up.picture for one in objects if one.close_up is not None]
+        pictures = [*looked_at, *([self.picture] if self.picture is not None else [])]
+        return packets + sum(math.prod(picture.shape) for picture in pictures)
 
 
 class EvidenceDesk:
@@ -173,7 +176,7 @@ class EvidenceDesk:
                 self._made.pop(data.alert_id, None)
             elif data.alert_id in self._made:  # else its resolution, for which there was no room, was faster
                 self._made[data.alert_id] = ref
-        whole = attach(alert, ref, (*said, *made.degraded))
+        whole = attach(alert, ref, (*said, *made.degraded), made.heatmaps)
         try:
             in_time = self._outbox.complete(whole.id, whole.body())
         except SinkError as error:
@@ -193,6 +196,8 @@ def _merged(kept: EvidenceRef, new: EvidenceRef) -> EvidenceRef:
         snapshot_uri=new.snapshot_uri or kept.snapshot_uri,
         clip_uri=new.clip_uri or kept.clip_uri,
         sha256=EvidenceHashes(
-            snapshot=new.sha256.snapshot or kept.sha256.snapshot, clip=new.sha256.clip or kept.sha256.clip
+            snapshot=new.sha256.snapshot or kept.sha256.snapshot,
+            clip=new.sha256.clip or kept.sha256.clip,
+            heatmaps=new.sha256.heatmaps or kept.sha256.heatmaps,
         ),
     )

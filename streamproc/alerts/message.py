@@ -122,6 +122,7 @@ class ObjectRecord(Part):
     text: str
     crop_uri: str | None
     heatmap_uri: str | None
+    """A picture of it as it is and, beside that, with where it is not as it should be; defects have one."""
 
 
 class EvidenceHashes(Part):
@@ -129,6 +130,8 @@ class EvidenceHashes(Part):
 
     snapshot: str | None = None
     clip: str | None = None
+    heatmaps: tuple[str, ...] = ()
+    """In the order of the objects that have one."""
 
 
 class EvidenceRef(Part):
