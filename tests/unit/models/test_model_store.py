@@ -203,7 +203,7 @@ def test_other_pins_are_another_folder(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="nanodet, movenet, bge-small, vtest"):
+    with pytest.raises(ModelLoadError, match="nanodet, movenet, bge-small, dinov2-s, vtest"):
         ModelStore(tmp_path, fetcher=FakeFetcher({})).ensure("yolo")
 
 
@@ -234,9 +234,10 @@ def test_the_list_says_what_there_is(tmp_path: Path) -> None:
         ("nanodet", "detector", False),
         ("movenet", "pose", False),
         ("bge-small", "embedding", False),
+        ("dinov2-s", "encoder", False),
         ("vtest", "footage", False),
     ]
-    assert rows[3].sha256 == CATALOG[3].files[0].sha256
+    assert rows[-1].sha256 == CATALOG[-1].files[0].sha256
     assert all(row.size_bytes > 1_000_000 and tmp_path in row.path.parents for row in rows)
 
 

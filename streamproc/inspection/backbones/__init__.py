@@ -1,0 +1,1 @@
+"""Image encoders behind one protocol, ``inspection.nouns.Backbone``: each in a module of its own."""
