@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, assert_never
 
 import torch
@@ -11,9 +10,8 @@ from torch import nn
 from streamproc.inspection.expert import Expert, two_layers
 from streamproc.inspection.header import Header
 from streamproc.inspection.nouns import TAPS
+from streamproc.inspection.qformers import Block, OneHead
 
-HEAD_CHANNELS = 64
-"""Of one attention head in BLIP-2's Q-Former."""
 # Spread of a new embedding, as in BERT. The released code's is 1, where the first maps are saturated noise (logits
 # spread by 6 at h = 512); at this one both descriptions start nearly alike and the maps near one half.
 _START = 0.02
@@ -63,21 +61,6 @@ class ReleasedExpert(Expert):
         return self.q_former(queries, tokens)
 
 
-class OneHead(nn.Module):
-    """softmax(query_proj(q) key_proj(v)^T / sqrt(h)) v."""
-
-    def __init__(self, channels: int, hidden: int) -> None:
-        super().__init__()
-        self.query_proj = nn.Linear(channels, hidden)
-        self.key_proj = nn.Linear(channels, hidden)
-
-    def forward(self, queries: Any, tokens: Any) -> Any:
-        # Four queries are cheaper to bring to the tokens' space than all tokens to theirs, and the keys' bias adds the
-        # same number to each of a query's logits: the attention is the same.
-        asked = self.query_proj(queries) @ self.key_proj.weight / math.sqrt(self.key_proj.out_features)
-        return (asked @ tokens.transpose(-1, -2)).softmax(-1) @ tokens
-
-
 class PaperExpert(Expert):
     """As the paper: for each level a pooling and two MLPs of its own, equation 6 undivided, one block of a Q-Former."""
 
@@ -92,12 +75,7 @@ class PaperExpert(Expert):
         self.pooling_layers = nn.ModuleList(nn.Linear(header.side**2, 1) for _ in range(TAPS))
         self.positive_mlps = nn.ModuleList(two_layers(2 * channels, hidden, hidden) for _ in range(TAPS))
         self.negative_mlps = nn.ModuleList(two_layers(2 * channels, hidden, hidden) for _ in range(TAPS))
-        most = max(1, channels // HEAD_CHANNELS)
-        heads = max(count for count in range(1, most + 1) if channels % count == 0)
-        # Self-attention among the queries, cross-attention to the tokens, MLP, each with residual and LayerNorm after.
-        self.q_former = nn.TransformerDecoderLayer(
-            channels, heads, 4 * channels, dropout=0.0, activation="gelu", batch_first=True
-        )
+        self.q_former = Block(channels)
 
     def descriptions(self, whole: Any) -> Any:
         """Equation 3; positive is the anomalous side, as in the paper."""
@@ -114,5 +92,4 @@ class PaperExpert(Expert):
 
     def attend(self, queries: Any, tokens: Any) -> Any:
         """Equation 7."""
-        crops, pictures = queries.shape[:2]
-        return self.q_former(queries.flatten(0, 1), tokens.flatten(0, 1)).unflatten(0, (crops, pictures))
+        return self.q_former(queries, tokens)

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch import nn
 
 from streamproc.inspection.header import OFFICIAL, Header, Variant
+from streamproc.inspection.qformers import Block
 from streamproc.inspection.variants import make_expert
 
 Numbers = npt.NDArray[np.float64]
@@ -99,10 +101,10 @@ def norm(w: dict[str, Numbers], name: str, x: Numbers) -> Numbers:
 
 def attention(w: dict[str, Numbers], name: str, asks: Numbers, tells: Numbers) -> Numbers:
     """Multi-head attention of one head: the tiny expert has six channels."""
-    parts = np.split(w[f"{name}.in_proj_weight"], 3), np.split(w[f"{name}.in_proj_bias"], 3)
-    q, k, v = (x @ m.T + b for x, m, b in zip((asks, tells, tells), *parts, strict=True))
+    q = np.stack([linear(w, f"{name}.query", x) for x in asks])
+    k, v = (np.stack([linear(w, f"{name}.{part}", x) for x in tells]) for part in ("key", "value"))
     seen = np.stack([softmax(row) for row in q @ k.T / math.sqrt(CHANNELS)]) @ v
-    return np.asarray(seen @ w[f"{name}.out_proj.weight"].T + w[f"{name}.out_proj.bias"])
+    return np.stack([linear(w, f"{name}.out", x) for x in seen])
 
 
 def attended(w: dict[str, Numbers], variant: Variant, queries: Numbers, tokens: Numbers) -> Numbers:
@@ -111,10 +113,9 @@ def attended(w: dict[str, Numbers], variant: Variant, queries: Numbers, tokens: 
         q = np.stack([linear(w, "q_former.query_proj", x) for x in queries])
         k = np.stack([linear(w, "q_former.key_proj", x) for x in tokens])
         return np.stack([softmax(row) for row in q @ k.T / math.sqrt(HIDDEN)]) @ tokens
-    x = norm(w, "q_former.norm1", queries + attention(w, "q_former.self_attn", queries, queries))
-    x = norm(w, "q_former.norm2", x + attention(w, "q_former.multihead_attn", x, tokens))
-    wide = [linear(w, "q_former.linear2", gelu(linear(w, "q_former.linear1", row))) for row in x]
-    return norm(w, "q_former.norm3", x + np.stack(wide))
+    x = norm(w, "q_former.norms.0", queries + attention(w, "q_former.among", queries, queries))
+    x = norm(w, "q_former.norms.1", x + attention(w, "q_former.across", x, tokens))
+    return norm(w, "q_former.norms.2", x + np.stack([mlp(w, "q_former.widen", row) for row in x]))
 
 
 def by_hand(
@@ -202,6 +203,23 @@ def test_a_crop_without_any_significance_gets_a_score_and_gradients(variant: Var
     opinion.logit.sum().backward()
     assert all(torch.isfinite(part).all() for part in opinion)
     assert all(p.grad is None or torch.isfinite(p.grad).all() for p in expert.parameters())
+
+
+def test_the_papers_block_is_pytorchs_own_with_several_heads() -> None:
+    torch.manual_seed(1)
+    ours = Block(128)
+    assert ours.among.heads == 2
+    theirs = nn.TransformerDecoderLayer(128, 2, 512, dropout=0.0, activation="gelu", batch_first=True)
+    with torch.no_grad():
+        for attention, of_theirs in ((ours.among, theirs.self_attn), (ours.across, theirs.multihead_attn)):
+            parts = (attention.query, attention.key, attention.value)
+            of_theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+            of_theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+            of_theirs.out_proj.load_state_dict(attention.out.state_dict())
+        theirs.linear1.load_state_dict(ours.widen[0].state_dict())
+        theirs.linear2.load_state_dict(ours.widen[2].state_dict())
+        queries, tokens = torch.randn(1, 3, 4, 128), torch.randn(1, 3, 9, 128)
+        np.testing.assert_allclose(ours(queries, tokens)[0].numpy(), theirs(queries[0], tokens[0]).numpy(), atol=1e-5)
 
 
 def test_view_0_alone_is_looked_back_at() -> None:
