@@ -12,6 +12,7 @@ from pathlib import Path
 
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.errors import ConfigError
+from streamproc.normality.flow import flow_size
 from streamproc.runtime.clock import Clock
 from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
 
@@ -108,13 +109,25 @@ class NormalFootage:
 
         Raises:
             SourceError: a clip cannot be read.
+            ConfigError: motion would be measured at several sizes, in each of which speeds mean something else.
         """
         ends = dict.fromkeys(range(len(self.clips)), 0.0)
+        sizes: dict[tuple[int, int], str] = {}
         for window in self.windows():
             number = (window.run - 1) // _RUNS_A_CLIP
             ends[number] = max(ends[number], (window.captured_at - _EPOCH).total_seconds())
+            sizes.setdefault(self._measured_px(window), self.clips[number].name)
+            if len(sizes) > 1:
+                told = " and ".join(f"{wide}x{high} px in {clip}" for (wide, high), clip in sizes.items())
+                raise ConfigError(
+                    f"clips of several sizes: motion would be measured at {told}; name those of one stream"
+                )
             look(window)
         return list(ends.values())
+
+    def _measured_px(self, window: Window) -> tuple[int, int]:
+        height, width = window.last.picture.shape[:2]
+        return flow_size(self._settings.normality.flow_width_px, (width, height))
 
     def _all(self) -> Iterator[Window]:
         for number, clip in enumerate(self.clips):

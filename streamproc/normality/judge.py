@@ -29,8 +29,8 @@ from streamproc.normality.view import MOVED
 from streamproc.normality.whose import box_of, track_id
 from streamproc.types import Measurement
 
-_SHAPE_TOLERANCE = 0.02
-"""Difference of the pictures' shapes, as a share, up to which a calibration holds."""
+_SIZE_TOLERANCE = 0.02
+"""Difference of the pictures' sizes, as a share, up to which a calibration holds: speeds are in pixels a second."""
 _NEW_S = 2.0
 """So long something that stands out is looked at more closely: four further looks tell what it is, or none will."""
 
@@ -47,6 +47,10 @@ class Judge:
         memory = calibration.memory
         known = memory is not None and memory.detector == texture_revision
         kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
+        self.unmeasured: tuple[str, ...] = ()
+        """What the calibration tells of and is not measured, in words."""
+        if memory is not None and not known:
+            self.unmeasured = ("appearance: learned with another detector; learn anew with `streamproc induce`",)
         self._novelty = Novelty(kinds, calibration.kinds)
         self._looks = Looks(kinds, calibration.kinds) if calibration.looks is not None else None
         normal = calibration.place.normal((height // STRIDE_PX, width // STRIDE_PX))
@@ -84,9 +88,10 @@ class Judge:
                 meter.reset()
 
     def fits(self, size_px: tuple[int, int]) -> bool:
-        """Whether pictures of (width, height) have the calibration's shape."""
-        (width, height), known = size_px, self.calibration.flow_px
-        return abs(width * known[1] / (height * known[0]) - 1.0) <= _SHAPE_TOLERANCE
+        """Whether motion is measured at the calibration's size, where it is at ``size_px`` (width, height)."""
+        return all(
+            abs(now / was - 1.0) <= _SIZE_TOLERANCE for now, was in zip(size_px, self.calibration.flow_px, strict=True)
+        )
 
     def normal(self, sample: SpeedSample) -> npt.NDArray[np.float32]:
         """(rows, columns) of its grid: the upper end of normal speed, px/s at flow size."""
@@ -139,7 +144,11 @@ class Judge:
     def why_not(self, size_px: tuple[int, int]) -> str | None:
         """Why nothing is judged, in words; None where it is."""
         if not self.fits(size_px):
-            return "speed: the picture's shape is not the calibration's"
+            (width, height), known = size_px, self.calibration.flow_px
+            return (
+                f"speed: motion is measured at {width}x{height} px, the calibration's was at {known[0]}x{known[1]}: "
+                "learn anew from this stream's clips"
+            )
         if self._surroundings.why_not is not None:
             return f"what is normal: {self._surroundings.why_not}"
         if self._shake.why_not is not None:

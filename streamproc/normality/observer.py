@@ -172,6 +172,8 @@ class EmbeddedObserver:
         judged = not not_judged or self._is_first_look(glimpses)
         if self._eyes.detector is None and not any(glimpse.look for glimpse in glimpses):
             not_judged += ("objects: there is no detector",)
+        elif judge is not None:
+            not_judged += judge.unmeasured
         visible = self._tracks.visible()
         measured = () if judge is None else judge.measured(visible, self._size, window.end_s, judged)
         if judge is not None and not judged and not measured:

@@ -30,7 +30,7 @@ _HEIGHTS = 10
 _LOST_S = 3.0
 """So long what stands out is tried in somebody's stead without an answer."""
 _MOST_ASKED = 3
-"""At one look, 40 ms each."""
+"""At one look, 40 ms each. Whoever was asked about longest ago is first, so that six at once are followed."""
 _LENGTHS = (0.5, 2.0)
 """Standing heights that who is down is long: what is shorter is a part of a body, what is longer more than one."""
 _BESIDE = 0.5
@@ -48,6 +48,8 @@ class _Person:
     box: Box
     found_s: float
     """When they were last found, or their posture was told."""
+    asked_s: float = -math.inf
+    """When they were last asked about."""
     foot: float = 1.0
     """Row of their feet when they were last found."""
     heights: deque[float] = field(default_factory=lambda: deque(maxlen=_HEIGHTS))
@@ -87,6 +89,8 @@ class PostureWatch:
         self._looked_s = pts_s
         wanted: list[tuple[int, Box]] = []
         for number, box in found:
+            if not _holds_a_pixel(box, picture):
+                continue  # Carried out of the picture since the detector looked.
             person = self._people.setdefault(number, _Person(box, pts_s))
             person.box, person.found_s, person.foot = box, pts_s, box[3]
             if self._odd(person, box, picture):
@@ -95,7 +99,8 @@ class PostureWatch:
                 person.heights.append(box[3] - box[1])
         wanted += self._lost(pts_s, dict(found), sample, picture)
         looks = []
-        for number, box in wanted[:_MOST_ASKED]:
+        for number, box in sorted(wanted, key=lambda one: self._people[one[0]].asked_s)[:_MOST_ASKED]:
+            self._people[number].asked_s = pts_s
             posture = measure_posture(self._estimator, picture, box, self._standing_px(number, picture))
             if posture is not None:
                 self._people[number].found_s = pts_s
@@ -138,6 +143,11 @@ class PostureWatch:
     def _standing_px(self, number: int, picture: npt.NDArray[np.uint8]) -> float | None:
         heights = self._people[number].heights
         return median(heights) * picture.shape[0] if heights else None
+
+
+def _holds_a_pixel(box: Box, picture: npt.NDArray[np.uint8]) -> bool:
+    high, wide = picture.shape[:2]
+    return min((box[2] - box[0]) * float(wide), (box[3] - box[1]) * float(high)) >= 1.0
 
 
 def _regions(sample: SpeedSample | None) -> list[Box]:

@@ -76,7 +76,7 @@ def record(
     taken: list[tuple[Glimpse, ...]] = []
     people: list[CrowdSample] = []
     sizes: list[tuple[SizeLook, ...]] = []
-    camera_id, seen_s = "", 0.0
+    camera_id, seen_s, at = "", 0.0, (-1, 0.0)
     for window in windows:
         people.append(_people(observer.observe(window), people[-1] if people else None))
         taken.append(observer.glimpses)
@@ -85,7 +85,9 @@ def record(
         camera_id = window.camera_id
         if background is None:
             learner.add(observer.grey)
-        seen_s += sum(one.sample.elapsed_s for one in observer.glimpses if one.sample is not None)
+        # By media time: what cannot be measured, as by night, is kept as well.
+        seen_s += window.end_s - (at[1] if at[0] == window.run else window.start_s)
+        at = (window.run, window.end_s)
         if progress:
             progress(seen_s)
         if seen_s > MOST_S:

@@ -13,7 +13,7 @@ TIME_CONSTANT_S = 0.448
 HOLD_S = 1.0
 """An event's end is believed after this long."""
 _FORGET_S = 2.0
-"""After a longer pause what was before tells nothing about now."""
+"""After a longer pause, or where time went back, what was before tells nothing about now."""
 
 
 class Smoother:
@@ -37,9 +37,9 @@ class Smoother:
 
     def add(self, pts_s: float, sample: float) -> float | None:
         """Take in ``sample`` and return ``value``."""
-        if pts_s - self._at_s > _FORGET_S:
+        if not 0.0 <= pts_s - self._at_s <= _FORGET_S:
             self.reset()
-        elapsed_s = max(0.0, pts_s - self._at_s) if self._recent else 0.0
+        elapsed_s = pts_s - self._at_s if self._recent else 0.0
         self._at_s = pts_s
         self._recent.append(sample)
         if len(self._recent) < MEDIAN_OF:

@@ -36,6 +36,8 @@ def oddly(label: str, action: str, measurement: Measurement) -> str:
     """``action`` of something called ``label``, or what it is called where it is done as ``measurement`` tells."""
     if measurement.name in _DOWN:
         return _DOWN[measurement.name]
+    if measurement.name == "dwell":
+        return "stays"
     glide = _part(measurement, "glide")
     if glide is not None and glide.value > glide.normal and action in _GLIDING:
         return "glides"
@@ -67,6 +69,8 @@ def unlike(measurement: Measurement, action: str, count: int) -> str:
         return "the wrong way, as hardly anything goes there"
     if measurement.name == "size":
         return f"{'up to ' if count > 1 else ''}{measurement.value:.1f} {measurement.unit}"
+    if measurement.name == "crowding":
+        return f"{measurement.value:.0f} {measurement.unit}, more than is normal there"
     said = []
     if measurement.name == "dwell":
         said.append(f"for {measurement.value:.0f} seconds, where nothing stays so long")

@@ -24,7 +24,7 @@ _STIRS = 0.002
 """Share of the picture that must move before something is said to move where nothing was recognised."""
 _VEHICLES = frozenset({"car", "truck", "bus", "motorcycle", "train"})
 _ANIMALS = frozenset({"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"})
-REVISION = "3"
+REVISION = "4"
 """Of the wording and of the limits above."""
 
 
@@ -57,7 +57,7 @@ class SceneCaptioner:
         carried = {track.track_id for track in observed.tracks}
         loose = [self._something(m, bool(observed.not_judged)) for m in odd if m.track_id not in carried]
         if not seen and not loose and observed.motion >= _STIRS:
-            loose = [Fact("environment", "something", 1, "moves", "", "Something moves.")]
+            loose = [_anything(observed)]
         loose.sort(key=lambda fact: fact.about != "human")
         return composed(observed, (*people, *loose, *things), self.model, observed.not_judged)
 
@@ -72,6 +72,9 @@ class SceneCaptioner:
 
     def _something(self, measurement: Measurement, may_stand: bool) -> Fact:
         place = place_of(measurement.box_norm, self._zones) if measurement.box_norm else ""
+        if measurement.name == "crowding":  # Its people are counted one by one already.
+            text = _sentence("A crowd", "is seen", place, unlike(measurement, "", 1))
+            return Fact("environment", "crowd", 1, "", place, text, measurement)
         action = "" if may_stand and looks_alone(measurement) else oddly("something", "moves", measurement)
         addition = unlike(measurement, action, 1)
         if somebody(measurement):  # The detector knows who stands, and loses who lies.
@@ -79,6 +82,12 @@ class SceneCaptioner:
             return Fact("human", "person", 1, action, place, text, measurement)
         text = _sentence(sized(measurement), action or "is seen", place, addition)
         return Fact("environment", "something", 1, action, place, text, measurement)
+
+
+def _anything(observed: ObservedWindow) -> Fact:
+    """Something nobody recognised; without a speed that it stands out is all that is known."""
+    action = "" if any(reason.startswith("speed:") for reason in observed.not_judged) else "moves"
+    return Fact("environment", "something", 1, action, "", _sentence("Something", action or "is seen", "", ""))
 
 
 def _look(track: Track, odd: list[Measurement]) -> _Seen:

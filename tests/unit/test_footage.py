@@ -78,6 +78,13 @@ def test_durations_are_each_clips_own_and_every_window_is_looked_at_once_on_the_
     assert seen == EACH
 
 
+def test_clips_of_several_sizes_are_refused_before_anything_is_learned(tmp_path: Path, clips: tuple[Path, ...]) -> None:
+    other = write_clip(tmp_path / "other.mp4", count=15, size=(96, 64))
+    footage = NormalFootage([*clips, other], SETTINGS, FakeClock())
+    with pytest.raises(ConfigError, match=r"measured at 64x48 px in a\.mp4 and 96x64 px in other\.mp4; name those of"):
+        footage.durations(lambda _: None)
+
+
 def test_parts_are_counted_over_all_clips_and_nothing_after_them_is_read(
     tmp_path: Path, clips: tuple[Path, ...]
 ) -> None:

@@ -95,3 +95,14 @@ def test_another_size_of_picture_or_a_new_run_begins_anew() -> None:
     carried.add(sample(3, [(5, 5)]), column(4.0))
     smaller = SpeedSample(1, 0.4, 0.1, (10, 15), np.array([80], np.uint32), np.zeros((1, 2), np.float16))
     assert carried.add(smaller, column(math.nan))[0, 0] == 0.0
+
+
+def test_more_places_than_one_row_of_a_look_up_holds_are_carried() -> None:
+    grid, count = (240, 200), 40_000
+    cells = np.arange(count, dtype=np.uint32)
+    everywhere = SpeedSample(1, 0.1, _STEP_S, grid, cells, np.zeros((count, 2), np.float16))
+    carried = Carried([0.28])
+    fresh = np.linspace(1.0, 2.0, count, dtype=np.float32)[:, None]
+    first = carried.add(everywhere, fresh)
+    unseen = np.full((count, 1), np.nan, np.float32)
+    assert carried.add(everywhere, unseen) == pytest.approx(first, rel=1e-3)

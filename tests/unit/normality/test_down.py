@@ -113,6 +113,25 @@ def test_nothing_is_asked_for_ever_without_an_answer() -> None:
     assert 4 <= len(pose.asked) <= 8
 
 
+def test_who_was_carried_out_of_the_picture_is_not_asked_about() -> None:
+    pose = FakePose()
+    watch = after_a_walk(pose)
+    gone: Box = (0.50, 1.0, 0.56, 1.0)
+    assert watch.look(PICTURE, 3.0, [(7, gone)], None) == ()
+    assert pose.asked == []
+
+
+def test_who_lies_gets_their_turn_beside_others_who_look_odd() -> None:
+    watch = after_a_walk(FakePose())
+    sitting = [(number, (0.1 * number, 0.1, 0.1 * number + 0.09, 0.15)) for number in (1, 2, 3, 4)]
+    meter = DownMeter()
+    for at in range(6, 18):
+        looks = watch.look(PICTURE, at / 2, sitting, standing_out(LIES))
+        assert len(looks) == 3
+        meter.add(Glimpse(1, at / 2, (640, 480), (384, 288), None, 0.0, None, postures=looks))
+    assert set(meter.found) == {1, 2, 3, 4, 7}
+
+
 def glimpse(pts_s: float, *kinds: Kind | None, run: int = 1) -> Glimpse:
     """One in which tracks 1, 2, … were asked about; None is unsure."""
     looks = tuple(

@@ -73,3 +73,14 @@ def test_a_single_picture_and_more_of_the_same_are_quiet(calibration: Calibratio
 def test_without_a_level_of_their_own_looks_are_not_judged(calibration: Calibration) -> None:
     without = calibration.model_copy(update={"looks": None})
     assert not any(window.measurements for window in seen(without, red(drawn(WALKERS, 8.0, fps=1.0), 2, 8))[1:])
+
+
+def test_looks_that_were_learned_with_another_detector_are_said_not_to_be_measured(calibration: Calibration) -> None:
+    detector = Feels()
+    detector.revision = "2"
+    observer = EmbeddedObserver(SETTINGS, calibration, detector)
+    window = [observer.observe(one) for one in windows_of(drawn(WALKERS, 2.0))][-1]
+    assert window.not_judged == ("appearance: learned with another detector; learn anew with `streamproc induce`",)
+    assert window.measurements, "speed is judged all the same"
+    ours = EmbeddedObserver(SETTINGS, calibration, Feels())
+    assert [ours.observe(one) for one in windows_of(drawn(WALKERS, 2.0))][-1].not_judged == ()

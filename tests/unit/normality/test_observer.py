@@ -183,7 +183,22 @@ class DarkOrBright:
 
 def test_another_shape_of_picture_is_not_judged(calibration: Calibration) -> None:
     windows = watch(EmbeddedObserver(SETTINGS, calibration, None), (p[:180] for p in drawn(WALKERS, 2.0)))
-    assert windows[-1].not_judged[0] == "speed: the picture's shape is not the calibration's"
+    assert (
+        windows[-1]
+        .not_judged[0]
+        .startswith("speed: motion is measured at 320x180 px, the calibration's was at 320x240")
+    )
+
+
+def test_another_size_of_picture_is_not_judged(calibration: Calibration) -> None:
+    half = (np.asarray(cv2.resize(p, (160, 120)), np.uint8) for p in drawn(RUNNERS, 2.0))
+    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), half)
+    assert (
+        windows[-1]
+        .not_judged[0]
+        .startswith("speed: motion is measured at 160x120 px, the calibration's was at 320x240")
+    )
+    assert not any(window.measurements for window in windows)
 
 
 def test_another_flow_width_is_refused(calibration: Calibration) -> None:

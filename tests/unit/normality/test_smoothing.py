@@ -57,3 +57,11 @@ def test_never_outside_what_was_measured(values: list[float], fps: float, hold_s
 @given(st.lists(st.floats(0, 10), min_size=4, max_size=40), st.floats(0, 10))
 def test_causal(values: list[float], later: float) -> None:
     assert series([*values, later])[: len(values)] == series(values)
+
+
+def test_time_that_goes_back_starts_afresh() -> None:
+    smoother = Smoother(hold_s=0.0)
+    for index in range(10):
+        smoother.add(50.0 + index / 10, 5.0)
+    assert smoother.add(0.0, 0.0) is None
+    assert [smoother.add(at_s, 0.0) for at_s in (0.1, 0.2)] == [None, 0.0]

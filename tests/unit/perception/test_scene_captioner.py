@@ -295,3 +295,27 @@ def test_where_only_looks_are_judged_nothing_is_said_of_motion() -> None:
     ]
     assert said(replace(seen(measured=(looks,)), not_judged=slow)) == [f"Something is seen on the left, {strange}"]
     assert said(seen(measured=(looks,))) == [f"Something moves on the left, {strange}"]
+
+
+def test_what_stays_is_not_said_to_move() -> None:
+    stays = Measurement("dwell", 23.4, "s", 11.0, 2.0, 1.0, LEFT, beside_person="smaller")
+    (fact,) = SceneCaptioner().caption(seen(measured=(stays,))).facts
+    assert fact.text == "Something small stays on the left, for 23 seconds, where nothing stays so long."
+    assert fact.action == "stays"
+
+
+def test_a_crowd_is_told_and_its_people_are_counted_once() -> None:
+    together = Measurement("crowding", 6.8, "people together", 4.0, 2.0, 1.0, LEFT)
+    caption = SceneCaptioner().caption(seen(track(1, 0.5), measured=(together,)))
+    walks, crowd = caption.facts
+    assert walks.text == "One person walks on the left."
+    assert crowd.text == "A crowd is seen on the left, 7 people together, more than is normal there."
+    assert (crowd.about, crowd.count, crowd.measurement) == ("environment", 1, together)
+    everywhere = replace(together, unit="people", box_norm=None)
+    assert said(seen(measured=(everywhere,))) == ["A crowd is seen, 7 people, more than is normal there."]
+
+
+@pytest.mark.parametrize("reason", ["speed: 1 frame/s, needs 5", "speed: the picture is too dark"])
+def test_what_only_stands_out_is_not_said_to_move(reason: str) -> None:
+    assert said(replace(seen(motion=0.05), not_judged=(reason,))) == ["Something is seen."]
+    assert said(replace(seen(motion=0.05), not_judged=("objects: there is no detector",))) == ["Something moves."]
