@@ -28,10 +28,12 @@ from streamproc.alerts.sinks import make_sink, sink_names
 from streamproc.backends import Backends, Role
 from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit, UnitSettings
+from streamproc.camera_inspection import camera_inspection
 from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.config import CameraSettings
 from streamproc.decoding.masks import mask_picture
 from streamproc.deduction.deducer import Deducer
+from streamproc.inspecting import InspectedCamera, Inspection
 from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
@@ -222,6 +224,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
 
     threads, kept = EvidenceThreads(), settings.alerts.evidence
     cameras: dict[str, CameraParts] = {}
+    inspected: dict[str, InspectedCamera] = {}
     calibrations: dict[str, CalibrationInForce] = {}
     for camera in settings.cameras:
         has_sub = camera.sub is not None
@@ -244,17 +247,25 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             unit_settings(loaded, camera), hub, clock, partial(backends.observer, calibration.calibration)
         )
         cameras[camera.id] = CameraParts(unit, ring, desk, line)
+        close_looks = camera_inspection(loaded, camera, backends, desk, line.rules, metrics)
+        if close_looks is not None:
+            inspected[camera.id] = close_looks
         calibrations[camera.id] = calibration
+    inspection = None
+    if (looks := loaded.pipeline.inspection) is not None and inspected:
+        inspection = Inspection(inspected, metrics, clock, most_waiting=looks.most_waiting)
+        metrics.queue("inspection", inspection.__len__)
     lines = {name: parts.line for name, parts in cameras.items()}
     hub.connect(
         {name: parts.ring for name, parts in cameras.items()},
         {name: parts.desk for name, parts in cameras.items()},
         deliveries,
+        inspection,
     )
     metrics.disk("outbox", settings.alerts.outbox)
     metrics.disk("evidence", kept.directory)
     metrics.queue("lanes", hub.lanes.__len__)
     metrics.queue("evidence", threads.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
-    site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, loaded.workers, metrics)
+    site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, loaded.workers, metrics, inspection)
     return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations, lines)

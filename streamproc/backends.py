@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import structlog
@@ -26,6 +27,8 @@ from streamproc.types import ModelRef
 
 if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
+    from streamproc.inspection.live.crops import Thing
+    from streamproc.inspection.live.findings import Inspector
     from streamproc.models.movenet import MoveNet
     from streamproc.models.nanodet import NanoDet
     from streamproc.models.sentences import SentenceEmbedder
@@ -112,6 +115,17 @@ class Backends:
                 return VlmCaptioner(self.servers["perception"], settings)
             case _ as unreachable:
                 assert_never(unreachable)
+
+    def inspectors(self, camera: CameraSettings, things: Sequence[Thing], memory: Path) -> Mapping[str, Inspector]:  # noqa: ARG002
+        """Who looks at each of a camera's ``things``, by its key; things that nobody can judge are left out.
+
+        ``memory`` is the file of what is known of them.
+
+        Raises:
+            ConfigError: the file does not load, or belongs to another camera or encoder.
+            ModelLoadError: the encoder or the expert cannot be had.
+        """
+        return {}
 
     def llm(self) -> LlmVoter | None:
         """The language model's voter; None on a site without one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.calibrations import find_calibration
+from streamproc.camera_inspection import not_inspected, things
 from streamproc.camera_rules import alarm_score, hints, rules_path, set_without_llm
 from streamproc.config import CameraSettings, JsonlSinkSettings, ScenePerception
 from streamproc.errors import ConfigError, Fault
@@ -136,6 +137,9 @@ def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:
         warnings.append(found.doubt)
     if (without := set_without_llm(loaded, camera)) is not None:
         warnings.append(without)
+    things(loaded, camera)
+    if (reason := not_inspected(loaded, camera)) is not None:
+        warnings.append(reason)
     warnings += _unset(camera)
     score = alarm_score(loaded, camera)
     return CheckedCamera(

@@ -134,13 +134,25 @@ class CameraSettings(Settings):
     privacy_masks: tuple[Area, ...] = ()
     """Parts blacked out before any model, picture or clip."""
     regions: tuple[Area, ...] = ()
-    """Parts that the inspection branch looks at: a valve, a door, a conveyor."""
+    """Parts that inspection looks at closely: a valve, a door, a conveyor. Needs a pipeline with `inspection`, and
+    `streamproc induce` to have seen them as they should be."""
+    inspected_objects: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
+    """Kinds of tracked objects that inspection looks at as well, in the detector's words: car, truck, bottle."""
     timezone: Timezone = "UTC"
     """Time zone of the schedule and of rules' hours, by its tz database name."""
     schedule: tuple[Schedule, ...] = ()
     """When the camera is watched; always if left out."""
     realtime: bool = True
     """For a file as source: play at its own speed, as a camera would."""
+
+    @model_validator(mode="after")
+    def _regions_are_told_apart(self) -> CameraSettings:
+        names = [region.name for region in self.regions]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                message = f"two regions are called {name}; what is known of each goes by its name"
+                raise PydanticCustomError("regions_are_told_apart", message, {"at": ("regions", index, "name")})
+        return self
 
 
 class PyavDecoder(Settings):
@@ -300,6 +312,77 @@ class DeductionSettings(Settings):
     """The language model; none on a site without one."""
 
 
+class DinoV2Encoder(Settings):
+    """DINOv2-S, embedded; fetched on first use."""
+
+    kind: Literal["dinov2"] = "dinov2"
+    """Always dinov2."""
+
+
+class EfficientNetEncoder(Settings):
+    """EfficientNet-Lite0, embedded: a third of DINOv2's time, and less sure. Fetched on first use."""
+
+    kind: Literal["efficientnet"]
+    """Always efficientnet."""
+
+
+EncoderSettings = Annotated[DinoV2Encoder | EfficientNetEncoder, Field(discriminator="kind")]
+
+
+class OnnxExpertSettings(Settings):
+    """An expert that tells defects on things it has never seen, as `streamproc inspect export` writes it."""
+
+    kind: Literal["onnx"] = "onnx"
+    """Always onnx."""
+    path: Path
+    """The file, relative to this one; it must have been trained on the same encoder."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Its score from which it speaks of a defect, where a camera has no memory to calibrate it by."""
+
+
+class MemorySettings(Settings):
+    """What each region and kind of object looks like when it is as it should be, from the camera's normal footage."""
+
+    kind: Literal["knn", "subspace"] = "knn"
+    """knn: how far the nearest known place is; subspace: what the known places' main directions leave over."""
+    shots: Annotated[int, Field(ge=2, le=64)] = 16
+    """Crops that are enrolled of each, spread over the footage."""
+
+
+class InspectionSettings(Settings):
+    """Close looks at a camera's regions and objects: is each as it should be, and where not."""
+
+    encoder: EncoderSettings = DinoV2Encoder()
+    """What crops are described by."""
+    expert: OnnxExpertSettings | None = None
+    """Tells defects without having seen the thing before; none: the memory alone speaks."""
+    memory: MemorySettings = MemorySettings()
+    """What is normal, by camera and thing."""
+    every_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """Least seconds between two looks at the same thing; of the pictures between, the sharpest is looked at."""
+    looks: Annotated[int, Field(ge=3, le=50)] = 5
+    """Looks that are taken together, by their median: the latest of a region, the sharpest of an object."""
+    persistence: Annotated[int, Field(ge=1, le=50)] = 2
+    """Looks in a row after which that median must still say the same for a defect to be raised."""
+    defect_at: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Times its threshold from which a thing counts as defective."""
+    ok_at: Annotated[float, Field(gt=0, le=100)] = 0.8
+    """Times its threshold below which a defective thing counts as it should be again."""
+    least_px: Annotated[int, Field(ge=8, le=512)] = 32
+    """Shorter edge of the smallest crop that is looked at."""
+    severity: Literal["critical", "error", "warning", "info"] = "warning"
+    """Of a defect's alert."""
+    most_waiting: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Crops of the whole site that wait to be looked at; a newer one of the same thing takes an older one's place."""
+
+    @model_validator(mode="after")
+    def _thresholds_are_apart(self) -> InspectionSettings:
+        if self.ok_at > self.defect_at:
+            message = f"ok_at {self.ok_at:g} lies above defect_at {self.defect_at:g}: a thing would be both"
+            raise PydanticCustomError("thresholds_are_apart", message, {"at": ("ok_at",)})
+        return self
+
+
 class PipelineSettings(Settings):
     """Which stages run, on which backends."""
 
@@ -319,6 +402,8 @@ class PipelineSettings(Settings):
     """How votes become a verdict."""
     induction: Annotated[StatisticalInduction | LlmInduction, Field(discriminator="kind")] = StatisticalInduction()
     """What learns rules from normal footage; `streamproc run` makes no use of it."""
+    inspection: InspectionSettings | None = None
+    """Close looks at regions and objects, beside the rest; none: they are read by nothing."""
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
     """Windows that are put into words and decided at once, never two of one camera. Left out: 4, or one a camera where
     a model server is asked, so that no camera waits for another's answer."""

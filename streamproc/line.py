@@ -107,6 +107,10 @@ class CameraLine:
         self.unheard = ""
         """Why the last window could not be put into words; empty where it could."""
 
+    def rules(self) -> RuleSet:
+        """The rule set in force."""
+        return self._rules.rules
+
     def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
         """Walk the line with one window; None where the gate kept it from a verdict.
 

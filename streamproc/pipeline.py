@@ -7,6 +7,7 @@
         state    -> metrics, health topic, incidents
         window   -> Lanes (one a camera; a full one has its unit wait)
     workers      Lanes -> CameraLine: caption, match, decide, incident, outbox
+    inspection   crops of windows -> defects: incident, outbox; a thread for all cameras, never waited for
     evidence     pictures and clips of what was decided, then the message is let go
     deliveries   outbox -> sink                      one thread a sink
     caretaker    now and then: silent cameras, retention, gauges
@@ -32,6 +33,7 @@ from streamproc.alerts.retention import Sweep
 from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
 from streamproc.errors import SinkError, StageError
+from streamproc.inspecting import Inspection
 from streamproc.line import CameraLine
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.channels import Lanes
@@ -84,14 +86,20 @@ class Hub:
         self._rings: dict[str, EvidenceRing] = {}
         self._desks: dict[str, AlertDesk] = {}
         self._deliveries: Sequence[Delivery] = ()
+        self._inspection: Inspection | None = None
         self._dropped: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def connect(
-        self, rings: Mapping[str, EvidenceRing], desks: Mapping[str, AlertDesk], deliveries: Sequence[Delivery]
+        self,
+        rings: Mapping[str, EvidenceRing],
+        desks: Mapping[str, AlertDesk],
+        deliveries: Sequence[Delivery],
+        inspection: Inspection | None = None,
     ) -> None:
-        """Say where packets, states and health messages go; before the first unit starts."""
+        """Say where packets, states, health messages and, beside the lanes, windows go; before any unit starts."""
         self._rings, self._desks, self._deliveries = dict(rings), dict(desks), deliveries
+        self._inspection = inspection
 
     def packets(self, batch: PacketBatch) -> None:
         """To the ring."""
@@ -113,6 +121,8 @@ class Hub:
         """To metrics, the health topic and the camera's incidents."""
         # The end of a recording resolves what goes on: not before its last window was decided about.
         while state.phase == "ended" and not self.lanes.settle(state.camera_id, _WAIT_S):
+            pass
+        while self._inspection and state.phase == "ended" and not self._inspection.settle(state.camera_id, _WAIT_S):
             pass
         with self._lock:
             # A camera that was lost is connecting before it streams again, and that is still its coming back.
@@ -143,12 +153,15 @@ class Hub:
         self._metrics.window(window.camera_id)
         self._metrics.frames(window.camera_id, sum(len(burst) for burst in window.bursts))
         self._heed(window.camera_id, observed)
+        if self._inspection is not None:
+            self._inspection.offer(observed)
         decode_ms = (self._clock.now() - window.captured_at).total_seconds() * 1e3
         while not self.lanes.put(window.camera_id, Observed(observed, decode_ms), _WAIT_S):
             pass
 
     def _heed(self, camera_id: str, observed: ObservedWindow) -> None:
-        self.said[camera_id] = (*observed.not_judged, *observed.drift)
+        missing = self._inspection.missing(camera_id) if self._inspection is not None else ()
+        self.said[camera_id] = (*observed.not_judged, *observed.drift, *missing)
         before = self._drifted.get(camera_id, ())
         if observed.drift == before:
             return
@@ -196,7 +209,9 @@ class Site:
         supervisor: Supervisor,
         workers: int,
         metrics: Metrics,
+        inspection: Inspection | None = None,
     ) -> None:
+        self._inspection = inspection
         self._hub, self._cameras, self._deliveries = hub, cameras, deliveries
         self._outbox, self._threads, self._clock = outbox, threads, clock
         self._sweep = Sweep(evidence, outbox, metrics, clock)
@@ -220,6 +235,8 @@ class Site:
             self._supervisor.start(
                 f"worker-{number}", self._work, on_failure="restart", ask_to_end=self._hub.lanes.close
             )
+        if (inspection := self._inspection) is not None:
+            self._supervisor.start("inspection", inspection.work, on_failure="restart", ask_to_end=inspection.close)
         self._supervisor.start("caretaker", self._care, on_failure="restart")
         for parts in self._cameras.values():
             parts.unit.start()

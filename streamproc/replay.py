@@ -18,8 +18,10 @@ from streamproc.assembly import camera_desk, camera_line, unit_settings
 from streamproc.backends import Backends
 from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit
+from streamproc.camera_inspection import camera_inspection
 from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.errors import ConfigError
+from streamproc.inspecting import Inspection
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock
@@ -30,6 +32,7 @@ from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow
 from streamproc.watch import Observer
 
 DECODING, OBSERVING, JUDGING = "decoding", "tracks and measurements", "words, rules and verdict"
+INSPECTING = "close looks"
 """Parts of what a replay takes, as ``Spent`` names them."""
 
 
@@ -178,6 +181,8 @@ def replay(
         )
         calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
         line = camera_line(loaded, camera, models, calibration, desk, metrics, clock, live=False)
+        looked_at = camera_inspection(loaded, camera, models, desk, line.rules, metrics, live=False)
+        inspection = Inspection({camera.id: looked_at} if looked_at is not None else {}, metrics, clock)
         observer = partial(models.observer, calibration.calibration)
         unit = CameraUnit(
             unit_settings(loaded, camera), recorded, clock, lambda settings: _Timed(observer(settings), spent)
@@ -188,6 +193,8 @@ def replay(
                 clock.reach(observed.window.captured_at)
                 with spent.on(JUDGING):
                     verdict = line.watch(observed)
+                with spent.on(INSPECTING):
+                    inspection.look(observed)
                 with spent.on(None):
                     heed(Judged(observed, verdict, threshold))
                 windows += 1

@@ -65,7 +65,7 @@ def load_site(path: Path) -> LoadedSite:
         named = "no preset of this name" if preset is None else f"{preset} is no file"
         message = f"{named}; permitted: {', '.join(preset_names())}, or a YAML file's path relative to this file"
         raise ConfigError(faults=(Fault(str(path), where.line, where.column, "pipeline", message),))
-    pipeline = load_model(preset, PipelineSettings)
+    pipeline = _with_expert(load_model(preset, PipelineSettings), preset.parent)
     return LoadedSite(_absolute(settings, path.parent), pipeline, _join(path.parent, Path(path.name)))
 
 
@@ -78,7 +78,7 @@ def load_preset(name: str) -> PipelineSettings:
     path = _preset_path(name, Path())
     if path is None or not path.exists():
         raise ConfigError(f"no preset {name}; permitted: {', '.join(preset_names())}, or a YAML file's path")
-    return load_model(path, PipelineSettings)
+    return _with_expert(load_model(path, PipelineSettings), path.parent)
 
 
 def preset_names() -> tuple[str, ...]:
@@ -127,6 +127,14 @@ def _sink(base: Path, sink: KafkaSinkSettings | JsonlSinkSettings) -> KafkaSinkS
     given: dict[str, Path] = {name: value for name in files if (value := getattr(sink.security, name)) is not None}
     security: KafkaSecurity = sink.security.model_copy(update={k: _join(base, v) for k, v in given.items()})
     return sink.model_copy(update={"security": security})
+
+
+def _with_expert(pipeline: PipelineSettings, base: Path) -> PipelineSettings:
+    inspection = pipeline.inspection
+    if inspection is None or inspection.expert is None:
+        return pipeline
+    expert = inspection.expert.model_copy(update={"path": _join(base, inspection.expert.path)})
+    return pipeline.model_copy(update={"inspection": inspection.model_copy(update={"expert": expert})})
 
 
 def _address(base: Path, address: str) -> str:

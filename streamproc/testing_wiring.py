@@ -12,8 +12,10 @@ from streamproc.alerts.health import Health
 from streamproc.backends import Role
 from streamproc.camera import UnitSettings
 from streamproc.config import CameraSettings
+from streamproc.inspection.live.crops import Thing
 from streamproc.normality.calibration import Calibration
 from streamproc.rules.induction import StatisticalInducer
+from streamproc.testing_defects import FakeInspector
 from streamproc.testing_sources import FakeObserver
 from streamproc.types import Caption, Fact, ModelRef, ObservedWindow
 
@@ -92,6 +94,8 @@ class FakeBackends:
         self.servers: dict[Role, Any] = {}
         self.writer: Any = None
         self.closed = False
+        self.looks: dict[str, FakeInspector] = {}
+        """Who looks at things, by their key."""
 
     def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> FakeObserver:
         """One to whom everything moves."""
@@ -100,6 +104,10 @@ class FakeBackends:
     def captioner(self, camera: CameraSettings) -> ScriptedCaptioner:
         """The same for all cameras."""
         return self.scripted
+
+    def inspectors(self, camera: CameraSettings, things: Sequence[Thing], memory: Path) -> dict[str, FakeInspector]:
+        """One for each thing that has one in ``looks``."""
+        return {thing.key: self.looks[thing.key] for thing in things if thing.key in self.looks}
 
     def llm(self) -> None:
         """None."""

@@ -450,6 +450,11 @@ fell behind; ``corrupt``: they or one they build on were damaged; ``stopping``: 
 WindowDropCause = Literal["busy", "inference", "unobserved"]
 """Why windows were lost. ``busy``: a newer one took its place; ``inference``: a model failed on it; ``unobserved``: the
 camera was told to stop before it was looked at."""
+CropDropCause = Literal["fresher", "full", "inference", "stopping", "covered", "cut_off", "small", "masked"]
+"""Why a crop was not inspected. ``fresher``: a newer one of the same thing took its place; ``full``: too many waited;
+``inference``: a model failed on it; ``stopping``: the site was told to stop. And before any of that: ``covered``:
+people stood before the region; ``cut_off``: the object was partly outside the picture; ``small``: there was too little
+of it to see; ``masked``: all of it lies under a privacy mask."""
 DropCause = PacketDropCause | WindowDropCause
 CameraFault = Literal["reader_abandoned", "restarted"]
 """What went wrong among a camera's threads. ``reader_abandoned``: one hung inside FFmpeg and was left behind;

@@ -91,7 +91,8 @@ def _vote(vote: dict[str, Any]) -> str:
 
 
 def _evidence(data: AlertData) -> tuple[tuple[str, str | None], ...]:
-    return ("picture", data.evidence.snapshot_uri), ("clip", data.evidence.clip_uri)
+    heatmaps = [("heat map", one.heatmap_uri) for one in data.objects]
+    return ("picture", data.evidence.snapshot_uri), ("clip", data.evidence.clip_uri), *heatmaps
 
 
 def _latency(data: AlertData) -> str:

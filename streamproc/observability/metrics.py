@@ -19,6 +19,7 @@ from streamproc import __version__
 from streamproc.types import (
     CameraFault,
     CameraPhase,
+    CropDropCause,
     DropCause,
     Judgement,
     PacketDropCause,
@@ -28,7 +29,7 @@ from streamproc.types import (
 
 SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
-Stage = Literal["decode", "queue", "perception", "deduction", "publish", "capture_to_topic"]
+Stage = Literal["decode", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
 ModelRole = Literal["detector", "perception", "deduction", "embedding"]
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -68,6 +69,9 @@ class Metrics:
         self._verdicts = counter("verdicts", "Verdicts on windows.", "camera", "judgement")
         self._asked = counter("llm_windows", "Windows that the language model was asked about.", "camera")
         self._reflected = counter("llm_reflections", "Further questions to the language model.", "camera", "outcome")
+        self._inspected = counter("crops_inspected", "Crops of regions and objects that were looked at.", "camera")
+        self._crops_dropped = counter("crops_dropped", "Crops that were not inspected.", "camera", "cause")
+        self._defects = gauge("defects", "Regions and objects that are not as they should be.", "camera")
         self._incidents = gauge("incidents_open", "Incidents that are going on.", "camera")
         self._decided = counter("alerts_decided", "Alert messages that the outbox holds for good.", "camera", "action")
         self._delivered = counter("alerts_delivered", "Alert messages that a sink confirmed.", "sink")
@@ -108,6 +112,7 @@ class Metrics:
         by_camera = (
             self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
             self._reload_failures, self._evidence_failures, self._cut_short, self._asked, self._drifted,
+            self._inspected, self._defects,
         )  # fmt: skip
         for camera in self._cameras:
             for metric in by_camera:
@@ -116,6 +121,8 @@ class Metrics:
                 self._packets_dropped.labels(camera, cause)
             for cause in get_args(WindowDropCause):
                 self._dropped.labels(camera, cause)
+            for cause in get_args(CropDropCause):
+                self._crops_dropped.labels(camera, cause)
             for cause in get_args(SkipCause):
                 self._skipped.labels(camera, cause)
             for fault in get_args(CameraFault):
@@ -183,6 +190,19 @@ class Metrics:
     def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
         """A window was not worth a model's time."""
         self._skipped.labels(self._camera(camera_id), cause).inc()
+
+    def inspected(self, camera_id: str, defects: int) -> None:
+        """A crop was looked at; ``defects`` of the camera's things are now not as they should be."""
+        self._inspected.labels(self._camera(camera_id)).inc()
+        self._defects.labels(self._camera(camera_id)).set(defects)
+
+    def inspection_took(self, seconds: float) -> None:
+        """A crop was looked at in this time."""
+        self.latency("inspection", seconds)
+
+    def crop_dropped(self, camera_id: str, cause: CropDropCause, count: int = 1) -> None:
+        """Crops were not inspected."""
+        self._crops_dropped.labels(self._camera(camera_id), cause).inc(count)
 
     def lost(self, camera_id: str, role: ModelRole) -> None:
         """A window was lost because a model failed on it (``InferenceError``)."""

@@ -61,7 +61,11 @@ def test_an_incident_opens_and_resolves_at_the_recordings_times(site: Path, back
     assert opened["published_at"] == opened["captured_at"] == opened["start"]
     assert opened["clock"]["source"] == "replay"
     assert [rule["id"] for rule in opened["cited_rules"]] == ["people-hurry"]
-    assert opened["evidence"] == {"snapshot_uri": None, "clip_uri": None, "sha256": {"snapshot": None, "clip": None}}
+    assert opened["evidence"] == {
+        "snapshot_uri": None,
+        "clip_uri": None,
+        "sha256": {"snapshot": None, "clip": None, "heatmaps": []},
+    }
     assert opened["pipeline"]["latency_ms"] == {"publish": 0.0}
     assert resolved["reason"].startswith("No alarm for 5 s. It was: ")
     assert summary.startswith("16 windows, 15.9 s of video in ")
