@@ -32,7 +32,6 @@ def export_expert(expert: Expert, path: Path) -> None:
     Raises:
         ModelError: the ONNX model does not give what PyTorch gives; nothing is written then.
     """
-    expert = expert.eval()
     unfinished = path.with_name(path.name + ".part")
     try:
         onnx.save(_converted(expert), unfinished)
