@@ -3,8 +3,8 @@
 Letters in shapes: b crops, n pictures a crop, t = side x side tokens, c channels, h hidden.
 
 Significances are carried as logarithms, and every average weighted by them is a softmax over them. That is the same
-number wherever the published code has one, and stays one where that divides 0 by 0: in equation 8, whose weight is there
-the product of two means, single precision does so once every token is nearer to normal by half a cosine.
+number wherever the published code has one, and stays one where that divides 0 by 0: in equation 8, whose weight there
+is the product of two means, single precision does so once every token is nearer to normal by half a cosine.
 """
 
 from __future__ import annotations
