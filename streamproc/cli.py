@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from streamproc import __version__
-from streamproc.commands import assets, evaluating, feedback, learning, normality, rulefiles, setup, watching
+from streamproc.commands import (
+    assets,
+    evaluating,
+    feedback,
+    inspecting,
+    learning,
+    normality,
+    rulefiles,
+    setup,
+    watching,
+)
 from streamproc.commands.output import FAILURE, MISTAKE, note
 from streamproc.errors import ConfigError, StreamprocError
 from streamproc.observability import logs
@@ -63,7 +73,7 @@ def _refuse_passwords(arguments: Sequence[str]) -> None:
             raise ConfigError(str(error)) from None
 
 
-for module in (setup, learning, normality, rulefiles, watching, feedback, evaluating, assets):
+for module in (setup, learning, normality, rulefiles, watching, feedback, evaluating, inspecting, assets):
     module.register(app)
 
 

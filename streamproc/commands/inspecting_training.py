@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,8 +24,8 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="SOURCE",
-            help="`synthetic` (the default), or LAYOUT:DIR, a labelled folder in its set's own layout: mvtec, mpdd, btad, "
-            "visa, elpv, aitex, bmad, yes-no, head-ct, rendered. May be given several times.",
+            help="`synthetic` (the default), or LAYOUT:DIR, a labelled folder in its set's layout: mvtec, mpdd, "
+            "btad, visa, elpv, aitex, bmad, yes-no, head-ct, rendered. May be given several times.",
         ),
     ] = None,
     backbone: Annotated[Literal["dinov2-s"], typer.Option(help="The encoder whose features it reads.")] = "dinov2-s",
@@ -60,16 +61,15 @@ def train(
 
     Encoded pictures are kept, and a training that was cut short goes on with --resume to the same end.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise ConfigError("training needs PyTorch: pip install 'streamproc[inspection]'") from error
+    # Asked before the hours of work, as the last of them is needed at its end.
+    if absent := [name for name in ("torch", "onnxscript", "skimage") if find_spec(name) is None]:
+        raise ConfigError(f"training needs {', '.join(absent)}: pip install 'streamproc[inspection]'")
     from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.training.recipe import Recipe, follow
-    from streamproc.inspection.training.train import Settings
+    from streamproc.inspection.training.train import Settings, use_threads
     from streamproc.models.store import ModelStore
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     recipe = Recipe(
         sources=tuple(sources or ("synthetic",)),
         pictures=pictures,

@@ -1,8 +1,7 @@
-"""Features of many samples on disk: encoding is the dear part of training, so it is done once and can be
-interrupted.
+"""Features of many samples on disk: encoding is the dear part of training, so it is done once.
 
 A bank is a folder of ``bank.json`` (what it is of and how much is done), ``features.f16`` (samples, n pictures, 4 taps
-and the tokens, t, c), ``masks.u8`` (samples, t: the defective share of each token of the first picture, 255 = all of it),
+and the tokens, t, c), ``masks.u8`` (samples, t: how much of each token is defective, 255 is all),
 ``masked.u8`` (samples: 1 where the mask is known) and ``labels.u8``.
 """
 

@@ -88,7 +88,7 @@ def draw(rng: Rng, side: int, name: str) -> Flawless:
     piece = cv2.resize(whole[top : top + edge, left : left + edge], (side, side), interpolation=cv2.INTER_AREA)
     if rng.random() < 0.5:
         piece = np.ascontiguousarray(piece[:, ::-1])
-    return Flawless(np.asarray(piece, np.float32) / 255, everywhere, name)
+    return Flawless(np.asarray(piece, np.float32) / np.float32(255), everywhere, name)
 
 
 def _turned(rng: Rng, surface: Surface, side: int) -> Floats:

@@ -21,8 +21,7 @@ def colour(rng: Rng, low: float = 0.05, high: float = 0.95, *, grey: float = 0.5
     """A random colour (3,), for the most part muted; wholly grey with probability ``grey``."""
     level = rng.uniform(low, high)
     tint = np.zeros(3) if rng.random() < grey else rng.normal(0, 0.12, 3)
-    mixed: Floats = np.clip(level + tint, 0, 1).astype(np.float32)
-    return mixed
+    return np.array(np.clip(level + tint, 0, 1), np.float32)
 
 
 def between(amount: Floats, first: Floats, second: Floats) -> Floats:
@@ -31,9 +30,8 @@ def between(amount: Floats, first: Floats, second: Floats) -> Floats:
 
 
 def _near(rng: Rng, first: Floats, by: float) -> Floats:
-    return np.clip(first + rng.choice([-1, 1]) * rng.uniform(by / 2, by) + rng.normal(0, 0.02, 3), 0, 1).astype(
-        np.float32
-    )
+    other = first + rng.choice([-1, 1]) * rng.uniform(by / 2, by) + rng.normal(0, 0.02, 3)
+    return np.asarray(np.clip(other, 0, 1), np.float32)
 
 
 def wood(rng: Rng, side: int) -> Floats:

@@ -96,6 +96,11 @@ def train(
     return expert.eval()
 
 
+def use_threads(count: int) -> None:
+    """How many cores PyTorch takes; results are the same bit by bit for the same number only."""
+    torch.set_num_threads(count)
+
+
 def held_out_auroc(expert: Any, banks: Sequence[Bank], batch: int) -> float | None:
     """Image AUROC over ``banks``; None where one of the two kinds is missing."""
     values: list[float] = []

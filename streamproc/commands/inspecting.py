@@ -1,0 +1,15 @@
+"""`inspect`: looking closely at pictures of one thing, and teaching what does."""
+
+from __future__ import annotations
+
+import typer
+
+from streamproc.commands.inspecting_training import train
+
+inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing as it should be, and where not.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    inspect_app.command("train")(train)
+    app.add_typer(inspect_app, name="inspect")
