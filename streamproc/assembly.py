@@ -33,7 +33,7 @@ from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.config import CameraSettings
 from streamproc.decoding.masks import mask_picture
 from streamproc.deduction.deducer import Deducer
-from streamproc.inspecting import InspectedCamera, Inspection
+from streamproc.inspection_branch import InspectedCamera, Inspection
 from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics

@@ -12,10 +12,10 @@ from streamproc.backends import Backends
 from streamproc.camera_rules import rules_path
 from streamproc.config import CameraSettings
 from streamproc.errors import ConfigError, Fault
-from streamproc.inspecting import Counted, Desk, InspectedCamera
 from streamproc.inspection.live.crops import Thing
 from streamproc.inspection.live.judging import Judge
 from streamproc.inspection.live.picking import Picker
+from streamproc.inspection_branch import Counted, Desk, InspectedCamera
 from streamproc.models.coco import COCO_CLASSES
 from streamproc.site import LoadedSite
 from streamproc.sources.address import is_live
@@ -32,7 +32,7 @@ WITHOUT = (
 
 def memory_path(rules: Path) -> Path:
     """The file beside a rule file with how the camera's regions and objects look when they are as they should be."""
-    return rules.with_suffix(".inspection.npz")
+    return rules.with_suffix(".inspection.zip")
 
 
 def things(loaded: LoadedSite, camera: CameraSettings) -> tuple[Thing, ...]:

@@ -17,8 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from streamproc.calibrations import calibration_path, exchanged
+from streamproc.camera_inspection import memory_path
 from streamproc.config import CameraSettings, DeductionSettings
 from streamproc.deduction.calibration import alarms, calibrate, support, upper_bound
+from streamproc.enrolment import EnrolmentReport, make_enrolling
+from streamproc.enrolment import save as save_enrolled
 from streamproc.errors import ConfigError
 from streamproc.feedback.recalibrating import Teacher
 from streamproc.footage import Part, find_clips, sha256_of
@@ -54,10 +57,15 @@ class Learned:
     """What people should look at."""
     changes: Diff | None = None
     """What is other than in the rules that were there; None where there were none."""
+    enrolled: EnrolmentReport | None = None
+    """What was learned of regions and objects that are inspected; None where none are."""
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return asdict(self) | {"changes": self.changes and self.changes.as_dict()}
+        return asdict(self) | {
+            "changes": self.changes and self.changes.as_dict(),
+            "enrolled": self.enrolled and self.enrolled.as_dict(),
+        }
 
     def __str__(self) -> str:
         lines = [
@@ -67,6 +75,8 @@ class Learned:
             f"calibration  {self.calibration}",
             f"alarm        from a score of {self.alarm_score:.2f} on; {self.false_alarms}",
         ]
+        if self.enrolled is not None:
+            lines.append(f"inspection   {self.enrolled.path}: {', '.join(self.enrolled.pictures)}")
         if self.changes is not None:
             lines += [f"since version {self.changes.old.version}:", *(f"  {line}" for line, _ in self.changes.lines())]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
@@ -110,13 +120,15 @@ def _learn(
     if too_short := [clip.name for clip, seconds in zip(clips, durations, strict=True) if seconds <= 0]:
         raise ConfigError(f"clips that hold less than two pictures: {', '.join(too_short)}")
     records = [(clip.name, sha256_of(clip), seconds) for clip, seconds in zip(clips, durations, strict=True)]
+    enrolling = make_enrolling(loaded, camera, clips)
     step("looking at them")
     learning.record(step.within(sum(durations)))
     step("measuring what is normal")
     calibration = learning.calibration([Clip(name=n, sha256=h, duration_s=s) for n, h, s in records])
     notes = list(calibration.reservations)
     step("putting it into words")
-    captions = learning.captions(learning.observed(calibration))
+    windows = learning.observed(calibration)
+    captions = learning.captions(windows if enrolling is None else enrolling.through(windows))
     induction = learning.induce(captions)
     step("judging each half by the other")
     if calibration.busy_s < GOOD_BUSY_S - 1.0:
@@ -140,6 +152,11 @@ def _learn(
     teacher = Teacher(path, loaded.pipeline.deduction)
     with exchanged(path, calibration):
         merge = save_rules(path, loaded.settings.site.id, camera.id, induction, footage, teacher)
+    enrolled = None
+    if enrolling is not None:
+        notes += enrolling.notes
+        if enrolling.pictures:
+            enrolled = save_enrolled(enrolling, loaded, camera, memory_path(path), clips, clock)
     notes += teacher.weighed.notes
     notes += [f"windows that could not be put into words, and were left out: {learning.lost}"] if learning.lost else []
     notes += [f"kept as people wrote them: {', '.join(merge.kept)}"] if merge.kept else []
@@ -161,6 +178,7 @@ def _learn(
         false_alarms=str(false_alarms),
         notes=tuple(notes),
         changes=None if before is None else difference(before, load(path)),
+        enrolled=enrolled,
     )
 
 

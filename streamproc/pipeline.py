@@ -33,7 +33,7 @@ from streamproc.alerts.retention import Sweep
 from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
 from streamproc.errors import SinkError, StageError
-from streamproc.inspecting import Inspection
+from streamproc.inspection_branch import Inspection
 from streamproc.line import CameraLine
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.channels import Lanes

@@ -21,7 +21,7 @@ from streamproc.camera import CameraUnit
 from streamproc.camera_inspection import camera_inspection
 from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.errors import ConfigError
-from streamproc.inspecting import Inspection
+from streamproc.inspection_branch import Inspection
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.clock import SystemClock

@@ -104,7 +104,7 @@ def test_what_of_a_camera_is_inspected(tmp_path: Path) -> None:
     assert [thing.key for thing in things(loaded, loaded.camera("gate"))] == ["region valve", "object car"]
     without = load_site(site(tmp_path, inspection=None))
     assert things(without, without.camera("gate")) == ()
-    assert memory_path(Path("rules/gate.yaml")) == Path("rules/gate.inspection.npz")
+    assert memory_path(Path("rules/gate.yaml")) == Path("rules/gate.inspection.zip")
 
 
 # ---- a camera

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from streamproc.config import CameraSettings, InspectionSettings
 from streamproc.errors import ChannelClosed, InferenceError, SinkError
-from streamproc.inspecting import InspectedCamera, Inspection
 from streamproc.inspection.live.judging import Judge
 from streamproc.inspection.live.picking import Picker
+from streamproc.inspection_branch import InspectedCamera, Inspection
 from streamproc.testing import FakeClock
 from streamproc.testing_defects import START, FakeInspector, seen
 from streamproc.types import CropDropCause, Picture, RuleSet, Verdict
