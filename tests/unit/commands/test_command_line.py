@@ -84,9 +84,9 @@ def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -
         "init", "probe", "check", "induce", "rules", "rules lint", "rules history", "rules diff", "rules rollback",
         "rules recalibrate", "rules backtest", "feedback", "feedback right", "feedback false", "feedback withdraw",
         "feedback list", "eval", "eval captions", "eval table", "eval reasoning", "eval video", "eval cross",
-        "eval perception", "inspect", "inspect enrol", "run",
+        "eval perception", "run",
         "replay", "alerts", "alerts tail", "normality", "normality show",
-        "inspect", "inspect train", "models", "models list", "models pull", "models check", "demo",
+        "inspect", "inspect enrol", "inspect train", "models", "models list", "models pull", "models check", "demo",
     }  # fmt: skip
     for words, command in found.items():
         ran = run(*words, "--help")
