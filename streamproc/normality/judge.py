@@ -19,6 +19,7 @@ from streamproc.normality.looks import Looks
 from streamproc.normality.memory import Recall
 from streamproc.normality.novelty import Novelty, Spot
 from streamproc.normality.picture import unpacked
+from streamproc.normality.place import ScaledPlace
 from streamproc.normality.shake import Shake, most_rest
 from streamproc.normality.speed import STRIDE_PX, SpeedSample
 from streamproc.normality.stature import SizeLook, Stature, StatureMeter
@@ -29,8 +30,8 @@ from streamproc.normality.view import MOVED
 from streamproc.normality.whose import box_of, track_id
 from streamproc.types import Measurement
 
-_SIZE_TOLERANCE = 0.02
-"""Difference of the pictures' sizes, as a share, up to which a calibration holds: speeds are in pixels a second."""
+_SHAPE_TOLERANCE = 0.02
+"""Difference of the pictures' shapes, as a share, up to which a calibration holds."""
 _NEW_S = 2.0
 """So long something that stands out is looked at more closely: four further looks tell what it is, or none will."""
 
@@ -46,7 +47,7 @@ class Judge:
         self._surroundings = Surroundings(calibration.scene, background, width / height)
         memory = calibration.memory
         known = memory is not None and memory.detector == texture_revision
-        kinds = Kinds(calibration.place, Recall(memory) if memory is not None and known else None)
+        kinds = Kinds(ScaledPlace(calibration.place, width), Recall(memory) if memory is not None and known else None)
         self.unmeasured: tuple[str, ...] = ()
         """What the calibration tells of and is not measured, in words."""
         if memory is not None and not known:
@@ -88,10 +89,11 @@ class Judge:
                 meter.reset()
 
     def fits(self, size_px: tuple[int, int]) -> bool:
-        """Whether motion is measured at the calibration's size, where it is at ``size_px`` (width, height)."""
-        return all(
-            abs(now / was - 1.0) <= _SIZE_TOLERANCE for now, was in zip(size_px, self.calibration.flow_px, strict=True)
-        )
+        """Whether pictures of (width, height) have the calibration's shape, and are no finer than it."""
+        (width, height), known = size_px, self.calibration.flow_px
+        if width > known[0] * (1.0 + _SHAPE_TOLERANCE):
+            return False  # They show motion that was rounded away where it was learned.
+        return height > 0 and abs(width * known[1] / (height * known[0]) - 1.0) <= _SHAPE_TOLERANCE
 
     def normal(self, sample: SpeedSample) -> npt.NDArray[np.float32]:
         """(rows, columns) of its grid: the upper end of normal speed, px/s at flow size."""
@@ -105,7 +107,9 @@ class Judge:
         """Take in the next glimpse, with the objects as they are followed at it, and what a ``look`` found."""
         sample = glimpse.sample
         if sample is not None:
-            self._shake.add(glimpse.camera, sample.elapsed_s)
+            camera = glimpse.camera
+            now = camera and camera.times(self.calibration.flow_px[0] / glimpse.size_px[0])
+            self._shake.add(now, sample.elapsed_s)
         self._down.add(glimpse)
         if not self.fits(glimpse.size_px):
             return
@@ -144,11 +148,8 @@ class Judge:
     def why_not(self, size_px: tuple[int, int]) -> str | None:
         """Why nothing is judged, in words; None where it is."""
         if not self.fits(size_px):
-            (width, height), known = size_px, self.calibration.flow_px
-            return (
-                f"speed: motion is measured at {width}x{height} px, the calibration's was at {known[0]}x{known[1]}: "
-                "learn anew from this stream's clips"
-            )
+            now, known = (f"{width}x{height}" for width, height in (size_px, self.calibration.flow_px))
+            return f"speed: motion is measured at {now} px, and learned at {known}: learn anew from this stream's clips"
         if self._surroundings.why_not is not None:
             return f"what is normal: {self._surroundings.why_not}"
         if self._shake.why_not is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamproc.normality.speed import SpeedSample
+from streamproc.normality.speed import STRIDE_PX, SpeedSample
 
 QUANTILE = 99.0
 """Percentile of the normal footage's speeds that counts as the upper end of normal."""
@@ -50,6 +50,18 @@ class RowPlace(BaseModel):
         at = (np.arange(rows, dtype=np.float32) + 0.5) / rows
         line = np.maximum(self.top_px_s + (self.bottom_px_s - self.top_px_s) * at, self.least_px_s)
         return np.repeat(line[:, None], columns, axis=1).astype(np.float32)
+
+
+class ScaledPlace:
+    """A place as it is where motion is measured at another width: what is half as wide is half as fast."""
+
+    def __init__(self, place: Place, width_px: int) -> None:
+        """``place`` was measured at a width of ``width_px``."""
+        self._place, self._columns = place, -(-width_px // STRIDE_PX)
+
+    def normal(self, grid: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """(rows, columns), px/s at the width that ``grid`` has."""
+        return np.asarray(self._place.normal(grid) * np.float32(grid[1] / self._columns), np.float32)
 
 
 def fit_rows(samples: Sequence[SpeedSample]) -> RowPlace | None:

@@ -183,21 +183,28 @@ class DarkOrBright:
 
 def test_another_shape_of_picture_is_not_judged(calibration: Calibration) -> None:
     windows = watch(EmbeddedObserver(SETTINGS, calibration, None), (p[:180] for p in drawn(WALKERS, 2.0)))
-    assert (
-        windows[-1]
-        .not_judged[0]
-        .startswith("speed: motion is measured at 320x180 px, the calibration's was at 320x240")
-    )
+    assert windows[-1].not_judged[0].startswith("speed: motion is measured at 320x180 px, and learned at 320x240:")
 
 
-def test_another_size_of_picture_is_not_judged(calibration: Calibration) -> None:
-    half = (np.asarray(cv2.resize(p, (160, 120)), np.uint8) for p in drawn(RUNNERS, 2.0))
-    windows = watch(EmbeddedObserver(SETTINGS, calibration, None), half)
-    assert (
-        windows[-1]
-        .not_judged[0]
-        .startswith("speed: motion is measured at 160x120 px, the calibration's was at 320x240")
-    )
+def half(pictures: Iterable[Pixels]) -> Iterable[Pixels]:
+    return (np.asarray(cv2.resize(p, (160, 120), interpolation=cv2.INTER_AREA), np.uint8) for p in pictures)
+
+
+def test_speeds_in_smaller_pictures_are_those_of_the_place(calibration: Calibration) -> None:
+    def most(pictures: Iterable[Pixels]) -> float:
+        windows = watch(EmbeddedObserver(SETTINGS, calibration, BrightThings()), pictures)
+        found = [t.speed.value for window in windows[-2:] for t in window.tracks if t.speed is not None]
+        return max(found)
+
+    for things in (WALKERS, RUNNERS):
+        whole = most(drawn(things, 5.0, start_s=100))
+        assert most(half(drawn(things, 5.0, start_s=100))) == pytest.approx(whole, rel=0.3)
+
+
+def test_finer_pictures_than_were_learned_from_are_not_judged(calibration: Calibration) -> None:
+    coarse = calibration.model_copy(update={"flow_px": (160, 120), "picture_px": (160, 120)})
+    windows = watch(EmbeddedObserver(SETTINGS, coarse, None), drawn(RUNNERS, 2.0))
+    assert windows[-1].not_judged[0].startswith("speed: motion is measured at 320x240 px, and learned at 160x120:")
     assert not any(window.measurements for window in windows)
 
 
