@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from streamproc.normality.percentiles import percentile
+
 Grey = npt.NDArray[np.float32]
 
 _LEAST_DIFFERENCE = 14.0
@@ -67,7 +69,7 @@ class Background:
 def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.NDArray[np.bool_], float]:
     """The difference in grey levels, where it stands out, and the share of the picture that would by ordinary noise."""
     sparse, known = grey[::4, ::4], background[::4, ::4]
-    gain = float(np.median(sparse / np.maximum(known, 1.0)))
+    gain = percentile((sparse / np.maximum(known, 1.0)).reshape(-1), 50.0)
     # No camera shows more than white, however much brighter the day gets.
     expected = np.minimum(gain * background, np.float32(255.0))
     difference = unexplained = grey - expected
@@ -75,5 +77,5 @@ def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.ND
         near = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
         unexplained = grey - np.clip(grey, cv2.erode(expected, near), cv2.dilate(expected, near))
     strength = cv2.blur(np.abs(unexplained), (3, 3))
-    least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * float(np.median(strength[::4, ::4])))
+    least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * percentile(strength[::4, ::4].reshape(-1), 50.0))
     return difference, np.asarray(strength > least), float((strength > _LEAST_DIFFERENCE).mean())

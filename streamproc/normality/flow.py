@@ -28,8 +28,8 @@ _BEST_GAP_S = 0.1
 of the burst before, not the direct neighbour a twenty-fifth of a second ago."""
 _MIN_GAP_S = 0.008
 """Less is a broken timestamp: dividing by it would make speed out of nothing."""
-_DARK_LEVEL = 30.0
-"""Grey level that a twentieth of the picture must reach for flow to have something to hold on to."""
+_DARK_LEVEL, _BRIGHT_SHARE = 30.0, 0.05
+"""Grey level that such a share of the picture must reach for flow to have something to hold on to."""
 _MOVED_PX = 0.3
 """Pixels between two frames below which something that stands out stands still."""
 _MARGIN_PX = 24
@@ -143,7 +143,7 @@ class FlowMeter:
             return f"{rate} frame{'' if rate == '1' else 's'}/s{TOO_SLOW}"
         if gap_s < _MIN_GAP_S:
             return "the camera's timestamps do not advance"
-        if float(np.percentile(grey[::4, ::4], 95)) < _DARK_LEVEL:
+        if float((grey[::4, ::4] >= _DARK_LEVEL).mean()) < _BRIGHT_SHARE:
             return "the picture is too dark"
         return None
 

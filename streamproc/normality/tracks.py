@@ -13,6 +13,7 @@ from trackers import ByteTrackTracker
 
 from streamproc.config import NormalitySettings
 from streamproc.normality.glimpse import Detection
+from streamproc.normality.percentiles import percentile
 from streamproc.normality.smoothing import Smoother
 from streamproc.normality.speed import STRIDE_PX, SpeedSample
 
@@ -24,6 +25,10 @@ STILL_LOOK_S = 3.0
 """The detector looks this often where nothing moves: what it overlooked, or took for something, is then put right."""
 _EARLY_S = 0.02
 """A look may come this much early: cameras' clocks jitter."""
+_TELL_S = 0.2 - _EARLY_S
+"""The tracker is told twice between two looks at two a second, and whenever something went far."""
+_FAR = 0.25
+"""Of its own width, since the tracker was told: then it still lies mostly over the place where it was."""
 _BODY_PERCENTILE = 90.0
 """Of the speeds in a box: the body's, where the maximum might be a neighbour's."""
 
@@ -41,6 +46,8 @@ class Followed:
     """When it was last found by the detector."""
     pred_score: float
     sightings: int = 1
+    went_px: float = 0.0
+    """How far it was carried since the tracker was last told."""
     votes: dict[str, float] = field(default_factory=dict)
     """Confidence by class name."""
     ratio: Smoother = field(default_factory=lambda: Smoother(hold_s=0.0))
@@ -50,6 +57,11 @@ class Followed:
     def label(self) -> str:
         """What most of the confidence so far calls it."""
         return max(self.votes, key=lambda label: self.votes[label])
+
+    @property
+    def went_far(self) -> bool:
+        """Whether the tracker must hear of it, or would lose it."""
+        return self.went_px > _FAR * float(self.box_px[2] - self.box_px[0])
 
 
 class Tracks:
@@ -122,23 +134,36 @@ class Tracks:
         """Move each object as what stands out in its box does, and measure it beside ``normal`` (rows, columns)."""
         if not self._followed:
             return
-        rows, columns, speeds = sample.rows, sample.columns, sample.speeds
-        ratios = speeds / normal[rows, columns] if normal is not None else None
+        speeds = sample.speeds
+        ratios = speeds / normal.reshape(-1)[sample.cells] if normal is not None else None
+        which = np.full(sample.grid, -1, np.intp)
+        which.reshape(-1)[sample.cells] = np.arange(len(speeds))
         for one in self._followed:
             x0, y0, x1, y1 = (one.box_px / STRIDE_PX - 0.5).tolist()
-            inside = (rows >= y0) & (rows <= y1) & (columns >= x0) & (columns <= x1)
-            if inside.any():
+            rows, columns = (slice(max(0, math.ceil(a)), max(0, math.floor(b) + 1)) for a, b in ((y0, y1), (x0, x1)))
+            inside = which[rows, columns]
+            inside = inside[inside >= 0]
+            if len(inside):
                 # The faster half: legs at rest and the edges of what stands behind would hold the box back.
-                fast = inside & (speeds >= _percentile(speeds[inside], 50.0))
-                one.box_px += np.tile(sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.elapsed_s, 2)
+                body = speeds[inside]
+                fast = inside[body >= percentile(body, 50.0)]
+                step_px = sample.vectors[fast].mean(axis=0, dtype=np.float64) * sample.elapsed_s
+                one.box_px[:2] += step_px
+                one.box_px[2:] += step_px
+                one.went_px += math.hypot(*step_px)
             if ratios is not None:
-                ratio = _percentile(ratios[inside], _BODY_PERCENTILE) if inside.any() else 0.0
+                ratio = percentile(ratios[inside], _BODY_PERCENTILE) if len(inside) else 0.0
                 one.ratio.add(sample.pts_s, ratio)
 
     def advance(self, pts_s: float) -> None:
-        """Between two looks: tell the tracker where the objects were carried; give up what was not found for long."""
+        """Between two looks: tell the tracker where the objects were carried; give up what was not found for long.
+
+        It is not told where that was done a moment ago and nothing went far since: it takes 2 ms for ten objects.
+        """
         if pts_s <= self.told_s:
             return  # A clock that does not advance; the tracker would warn each time.
+        if pts_s - self.told_s < _TELL_S and not any(one.went_far for one in self._followed):
+            return
         self._followed = [one for one in self._followed if pts_s - one.seen_s <= self._lost_s]
         numbers = self._update(
             pts_s, [one.box_px for one in self._followed], [one.pred_score for one in self._followed]
@@ -147,6 +172,7 @@ class Tracks:
         kept = []
         for index, one in enumerate(self._followed):
             number = numbers.get(index, -1)
+            one.went_px = 0.0
             if number >= 0:
                 one.number = number
             elif one.number in taken:
@@ -172,7 +198,7 @@ class Tracks:
                 fresh.append(one)
             else:
                 one.box_px, one.seen_s, one.pred_score = boxes[index], pts_s, detection.pred_score
-                one.sightings += 1
+                one.sightings, one.went_px = one.sightings + 1, 0.0
             one.votes[detection.label] = one.votes.get(detection.label, 0.0) + detection.pred_score
         self._followed = [*known.values(), *fresh]
 
@@ -197,9 +223,3 @@ class Tracks:
         if not len(tracked):
             return {}
         return dict(zip(tracked.data["index"].tolist(), tracked.tracker_id.tolist(), strict=True))
-
-
-def _percentile(values: npt.NDArray[np.float32], percent: float) -> float:
-    """The nearest value below; numpy's own interpolates, and takes a quarter of a millisecond for it."""
-    at = int((len(values) - 1) * percent / 100.0)
-    return float(np.partition(values, at)[at])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from streamproc.normality.tracks import Followed
 from streamproc.types import Box
 
@@ -21,8 +19,13 @@ def track_id(one: Followed) -> int:
 def box_of(one: Followed, size_px: tuple[int, int]) -> Box:
     """Normalised; ``size_px`` is (width, height) at flow size."""
     width, height = size_px
-    x0, y0, x1, y1 = (float(edge) for edge in np.clip(one.box_px / (width, height, width, height), 0.0, 1.0))
-    return (x0, y0, x1, y1)
+    # Plain numbers: numpy's clip takes ten times as long for four of them, and this is asked thirty times a picture.
+    x0, y0, x1, y1 = one.box_px.tolist()
+    return _share(x0, width), _share(y0, height), _share(x1, width), _share(y1, height)
+
+
+def _share(edge_px: float, side_px: int) -> float:
+    return min(1.0, max(0.0, edge_px / side_px))
 
 
 def owner(point: tuple[float, float], visible: Sequence[Followed], size_px: tuple[int, int]) -> int | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 
 from streamproc.config import NormalitySettings
 from streamproc.errors import InferenceError
 from streamproc.normality.glimpse import Detector
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.normality.speed import SpeedSample
+from streamproc.normality.tracks import Tracks
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
 from streamproc.types import ObservedWindow
 
@@ -157,3 +160,41 @@ def test_a_detector_that_fails_costs_a_window_and_no_more() -> None:
             lost += 1
     assert lost == 1
     assert done[-1].tracks
+
+
+def moving(pts_s: float, speed_px_s: float) -> SpeedSample:
+    """Everything in a picture of 320 x 240 goes to the right."""
+    cells = np.arange(60 * 80, dtype=np.uint32)
+    vectors = np.tile(np.array([speed_px_s, 0.0], np.float16), (len(cells), 1))
+    return SpeedSample(1, pts_s, 0.1, (60, 80), cells, vectors)
+
+
+@pytest.mark.parametrize(("speed_px_s", "told"), [(20.0, [0.2, 0.4]), (100.0, [0.1, 0.2, 0.3, 0.4])])
+def test_the_tracker_hears_at_once_of_what_goes_far_and_else_now_and_then(speed_px_s: float, told: list[float]) -> None:
+    tracks = Tracks(SETTINGS)
+    tracks.look(0.0, [BrightThing("person", 0.9, (0.1, 0.25, 0.2, 0.75))], (320, 240))  # 32 px wide
+    heard = []
+    for pts_s in (0.1, 0.2, 0.3, 0.4):
+        tracks.carry(moving(pts_s, speed_px_s), None)
+        tracks.advance(pts_s)
+        heard += [pts_s] if tracks.told_s == pts_s else []
+    assert heard == told
+
+
+def test_a_thing_goes_as_the_faster_half_of_what_moves_in_its_box_does() -> None:
+    sample = moving(0.1, 0.0)
+    rows, columns = sample.rows, sample.columns
+    # The box covers the cells of columns 8 to 15 and rows 15 to 44: three columns still, five not; faster around it.
+    still = (rows >= 15) & (rows <= 44) & (columns >= 8) & (columns <= 10)
+    around = (rows < 15) | (rows > 44) | (columns < 8) | (columns > 15)
+    sample.vectors[:, 0] = np.where(still, 0.0, np.where(around, 400.0, 40.0))
+    tracks = Tracks(SETTINGS)
+    for pts_s in (0.0, 0.5):
+        tracks.look(pts_s, [BrightThing("person", 0.9, (0.1, 0.25, 0.2, 0.75))], (320, 240))
+        tracks.advance(pts_s + 0.25)
+    tracks.carry(sample, np.full((60, 80), 80.0, np.float32))
+    (one,) = tracks.visible()
+    assert one.box_px.tolist() == pytest.approx([36.0, 60.0, 68.0, 180.0])
+    for _ in range(2):
+        tracks.carry(sample, np.full((60, 80), 80.0, np.float32))
+    assert one.ratio.value == pytest.approx(0.5)

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from streamproc.normality import view_reference
-from streamproc.normality.structure import coarse, fine, likeness, structure
+from streamproc.normality.structure import coarse, fine, likeness, lost, structure
 from streamproc.normality.view import View
 from streamproc.normality.view_reference import ViewLearner, ViewReference
 
@@ -180,3 +180,23 @@ def test_long_footage_is_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
     found = learner.learned()
     assert found is not None
     assert found.least_likeness > 0.99
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_five_pictures_median_is_numpys(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    small = [rng.integers(0, 4, (24, 32)).astype(np.uint8) for _ in range(5)]
+    pictures = [cv2.resize(picture, (192, 144), interpolation=cv2.INTER_NEAREST) for picture in small]
+    recent = view_reference.Recent()
+    given = [recent.add(np.asarray(picture, np.uint8), index * 0.5) for index, picture in enumerate(pictures)]
+    assert given[:4] == [None] * 4
+    np.testing.assert_array_equal(given[4], np.median(np.stack(pictures), axis=0))
+
+
+def test_what_is_lost_is_told_block_by_block() -> None:
+    known = structure(coarse(fine(place())))
+    rng = np.random.default_rng(0)
+    live = known.copy()
+    live[:36, 12:24] = rng.standard_normal((36, 12))  # three of the 48 blocks of 12 x 12
+    live[36:, 48:] = 2.0 * live[36:, 48:] + 1.0  # other light
+    assert lost(live, known) == pytest.approx(3 / 48)
