@@ -196,5 +196,6 @@ def test_a_thing_goes_as_the_faster_half_of_what_moves_in_its_box_does() -> None
     (one,) = tracks.visible()
     assert one.box_px.tolist() == pytest.approx([36.0, 60.0, 68.0, 180.0])
     for _ in range(2):
+        one.box_px[:] = (32.0, 60.0, 64.0, 180.0)
         tracks.carry(sample, np.full((60, 80), 80.0, np.float32))
     assert one.ratio.value == pytest.approx(0.5)
