@@ -9,6 +9,7 @@ import typer
 
 from streamproc.commands.evaluating_perception import perception
 from streamproc.commands.evaluating_video import show, video
+from streamproc.commands.inspecting_images import evaluate as images
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.commands.reasoning import reasoning
 from streamproc.errors import ConfigError
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     eval_app.command("video")(video)
     eval_app.command("perception")(perception)
     eval_app.command("reasoning")(reasoning)
+    eval_app.command("images")(images)
     app.add_typer(eval_app, name="eval")
 
 

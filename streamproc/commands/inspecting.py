@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from streamproc.commands.inspecting_enrolment import enrol
+from streamproc.commands.inspecting_images import images
 from streamproc.commands.inspecting_training import train
 
 inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing as it should be, and where not.")
@@ -13,5 +14,6 @@ inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing a
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     inspect_app.command("enrol")(enrol)
+    inspect_app.command("images")(images)
     inspect_app.command("train")(train)
     app.add_typer(inspect_app, name="inspect")

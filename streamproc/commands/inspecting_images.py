@@ -1,0 +1,102 @@
+"""`inspect images` and `eval images`: pictures of one thing, held against normal ones and by an expert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from streamproc.commands.bars import bars
+from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streamproc.inspection.nouns import Backbone
+    from streamproc.inspection.serving import OnnxExpert
+
+ExpertFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="An exported expert, which needs no normal pictures.")
+]
+SidePx = Annotated[
+    int,
+    typer.Option(min=14, help="Edge of the squares that pictures become, a multiple of 14; encoding costs its square."),
+]
+KindOption = Annotated[
+    Literal["knn", "subspace"],
+    typer.Option(help="knn: how far the nearest known place is; subspace: what the known ones' directions leave over."),
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the encoder.")]
+
+
+def images(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Pictures of one thing; folders below it too.")],
+    normal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures of it as it should be, two or more; 16 are plenty.")
+    ] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write each picture here, with where it is not as it should be.")
+    ] = None,
+    expert: ExpertFile = None,
+    kind: KindOption = "knn",
+    side_px: SidePx = 224,
+    threads: Threads = 1,
+    json: JsonFlag = False,
+) -> None:
+    """Score pictures: 0.5 is the threshold that the normal ones set, or the expert's own.
+
+    Prints CSV, or JSON: image, score, whether it is a defect, who spoke, and each one's times of its threshold.
+    """
+    from streamproc.inspected import as_csv, inspect_folder
+
+    backbone, asked = _parts(side_px, threads, expert)
+    with bars() as tell:
+        rows = inspect_folder(directory, normal, backbone, asked, kind=kind, heatmaps=heatmaps, tell=tell)
+    if json:
+        emit_json(rows)
+    else:
+        say(as_csv(rows).rstrip("\n"))
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Option("--images", metavar="DIR", help="Where the labels' paths begin.")],
+    labels: Annotated[
+        Path, typer.Option(metavar="FILE", help="CSV: image,label and, where known, mask,class; label 1 is a defect.")
+    ],
+    shots: Annotated[int, typer.Option(min=0, help="Normal pictures to learn from; 0 asks the expert alone.")] = 16,
+    seeds: Annotated[int, typer.Option(min=1, help="How often the normal pictures are drawn anew.")] = 5,
+    expert: ExpertFile = None,
+    kind: KindOption = "knn",
+    side_px: SidePx = 224,
+    threads: Threads = 1,
+    json: JsonFlag = False,
+) -> None:
+    """Learn from a few pictures of label 0, score all others, and measure what is told apart.
+
+    Measures are anomalib's: over images AUROC, average precision and the best F1; over pixels, where there are masks,
+    AUROC and AUPRO. Classes that hold normal and other pictures are things of their own, each with a memory; classes
+    of one label are kinds of defects of one thing.
+    """
+    from streamproc.evaluation.images import evaluate_images
+    from streamproc.evaluation.labelled_images import load_labels
+
+    labelled = load_labels(directory, labels)
+    backbone, asked = _parts(side_px, threads, expert)
+    with bars() as tell:
+        report = evaluate_images(labelled, backbone, asked, shots=shots, seeds=seeds, kind=kind, tell=tell)
+    if json:
+        emit_json(report)
+    else:
+        say(str(report))
+
+
+def _parts(side_px: int, threads: int, expert: Path | None) -> tuple[Backbone, OnnxExpert | None]:
+    from streamproc.inspection.backbones.dinov2 import DinoV2
+    from streamproc.inspection.serving import OnnxExpert
+    from streamproc.models.store import ModelStore
+
+    try:
+        backbone = DinoV2(ModelStore().ensure("dinov2-s"), side_px, threads)
+    except ValueError as error:
+        raise ConfigError(f"--side-px: {error}") from None
+    return backbone, None if expert is None else OnnxExpert(expert, backbone)

@@ -1,0 +1,135 @@
+"""The expert, who has never seen a thing, and the memory of how it looks, taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from streamproc.inspection.heat import heat_over_crop
+from streamproc.inspection.memory import Kind, Memory, Shown
+from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score
+from streamproc.inspection.scale import Scale, share
+from streamproc.inspection.views import make_plain_views
+
+
+class Expert(Protocol):
+    """Tells defects without a memory; ``serving.OnnxExpert`` is one."""
+
+    @property
+    def revision(self) -> str:
+        """Which weights."""
+        ...
+
+    def score(self, features: Features) -> Reading:
+        """What it says of one crop; raises InferenceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinions:
+    """What was said of one crop; times are of the speaker's own threshold, from which it speaks of a defect."""
+
+    score: Score
+    """``value`` is 0.5 where ``times`` is 1."""
+    times: float
+    """Of both together."""
+    memory: float | None
+    """None where there is no memory."""
+    expert: float | None
+    """None where there is no expert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A memory, an expert, or both, each on the scale of its own scores of normal crops."""
+
+    memory: Memory | None = None
+    expert: Expert | None = None
+    scale: Scale | None = None
+    """Of the expert's logits on the crops that the memory was learned from; None: its threshold is a score of 0.5."""
+
+    def judge(self, features: Features) -> Opinions:
+        """What they say of a crop.
+
+        Raises:
+            InferenceError: a part failed.
+            ValueError: there is neither memory nor expert.
+        """
+        recalled = self.memory.judge(features) if self.memory is not None else None
+        reading = self.expert.score(features) if self.expert is not None else None
+        if recalled is not None and reading is not None:
+            scale = self.scale or Scale(-1.0, -0.5)  # a logit of 0 is a score of 0.5
+            memory, expert = recalled.times, scale.times(reading.logit)
+            times = fuse(memory, expert)
+            maps = np.asarray((_shares(recalled.maps) + reading.maps) / 2, np.float32)
+            return Opinions(_score(times, maps, features.layout, who(memory, expert)), times, memory, expert)
+        if recalled is not None:
+            score = _score(recalled.times, _shares(recalled.maps), features.layout, "memory")
+            return Opinions(score, recalled.times, recalled.times, None)
+        if reading is not None:
+            times = 2 * reading.score.value if self.scale is None else self.scale.times(reading.logit)
+            return Opinions(reading.score, times, None, times)
+        raise ValueError("neither a memory nor an expert to ask")
+
+
+def show(backbone: Backbone, crop: Pixels) -> Shown:
+    """A normal crop, (h, w, 3) uint8 RGB, as it is, mirrored, upside down and both: what a memory learns from.
+
+    Raises:
+        ValueError: the crop is empty.
+        InferenceError: the encoder failed.
+    """
+    turns = (crop, crop[:, ::-1], crop[::-1], crop[::-1, ::-1])
+    return tuple(backbone.encode(make_plain_views(each, backbone.side_px)) for each in turns)
+
+
+def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "knn") -> Fused:
+    """From two or more normal crops of one thing, as `show` gives them: its memory, and the expert's scale on them.
+
+    Raises:
+        ValueError: there are fewer than two crops.
+        InferenceError: the expert failed.
+    """
+    memory = Memory.learn(crops, kind)
+    scale = None if expert is None else Scale.of([expert.score(features).logit for features, *_ in crops])
+    return Fused(memory, expert, scale)
+
+
+class Inspector:
+    """From a crop's pixels to what is said of it."""
+
+    def __init__(self, backbone: Backbone, fused: Fused) -> None:
+        """The memory and the expert must be of ``backbone``'s features."""
+        self._backbone, self._fused = backbone, fused
+
+    def inspect(self, crop: Pixels) -> Opinions:
+        """What is said of a crop, (h, w, 3) uint8 RGB.
+
+        Raises:
+            ValueError: the crop is empty.
+            InferenceError: a part failed.
+        """
+        return self._fused.judge(self._backbone.encode(make_plain_views(crop, self._backbone.side_px)))
+
+
+def fuse(memory: float, expert: float) -> float:
+    """Times of both together: their mean, so that neither can drown the other and both at 1 are 1."""
+    return (memory + expert) / 2
+
+
+def who(memory: float, expert: float) -> By:
+    """Who spoke: those who are at their threshold, or who is nearer to it where neither is."""
+    if (memory >= 1) == (expert >= 1):
+        return "both" if memory >= 1 else ("memory" if memory >= expert else "expert")
+    return "memory" if memory >= 1 else "expert"
+
+
+def _shares(times: Floats) -> Floats:
+    return np.asarray(times / (1 + times), np.float32)
+
+
+def _score(times: float, maps: Floats, layout: Layout, by: By) -> Score:
+    return Score(share(times), heat_over_crop(maps, layout), by)

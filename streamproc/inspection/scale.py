@@ -1,0 +1,46 @@
+"""When a score is remarkable: told from the scores of normal crops alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+REACH = 2.0
+"""The threshold, in distances between the normal scores' median and their 95th percentile: of a normal distribution
+3.3 standard deviations, one false alarm in 2,000. Sixteen crops tell a 95th percentile and nothing further out."""
+_LEAST = 0.05  # of the median: normals that are alike to the bit must not make everything else remarkable
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Scores of one thing's normal crops."""
+
+    median: float
+    p95: float
+
+    @classmethod
+    def of(cls, normal: Sequence[float]) -> Scale:
+        """From the scores of crops that are as they should be, none of which the scorer had learned from.
+
+        Raises:
+            ValueError: there are fewer than two, or one is not finite.
+        """
+        if len(normal) < 2 or not np.isfinite(normal).all():
+            raise ValueError("a scale needs two finite scores or more")
+        return cls(float(np.median(normal)), float(np.quantile(normal, 0.95)))
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a crop is remarkable."""
+        return self.median + REACH * max(self.p95 - self.median, _LEAST * abs(self.median), 1e-6)
+
+    def times(self, score: float) -> float:
+        """How far ``score`` lies above the median, in times of what the threshold does: 1 at it, 0 at the median."""
+        return max(0.0, (score - self.median) / (self.threshold - self.median))
+
+
+def share(times: float) -> float:
+    """``times`` as a value 0..1: 0.5 at the threshold, never quite 1."""
+    return times / (1.0 + times)
