@@ -2,7 +2,8 @@
 
 Two ways to tell how far a token is from that: one minus the cosine to the nearest one known (PatchCore, Roth et al.,
 CVPR 2022, without its thinning out, as in AnomalyDINO, Damm et al., WACV 2025), and what the known ones' main
-directions leave over (SubspaceAD). The tokens are those of one tap that the expert reads too, so the encoder runs once for both.
+directions leave over (SubspaceAD). The tokens are those of one tap that the expert reads too, so the encoder runs once
+for both.
 
 A memory never changes: what alarms cannot enrol itself. A new one is learned from crops that are held to be normal.
 """
