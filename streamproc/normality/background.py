@@ -35,6 +35,10 @@ class Background:
         self.renewed = False
         """Whether the last picture replaced the background instead of being compared with it."""
 
+    def know(self, background: Grey) -> None:
+        """Take ``background`` (height, width) for what was known before, from the next run on."""
+        self._known = background
+
     def begin_run(self) -> None:
         """Time was lost. What was there then, or what was known before, whichever is more like the next picture, is the
         background: the people of a moment ago would stand out as holes."""

@@ -64,9 +64,9 @@ class Motion:
 
 
 ANOTHER_PICTURE = "the whole picture changed"
+"""Why nothing was measured where lights were switched or the camera was turned."""
 TOO_SLOW = ", needs 5"
 """How it ends where pictures come too seldom, and nothing else is wrong with them."""
-"""Why nothing was measured where lights were switched or the camera was turned."""
 
 
 class FlowMeter:
@@ -85,6 +85,10 @@ class FlowMeter:
         self._before: deque[tuple[float, npt.NDArray[np.uint8]]] = deque(maxlen=3)
         self.grey = np.zeros((1, 1), np.uint8)
         """(height, width): the last frame at flow size."""
+
+    def know(self, background: Grey) -> None:
+        """From now on ``background`` (height, width) is what the camera shows when nothing is there."""
+        self._background.know(background)
 
     def begin_run(self) -> None:
         """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""

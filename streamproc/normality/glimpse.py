@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from streamproc.normality.background import Grey
 from streamproc.normality.flow import TOO_SLOW, FlowMeter, Motion
 from streamproc.normality.memory import Texture
 from streamproc.normality.posture import PostureLook
@@ -106,6 +107,10 @@ class Eyes:
         self.detector = detector
         self._frame: Frame | None = None
         self._motion: Motion | None = None
+
+    def know(self, background: Grey) -> None:
+        """From the next run on ``background`` (height, width) is what the camera shows when nothing is there."""
+        self._meter.know(background)
 
     def begin_run(self) -> None:
         """Another session with the camera."""

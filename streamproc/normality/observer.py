@@ -83,11 +83,14 @@ class EmbeddedObserver:
     def calibrate(self, calibration: Calibration | None) -> None:
         """Measure by ``calibration`` from the next window on; tracks go on, measurements begin anew.
 
+        What stands out is told from its background from the next run on.
+
         Raises:
             ConfigError: the calibration was measured otherwise than the settings say.
         """
         if calibration is not None:
             calibration.require(self._settings)
+            self._eyes.know(unpacked(calibration.background).astype(np.float32))
         self._judge = None if calibration is None else Judge(calibration, self.texture_revision)
         self._tracks.forget_speeds()
 

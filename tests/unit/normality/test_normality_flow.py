@@ -166,6 +166,18 @@ def test_a_run_begins_without_a_frame_before() -> None:
     assert (first.velocity, first.why_not, first.elapsed_s) == (None, None, 0.0)
 
 
+def test_what_becomes_known_while_it_runs_is_the_ground_of_the_next_run() -> None:
+    ground, dark = np.full((60, 80), 120.0, np.float32), np.full((60, 80), 120.0, np.float32)
+    dark[20:40, 30:50] = 40.0
+    background = Background()
+    background.foreground(dark, 0.1)  # begins while something stands there
+    assert not background.foreground(dark, 0.1).any()
+    background.know(ground)
+    background.begin_run()
+    assert not background.foreground(ground, 0.1).any(), "it has gone, and leaves no hole"
+    assert background.foreground(dark, 0.1)[25:35, 35:45].all()
+
+
 def test_exposure_is_not_foreground() -> None:
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
     background = Background()
