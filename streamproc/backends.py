@@ -12,6 +12,7 @@ import structlog
 from streamproc.camera import Observer, UnitSettings
 from streamproc.config import (
     CameraSettings,
+    InspectionSettings,
     LlmInduction,
     PipelineSettings,
     ScenePerception,
@@ -27,8 +28,10 @@ from streamproc.types import ModelRef
 
 if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
+    from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.live.crops import Thing
     from streamproc.inspection.live.findings import Inspector
+    from streamproc.inspection.serving import OnnxExpert
     from streamproc.models.movenet import MoveNet
     from streamproc.models.nanodet import NanoDet
     from streamproc.models.sentences import SentenceEmbedder
@@ -67,7 +70,8 @@ class Backends:
 
         # Cameras are watched side by side, each by threads of its own: with a pool they would wait for each other.
         cv2.setNumThreads(1)
-        self._pipeline, self._clock = pipeline, clock
+        self._pipeline, self._store, self._clock = pipeline, store, clock
+        self._looks: tuple[DinoV2, OnnxExpert | None] | None = None
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
@@ -116,7 +120,7 @@ class Backends:
             case _ as unreachable:
                 assert_never(unreachable)
 
-    def inspectors(self, camera: CameraSettings, things: Sequence[Thing], memory: Path) -> Mapping[str, Inspector]:  # noqa: ARG002
+    def inspectors(self, camera: CameraSettings, things: Sequence[Thing], memory: Path) -> Mapping[str, Inspector]:
         """Who looks at each of a camera's ``things``, by its key; things that nobody can judge are left out.
 
         ``memory`` is the file of what is known of them.
@@ -125,7 +129,22 @@ class Backends:
             ConfigError: the file does not load, or belongs to another camera or encoder.
             ModelLoadError: the encoder or the expert cannot be had.
         """
-        return {}
+        from streamproc.inspection.live.inspectors import inspectors_of
+
+        settings = self._pipeline.inspection
+        if settings is None:
+            return {}
+        if self._looks is None:
+            self._looks = self._load_looks(settings)
+        backbone, expert = self._looks
+        return inspectors_of(camera, things, settings, backbone, expert, memory)
+
+    def _load_looks(self, settings: InspectionSettings) -> tuple[DinoV2, OnnxExpert | None]:
+        from streamproc.inspection.backbones.dinov2 import DinoV2
+        from streamproc.inspection.serving import OnnxExpert
+
+        encoder = DinoV2(self._store.ensure("dinov2-s"), settings.encoder.side_px)
+        return encoder, None if settings.expert is None else OnnxExpert(settings.expert.path, encoder)
 
     def llm(self) -> LlmVoter | None:
         """The language model's voter; None on a site without one."""
@@ -151,11 +170,16 @@ class Backends:
 
     def stand_ins(self) -> tuple[ModelRef, ...]:
         """What is embedded where a larger site runs a model server."""
+        found: list[ModelRef] = []
         if isinstance(self._pipeline.perception, ScenePerception):
             from streamproc.perception.scene import SceneCaptioner
 
-            return (SceneCaptioner.model,)
-        return ()
+            found.append(SceneCaptioner.model)
+        if self._looks is not None:
+            from streamproc.inspection.live.inspectors import encoder_ref
+
+            found.append(encoder_ref(self._looks[0]))
+        return tuple(found)
 
     def close(self) -> None:
         """End the connections to model servers."""

@@ -80,7 +80,9 @@ def test_thresholds_that_overlap_are_told_at_their_line(tmp_path: Path) -> None:
 
 def test_an_encoder_of_no_known_kind_names_those_there_are(tmp_path: Path) -> None:
     path = site(tmp_path, inspection="encoder: {kind: resnet}")
-    with pytest.raises(ConfigError, match=r"own\.yaml:3:\d+: inspection\.encoder\.kind: .*dinov2"):
+    with pytest.raises(
+        ConfigError, match=r"own\.yaml:3:\d+: inspection\.encoder\.kind: 'resnet' is not permitted; .*dinov2"
+    ):
         load_site(path)
 
 

@@ -21,6 +21,7 @@ from streamproc.rules.induction import Induction, StatisticalInducer
 from streamproc.rules.schema import load_rules, parse_rules
 from streamproc.testing_alerts import START
 from streamproc.testing_deduction import observed
+from streamproc.testing_defects import seen
 from streamproc.testing_wiring import WALKS, ScriptedCaptioner, write_rules, write_site
 from streamproc.types import Caption, ObservedWindow
 
@@ -356,3 +357,24 @@ def test_a_terminal_has_one_bar_that_ends_full(
     assert "looking at them: " not in err
     (*_, last) = (row for row in err.splitlines() if "writing" in row)
     assert "100%" in last
+
+
+def test_regions_that_are_inspected_are_enrolled_on_the_way(
+    site: Path, induce: Induce, learner: FakeLearning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert induce().enrolled is None
+    (tmp_path / "own.yaml").write_text("schema_version: 1\nname: own\ninspection: {memory: {shots: 5}}\n")
+    path = write_site(tmp_path, pipeline="./own.yaml")
+    region = "{name: valve, polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]}"
+    path.write_text(path.read_text().replace("rules: rules/gate.yaml", f"rules: rules/gate.yaml, regions: [{region}]"))
+    monkeypatch.setattr(learner, "observed", lambda *_: (seen(float(number)) for number in range(40)))
+    report = induce()
+    assert report.enrolled is not None
+    assert report.enrolled.pictures == {"region valve": 5}
+    assert report.enrolled.path == tmp_path / "rules" / "gate.inspection.zip"
+    assert f"inspection   {report.enrolled.path}: region valve" in str(report)
+    assert report.as_dict()["enrolled"]["pictures"] == {"region valve": 5}
+    monkeypatch.setattr(learner, "observed", lambda *_: (observed(float(number)) for number in range(40)))
+    report = induce()
+    assert report.enrolled is None
+    assert any("region valve was looked at 0 times" in note for note in report.notes)

@@ -61,6 +61,7 @@ def test_every_field_explains_itself(model: type) -> None:
         ("configs/site.example.yaml", "configs/site.schema.json"),
         ("pipelines/embedded.yaml", "pipelines/pipeline.schema.json"),
         ("pipelines/gpu-vllm.yaml", "pipelines/pipeline.schema.json"),
+        ("pipelines/inspection.yaml", "pipelines/pipeline.schema.json"),
     ],
 )
 def test_the_shipped_files_fit_the_schema_they_name(file: str, schema: str) -> None:

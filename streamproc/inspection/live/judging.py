@@ -140,7 +140,7 @@ class Judge:
             label=known.thing.words,
             box_norm=look.box_norm,
             pred_score=_unit(known.pool.times),
-            text=f"{known.thing.words}: {known.pool.times:.1f} times its threshold",
+            text=f"{known.thing.words}: {_figure(known.pool.times)} times its threshold",
             measurement=self._measured(known),
             close_up=CloseUp(look.pixels, look.finding.heat),
         )
@@ -148,7 +148,7 @@ class Judge:
 
 def _reason(known: _Known) -> str:
     pool = known.pool
-    said = ", ".join(f"{one.times:.1f} times its threshold {_SPEAKS[one.by]}" for one in pool.opinions)
+    said = ", ".join(f"{_figure(one.times)} times its threshold {_SPEAKS[one.by]}" for one in pool.opinions)
     return (
         f"The {known.thing.words} is not as it should be, most of all {where(pool.shown.finding.heat)}: {said} "
         f"(median of {pool.looks} looks)."
@@ -170,6 +170,11 @@ def where(heat: Floats) -> str:
     return (
         f"in its {upper} {side}".rstrip() if upper and side else f"in its {upper} part" if upper else f"on its {side}"
     )
+
+
+def _figure(times: float) -> str:
+    """``2.4``, ``31``; beyond that only that it is far: a dozen pictures tell a threshold, and nothing that far out."""
+    return f"{times:.1f}" if times < 10 else f"{times:.0f}" if times <= 100 else "over 100"
 
 
 def _unit(times: float) -> float:

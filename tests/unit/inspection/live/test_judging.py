@@ -57,6 +57,12 @@ def test_a_defect_says_what_where_by_whom_and_how_much() -> None:
     assert [model.name for model in last.models] == ["fake"]
 
 
+@pytest.mark.parametrize(("times", "words"), [(9.94, "9.9"), (31.2, "31"), (64987.0, "over 100")])
+def test_what_is_far_beyond_the_threshold_is_only_far(times: float, words: str) -> None:
+    told = verdicts(judge({VALVE.key: FakeInspector(lambda _: times)}), *(crop(float(i)) for i in range(4)))
+    assert f": {words} times its threshold by the expert" in told[-1].reason
+
+
 def test_a_score_at_its_threshold_is_a_half() -> None:
     one = judge({VALVE.key: FakeInspector(lambda _: 1.0)})
     assert verdicts(one, *(crop(float(i)) for i in range(4)))[-1].smoothed == 0.5
