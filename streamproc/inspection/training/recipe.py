@@ -13,6 +13,7 @@ from streamproc.inspection.export import export_expert
 from streamproc.inspection.header import Header, Variant
 from streamproc.inspection.nouns import Backbone
 from streamproc.inspection.training.bank import Bank, Told, encode
+from streamproc.inspection.training.halves import halve, round_weights
 from streamproc.inspection.training.pictures import LICENCES
 from streamproc.inspection.training.sources import SYNTHETIC, Synthetic, open_source
 from streamproc.inspection.training.train import Settings, train
@@ -65,8 +66,10 @@ def follow(
         recipe=_in_a_line(recipe, banks),
     )
     expert = train(banks, watched, header, recipe.settings, out, told, resume=resume)
+    round_weights(expert)
     save_expert(expert, out / "expert.pt")
     export_expert(expert, out / "expert.onnx")
+    halve(out / "expert.onnx")
     written = {
         **asdict(recipe),
         "header": header.model_dump(),
