@@ -100,6 +100,8 @@ class FakeModelServer:
     """Whether pictures' data are read as if they were text."""
     most_pictures: int | None = None
     """How many pictures a request may hold."""
+    takes_embeds: bool = False
+    """Whether pictures may come as tokens; as with vLLM, only where that is switched on."""
     context_tokens: int | None = None
     """How long prompts may be; listed with the models, as vLLM does."""
     silent_models: bool = False
@@ -150,6 +152,9 @@ class FakeModelServer:
         fault = _fault_of(request)
         if fault:
             return Fail(400, fault)
+        parts = [part for message in request["messages"] for part in _parts(message)]
+        if not self.takes_embeds and any(part["type"] == "image_embeds" for part in parts):
+            return Fail(400, "You must set `--enable-mm-embeds` to input `image_embeds`")
         if self.most_pictures is not None and len(_pictures(request)) > self.most_pictures:
             return Fail(400, f"At most {self.most_pictures} image(s) may be provided in one prompt.")
         if self.context_tokens is not None and (self.prompt_tokens(request) or 0) > self.context_tokens:
