@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from streamproc.inspection.nouns import Backbone
     from streamproc.inspection.serving import OnnxExpert
 
+SHIPPED = Path("shipped")
+"""In place of a file: the expert that comes with the package."""
 ExpertFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="An exported expert, which needs no normal pictures.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="An exported expert, which needs no normal pictures; `shipped` for the package's own."
+    ),
 ]
 SidePx = Annotated[
     int,
@@ -93,10 +98,13 @@ def evaluate(
 def _parts(side_px: int, threads: int, expert: Path | None) -> tuple[Backbone, OnnxExpert | None]:
     from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.serving import OnnxExpert
+    from streamproc.inspection.shipped import shipped_expert
     from streamproc.models.store import ModelStore
 
     try:
         backbone = DinoV2(ModelStore().ensure("dinov2-s"), side_px, threads)
     except ValueError as error:
         raise ConfigError(f"--side-px: {error}") from None
+    if expert == SHIPPED:
+        expert = shipped_expert(backbone.name)
     return backbone, None if expert is None else OnnxExpert(expert, backbone)

@@ -1,0 +1,32 @@
+"""`--expert shipped` opens the package's own expert for the encoder in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamproc.commands import inspecting_images
+from streamproc.inspection.backbones import dinov2
+from streamproc.inspection.shipped import shipped_expert
+from streamproc.models import store
+
+
+class Encoder:
+    name = "dinov2-s"
+    revision = "e4b408fdbb62"
+    side_px = 224
+
+    def __init__(self, *_: object) -> None: ...
+
+
+def test_shipped_is_a_name_and_not_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dinov2, "DinoV2", Encoder)
+    monkeypatch.setattr(store.ModelStore, "ensure", lambda _self, _name: Path("unread.onnx"))
+
+    _, expert = inspecting_images._parts(224, 1, Path("shipped"))
+    _, named = inspecting_images._parts(224, 1, shipped_expert("dinov2-s"))
+
+    assert expert is not None
+    assert named is not None
+    assert expert.revision == named.revision
