@@ -42,7 +42,8 @@ def test_normal_footage_becomes_rules_that_notice_a_hurry_and_keep_peoples_edits
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
     assert report["footage_s"] == pytest.approx(30, abs=0.5)
-    assert report["notes"] == ["40 s or more with something moving would tell normal more surely"]
+    # What 30 s leave unsure is told too, by each measurement for itself.
+    assert "40 s or more with something moving would tell normal more surely" in report["notes"]
     path = Path(report["rules"])
     rules, model, _ = parse_rules(path.read_bytes(), str(path))
     by_id = {rule.id: rule for rule in rules.rules}
