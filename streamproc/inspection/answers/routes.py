@@ -89,13 +89,13 @@ class ByTokens:
 
 
 def packed(tokens: Floats) -> str:
-    """Tokens (N, c) as vLLM reads them: base64 of a NumPy file of (1, N, c) in half precision, one item of N tokens.
+    """Tokens (N, c) as vLLM reads them: base64 of a NumPy file of (N, c) in half precision, one item a part.
 
     Raises:
         InferenceError: a number is not finite in half precision.
     """
     with np.errstate(over="ignore"):
-        halves = tokens[None].astype(np.float16)
+        halves = tokens.astype(np.float16)
     if not np.isfinite(halves).all():
         raise InferenceError("route embeds: the tokens hold numbers that are not finite in half precision")
     with io.BytesIO() as file:

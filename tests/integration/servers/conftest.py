@@ -154,6 +154,18 @@ def vlm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
+def onevision(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A vLLM server with the tiny LLaVA-OneVision, which takes tokens in place of pictures."""
+    model, vision = ROOT / "tiny-onevision", ROOT / "vision"
+    needed("a LLaVA-OneVision server", ROOT / "vllm" / "bin" / "vllm", vision, model / "projector.npz")
+    compact = ("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}')
+    options = ("--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--enable-mm-embeds")
+    log = tmp_path_factory.mktemp("onevision") / "log"
+    with serving(log, model, "tiny-onevision", *options, *compact, PYTHONPATH=str(vision)) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """llama.cpp's server with the small judge."""
     directory, model = ROOT / "llama", ROOT / "judge.gguf"

@@ -4,7 +4,7 @@ About 7 GB in the end and, with a fast connection, five minutes; weights that ar
 installed into the environment that runs this. Two servers, neither of which needs a GPU:
 
 - ``vllm``: vLLM built for CPUs, with SmolLM2-135M-Instruct: proves the protocol, it is too small to judge anything; and
-  with a tiny LLaVA of random weights, which takes pictures and says nothing of sense;
+  with a tiny LLaVA and a tiny LLaVA-OneVision of random weights, which take pictures and say nothing of sense;
 - ``llama``: llama.cpp's HTTP server, with Qwen2.5-Coder-1.5B-Instruct (4 bits): a small judge.
 """
 
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from os import environ
 from pathlib import Path
 
 DEFAULT = Path.home() / ".cache" / "streamproc" / "servers"
@@ -78,6 +79,59 @@ named = {name.replace("vision_tower.", "vision_tower.vision_model."): weights[na
 save_file(named, file, metadata={"format": "pt"})
 """
 
+# The same with LLaVA-OneVision: a SigLIP tower for 56x56 pixels (4x4 tokens a picture) without its head, close-ups in
+# grids up to 2x2, two layers of Qwen2; and what `inspection.answers.projector` reads of it.
+TINY_ONEVISION = """
+import pathlib, sys, numpy, torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoTokenizer, LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration, LlavaOnevisionImageProcessorPil,
+    LlavaOnevisionProcessor, LlavaOnevisionVideoProcessor, Qwen2Config, SiglipVisionConfig,
+)
+torch.manual_seed(0)
+tokens = AutoTokenizer.from_pretrained(sys.argv[1])
+tokens.add_special_tokens({"additional_special_tokens": ["<image>", "<video>"]})
+tokens.chat_template = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}"
+    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for part in m['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}<image>\\n{% endif %}{% endfor %}{% endif %}"
+    "{{ '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+layers = dict(hidden_size=64, intermediate_size=128, num_attention_heads=2)
+vision = SiglipVisionConfig(image_size=56, patch_size=14, num_hidden_layers=5, vision_use_head=False, **layers)
+ends = dict(bos_token_id=tokens.bos_token_id, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id)
+text = Qwen2Config(
+    vocab_size=len(tokens), num_hidden_layers=2, num_key_value_heads=2, max_position_embeddings=16384, **ends, **layers
+)
+grids = [[56 * rows, 56 * columns] for rows in (1, 2) for columns in (1, 2)]
+config = LlavaOnevisionConfig(
+    vision_config=vision, text_config=text, image_token_id=tokens.convert_tokens_to_ids("<image>"),
+    video_token_id=tokens.convert_tokens_to_ids("<video>"), image_grid_pinpoints=grids,
+    vision_feature_layer=-1, vision_feature_select_strategy="full", vision_aspect_ratio="anyres_max_9",
+)
+model = LlavaOnevisionForConditionalGeneration(config).to(torch.float32)
+model.save_pretrained(sys.argv[2])
+# As above.
+file = pathlib.Path(sys.argv[2]) / "model.safetensors"
+weights = load_file(file)
+named = {name.replace("vision_tower.", "vision_tower.vision_model."): weights[name] for name in weights}
+save_file(named, file, metadata={"format": "pt"})
+size, half = {"height": 56, "width": 56}, [0.5, 0.5, 0.5]
+LlavaOnevisionProcessor(
+    LlavaOnevisionImageProcessorPil(size=size, image_mean=half, image_std=half, image_grid_pinpoints=grids), tokens,
+    LlavaOnevisionVideoProcessor(size=size), num_image_tokens=16, vision_feature_select_strategy="full",
+    vision_aspect_ratio="anyres_max_9", chat_template=tokens.chat_template,
+).save_pretrained(sys.argv[2])
+tokens.save_pretrained(sys.argv[2])
+projector = model.model.multi_modal_projector.state_dict()
+rows = model.get_input_embeddings().weight
+held = dict(projector, image_newline=model.model.image_newline)
+for doubt in ("slightly", "moderately", "highly"):
+    # Six tokens, as in Qwen2's tokenizer; this one may need more.
+    held[doubt] = rows[tokens(f"with {doubt} suspicious features: ").input_ids[:6]]
+numpy.savez(pathlib.Path(sys.argv[2]) / "projector.npz", **{n: t.detach().float().numpy() for n, t in held.items()})
+"""
+
 
 def environment(at: Path, *packages: str) -> Path:
     """A virtual environment with the packages; its Python."""
@@ -122,6 +176,10 @@ def prepare_vlm(root: Path, python: Path) -> None:
     model = root / "tiny-llava"
     if not (model / "model.safetensors").exists():
         subprocess.run([python, "-c", TINY_LLAVA, str(root / "smollm2"), str(model)], check=True)
+    one = root / "tiny-onevision"
+    if not (one / "projector.npz").exists():
+        seen = environ | {"PYTHONPATH": str(vision)}
+        subprocess.run([python, "-c", TINY_ONEVISION, str(root / "smollm2"), str(one)], check=True, env=seen)
 
 
 def prepare_llama(root: Path) -> None:
