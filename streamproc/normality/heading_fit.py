@@ -15,6 +15,8 @@ from streamproc.normality.speed import SpeedSample
 _LEAST_NATS = math.log(2.0)
 """A way half as probable as ways there are on average; nothing nearer is worth words."""
 
+_LEAST_BUSY_S = 40.0
+"""With something moving: from 15 s of people crossing a yard the other 15 s went ways that were never gone."""
 _LATE = 1.5
 """Times as many nats, from which that is worth a note; as for the one-hour level of a kind."""
 
@@ -41,6 +43,12 @@ def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) 
     """
     if model.why_not:
         return KnownDirections(model=model)
+    busy_s = sum(sample.elapsed_s for fold in folds for sample in fold if sample.value is not None)
+    if busy_s < _LEAST_BUSY_S - 1.0:
+        why = (
+            f"too little to know which way is usual: {busy_s:.0f} s with something moving, {_LEAST_BUSY_S:.0f} s needed"
+        )
+        return KnownDirections(model=DirectionModel(why_not=why))
     found, most = fit_threshold(folds, _LEAST_NATS), HeadingMeter(model).most
     why, silent = "", found.threshold > most
     if silent:

@@ -91,6 +91,13 @@ def _at(sample: SpeedSample, pts_s: float) -> SpeedSample:
     return SpeedSample(1, pts_s, 0.1, sample.grid, sample.cells, sample.vectors)
 
 
+def test_ways_are_not_told_from_a_few_seconds() -> None:
+    short = [[sample for sample in part if sample.pts_s < 5.0] for part in held_out(0.02)]
+    known = fit_directions(learn_directions(lane(1), PLACE), short)
+    assert known.earned is None
+    assert known.model.why_not == "too little to know which way is usual: 20 s with something moving, 40 s needed"
+
+
 def test_a_camera_whose_own_normal_footage_surprises_it_says_why_it_is_silent() -> None:
     model = learn_directions(lane(1), PLACE)
     good, late, silent = (fit_directions(model, held_out(most)) for most in (0.02, 1.2, 5.0))
