@@ -53,20 +53,8 @@ def inspect_folder(
         ConfigError: there is nothing to hold pictures against, a folder holds none, or one cannot be read or written.
         InferenceError: a part failed.
     """
-    if normal is None and expert is None:
-        raise ConfigError("nothing to hold pictures against: give --normal with two pictures or more, or --expert")
     pictures = _pictures(directory)
-    fused = Fused(expert=expert)
-    if normal is not None:
-        known = _pictures(normal)
-        if len(known) < 2:
-            raise ConfigError(f"{normal} holds one picture; two or more tell what is normal")
-        shown = []
-        for number, path in enumerate(known):
-            tell("learning", number, len(known))
-            shown.append(show(backbone, read_picture(path)))
-        tell("learning", len(known), len(known))
-        fused = learn(shown, expert, kind)
+    fused = learned(normal, backbone, expert, kind, tell)
     rows = []
     for number, path in enumerate(pictures):
         tell("inspecting", number, len(pictures))
@@ -78,6 +66,28 @@ def inspect_folder(
             _write(heatmaps / name.parent / f"{name.name}.png", overlay(pixels, said.score.heat))
     tell("inspecting", len(pictures), len(pictures))
     return rows
+
+
+def learned(normal: Path | None, backbone: Backbone, expert: Expert | None, kind: Kind, tell: Tell) -> Fused:
+    """What judges: a memory of the pictures under ``normal``, the expert, or both.
+
+    Raises:
+        ConfigError: there is neither, or ``normal`` holds fewer than two pictures, or one cannot be read.
+        InferenceError: a part failed.
+    """
+    if normal is None and expert is None:
+        raise ConfigError("nothing to hold pictures against: give --normal with two pictures or more, or --expert")
+    if normal is None:
+        return Fused(expert=expert)
+    known = _pictures(normal)
+    if len(known) < 2:
+        raise ConfigError(f"{normal} holds one picture; two or more tell what is normal")
+    shown = []
+    for number, path in enumerate(known):
+        tell("learning", number, len(known))
+        shown.append(show(backbone, read_picture(path)))
+    tell("learning", len(known), len(known))
+    return learn(shown, expert, kind)
 
 
 def overlay(pixels: Pixels, heat: Floats) -> Pixels:

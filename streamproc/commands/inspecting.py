@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from streamproc.commands.inspecting_answers import explain
 from streamproc.commands.inspecting_enrolment import enrol
 from streamproc.commands.inspecting_images import images
 from streamproc.commands.inspecting_training import train
@@ -14,6 +15,7 @@ inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing a
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     inspect_app.command("enrol")(enrol)
+    inspect_app.command("explain")(explain)
     inspect_app.command("images")(images)
     inspect_app.command("train")(train)
     app.add_typer(inspect_app, name="inspect")

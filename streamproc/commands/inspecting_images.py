@@ -54,7 +54,7 @@ def images(
     """
     from streamproc.inspected import as_csv, inspect_folder
 
-    backbone, asked = _parts(side_px, threads, expert)
+    backbone, asked = inspection_parts(side_px, threads, expert)
     with bars() as tell:
         rows = inspect_folder(directory, normal, backbone, asked, kind=kind, heatmaps=heatmaps, tell=tell)
     if json:
@@ -86,7 +86,7 @@ def evaluate(
     from streamproc.evaluation.labelled_images import load_labels
 
     labelled = load_labels(directory, labels)
-    backbone, asked = _parts(side_px, threads, expert)
+    backbone, asked = inspection_parts(side_px, threads, expert)
     with bars() as tell:
         report = evaluate_images(labelled, backbone, asked, shots=shots, seeds=seeds, kind=kind, tell=tell)
     if json:
@@ -95,7 +95,13 @@ def evaluate(
         say(str(report))
 
 
-def _parts(side_px: int, threads: int, expert: Path | None) -> tuple[Backbone, OnnxExpert | None]:
+def inspection_parts(side_px: int, threads: int, expert: Path | None) -> tuple[Backbone, OnnxExpert | None]:
+    """The embedded encoder and, where one is named, an expert of its features.
+
+    Raises:
+        ConfigError: the edge does not fit the encoder.
+        ModelLoadError: a file does not load.
+    """
     from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.serving import OnnxExpert
     from streamproc.inspection.shipped import shipped_expert

@@ -24,8 +24,8 @@ def test_shipped_is_a_name_and_not_a_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(dinov2, "DinoV2", Encoder)
     monkeypatch.setattr(store.ModelStore, "ensure", lambda _self, _name: Path("unread.onnx"))
 
-    _, expert = inspecting_images._parts(224, 1, Path("shipped"))
-    _, named = inspecting_images._parts(224, 1, shipped_expert("dinov2-s"))
+    _, expert = inspecting_images.inspection_parts(224, 1, Path("shipped"))
+    _, named = inspecting_images.inspection_parts(224, 1, shipped_expert("dinov2-s"))
 
     assert expert is not None
     assert named is not None

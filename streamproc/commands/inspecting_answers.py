@@ -1,0 +1,63 @@
+"""`inspect explain`: what is wrong with a thing, why, and how to prevent it, by a vision-language model."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from streamproc.commands.bars import bars
+from streamproc.commands.inspecting_images import ExpertFile, SidePx, Threads, inspection_parts
+from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.errors import ConfigError
+
+
+def explain(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Of one thing.")],
+    server: Annotated[str, typer.Option(metavar="URL", help="An OpenAI-compatible API: http://gpu1:8000/v1.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="A vision-language model, as the server lists it.")],
+    thing: Annotated[str, typer.Option(help="What it is, in words: 'a valve'.")] = "a thing",
+    api_key: Annotated[str | None, typer.Option(metavar="${NAME}", help="Where the key is; never the key.")] = None,
+    normal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures of it as it should be, two or more.")
+    ] = None,
+    expert: ExpertFile = None,
+    side_px: SidePx = 224,
+    threads: Threads = 1,
+    json: JsonFlag = False,
+) -> None:
+    """Score a picture, and have a model say what is not as it should be, why, and how to prevent it.
+
+    It is shown the picture and where it was looked at hardest. It explains; the score is not its own.
+    """
+    from streamproc.inspected import learned
+    from streamproc.inspection.answers.explainer import Explainer
+    from streamproc.inspection.answers.routes import Found, make_route
+    from streamproc.inspection.answers.settings import AnswersSettings
+    from streamproc.inspection.fused import Inspector
+    from streamproc.inspection.reading import read_picture
+    from streamproc.modelserver import ModelServer
+    from streamproc.runtime.clock import SystemClock
+
+    asked = {"base_url": server, "model": model, "api_key": api_key}
+    try:
+        settings = AnswersSettings.model_validate(asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigError(f"--{'server' if first['loc'] == ('base_url',) else 'api-key'}: {first['msg']}") from None
+    backbone, known = inspection_parts(side_px, threads, expert)
+    with bars() as tell:
+        inspector = Inspector(backbone, learned(normal, backbone, known, "knn", tell))
+    pixels = read_picture(picture)
+    found = Found(pixels, inspector.inspect(pixels).score, thing)
+    with closing(ModelServer(settings, SystemClock())) as client:
+        said = Explainer(client, settings, make_route(settings.route)).explain(found)
+    if json:
+        emit_json(said)
+        return
+    say(f"score {said.score:.2f} ({said.doubt} suspicious); {model}: {'yes' if said.there else 'no'}")
+    for question, answer in (("what", said.what), ("why", said.why), ("prevention", said.prevention)):
+        say(f"{question}: {answer or '-'}")
