@@ -38,7 +38,7 @@ def test_who_hurries_is_told_with_its_reasons_and_the_same_each_time(site: Path,
     assert f"{speed['value']:.1f}" in opened["reason"]
     assert "keyword" in [vote["voter"] for vote in opened["votes"] if vote["verdict"] == "anomaly"]
     assert opened["objects"][0]["label"] == "person"
-    assert {model["role"] for model in opened["models"]} == {"detector", "embedding", "perception"}
+    assert {model["role"] for model in opened["models"]} == {"detector", "embedding", "perception", "pose"}
     assert len({alert["id"] for alert in alerts}) == 3
     assert len({data["alert_id"] for data in told}) == 1
     # When it is "published" is the recording's time too, so the messages are the same to the byte.
