@@ -39,7 +39,7 @@ def test_the_map_counts_defective_and_sound_tokens_alike() -> None:
 
 def test_a_defect_that_nobody_outlined_does_not_count() -> None:
     maps = torch.tensor([[0.5, 0.25], [0.9, 0.9]])
-    shares = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    shares = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
 
     both = map_loss(maps, shares, torch.tensor([1.0, 0.0]))
 
