@@ -274,7 +274,7 @@ def test_models_are_loaded_once_and_their_time_is_told_by_part(
 
     assert len(made) == 1
     assert made[0].closed
-    assert report.ms.keys() == {"decoding", "tracks and measurements", "words, rules and verdict"}
+    assert report.ms.keys() == {"decoding", "tracks and measurements", "words, rules and verdict", "close looks"}
     assert report.fps == pytest.approx(1000 / sum(report.ms.values()))
 
 
