@@ -62,7 +62,7 @@ def train(
     Encoded pictures are kept, and a training that was cut short goes on with --resume to the same end.
     """
     # Asked before the hours of work, as the last of them is needed at its end.
-    if absent := [name for name in ("torch", "onnxscript", "skimage") if find_spec(name) is None]:
+    if absent := [name for name in ("torch", "skimage") if find_spec(name) is None]:
         raise ConfigError(f"training needs {', '.join(absent)}: pip install 'streamproc[inspection]'")
     from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.training.recipe import Recipe, follow

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 
 from streamproc.normality.direction import DirectionModel, fit_direction
-from streamproc.normality.earned import Earned
 from streamproc.normality.heading import HeadingMeter, KnownDirections
-from streamproc.normality.held_out import RawSample, fit_threshold
+from streamproc.normality.held_out import RawSample, earned, fit_threshold
 from streamproc.normality.place import Place
 from streamproc.normality.speed import SpeedSample
 
@@ -62,13 +61,4 @@ def fit_directions(model: DirectionModel, folds: Sequence[Sequence[RawSample]]) 
             f"direction is told late, from {math.exp(found.threshold):.1f} times as unusual as ways there are: normal "
             "footage that it was not learned from is expected to come to that once an hour"
         )
-    return KnownDirections(
-        model=model,
-        earned=Earned(
-            threshold=found.threshold,
-            held_out_max=found.held_out_max,
-            one_hour_level=found.one_hour_level,
-            why=why,
-            silent=silent,
-        ),
-    )
+    return KnownDirections(model=model, earned=earned(found, why, silent))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.normality.calibration import FalseAlarms, Scale
+from streamproc.normality.earned import Earned
 from streamproc.normality.smoothing import Smoother
 
 BLOCK_S = 2.0
@@ -68,6 +69,17 @@ def fit_threshold(folds: Sequence[Sequence[RawSample]], least: float) -> Scale:
         held_out_max=max(tops),
         held_out_range=max(tops) - min(tops),
         one_hour_level=level,
+    )
+
+
+def earned(found: Scale, why: str, silent: bool) -> Earned:
+    """For a measurement that speaks by itself, with the threshold that was ``found``."""
+    return Earned(
+        threshold=found.threshold,
+        held_out_max=found.held_out_max,
+        one_hour_level=found.one_hour_level,
+        why=why,
+        silent=silent,
     )
 
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import chain, pairwise
 
-from streamproc.normality.earned import Earned
-from streamproc.normality.held_out import RawSample, fit_threshold
+from streamproc.normality.held_out import RawSample, earned, fit_threshold
 from streamproc.normality.size import SizeModel, fit_size
 from streamproc.normality.stature import KnownSizes, SizeLook, StatureMeter
 
@@ -35,16 +34,7 @@ def fit_sizes(looks: Sequence[SizeLook]) -> KnownSizes:
             f"size is {'not told' if silent else 'told late'}: only what is {low:.1f} or {high:.1f} times as tall as "
             "usual differs from what normal footage, that it was not learned from, comes to once an hour"
         )
-    return KnownSizes(
-        model=model,
-        earned=Earned(
-            threshold=found.threshold,
-            held_out_max=found.held_out_max,
-            one_hour_level=found.one_hour_level,
-            why=why,
-            silent=silent,
-        ),
-    )
+    return KnownSizes(model=model, earned=earned(found, why, silent))
 
 
 def _model(looks: Sequence[SizeLook]) -> SizeModel:

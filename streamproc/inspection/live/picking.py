@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from streamproc.config import Area, CameraSettings, InspectionSettings
 from streamproc.inspection.live.crops import Crop, Thing, bounds, covered, cut_object, cut_region, sharpness
+from streamproc.inspection.nouns import Pixels
 from streamproc.types import Box, CropDropCause, Frame, ObservedWindow, Track, on_host
 
 COVERED_FROM = 0.1
@@ -67,13 +68,7 @@ class Picker:
             waiting.left_out = "covered"
             return
         for frame in observed.window.bursts[-1]:  # tracks are as of the last frame
-            pixels = cut_region(on_host(frame.picture), area)
-            if min(pixels.shape[:2]) < self._settings.least_px:
-                waiting.left_out = "small"
-            elif not pixels.any():
-                waiting.left_out = "masked"
-            else:
-                self._keep(waiting, Crop(thing, None, box, pixels, sharpness(pixels), frame))
+            self._offer(waiting, thing, None, box, cut_region(on_host(frame.picture), area), frame)
 
     def _see_object(self, track: Track, frame: Frame) -> None:
         thing, box = Thing("object", track.label), track.box_norm
@@ -81,13 +76,17 @@ class Picker:
         if min(box[0], box[1], 1 - box[2], 1 - box[3]) < _EDGE:
             waiting.left_out = "cut_off"
             return
-        pixels = cut_object(on_host(frame.picture), box)
+        self._offer(waiting, thing, track.track_id, box, cut_object(on_host(frame.picture), box), frame)
+
+    def _offer(
+        self, waiting: _Waiting, thing: Thing, track_id: int | None, box: Box, pixels: Pixels, frame: Frame
+    ) -> None:
         if min(pixels.shape[:2]) < self._settings.least_px:
             waiting.left_out = "small"
         elif not pixels.any():
             waiting.left_out = "masked"
         else:
-            self._keep(waiting, Crop(thing, track.track_id, box, pixels, sharpness(pixels), frame))
+            self._keep(waiting, Crop(thing, track_id, box, pixels, sharpness(pixels), frame))
 
     def _note(self, key: tuple[Thing, int | None], pts_s: float) -> _Waiting:
         waiting = self._waiting.setdefault(key, _Waiting(pts_s, pts_s))
