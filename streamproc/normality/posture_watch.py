@@ -104,6 +104,8 @@ class PostureWatch:
             posture = measure_posture(self._estimator, picture, box, self._standing_px(number, picture))
             if posture is not None:
                 self._people[number].found_s = pts_s
+                if posture.kind == "upright":  # So this is how high they stand; not so often asked again.
+                    self._people[number].heights.append(box[3] - box[1])
             looks.append(PostureLook(number, box, posture))
         return tuple(looks)
 

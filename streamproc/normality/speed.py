@@ -64,10 +64,13 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
     """Speeds of what stands out; None where motion could not be measured."""
     if motion.velocity is None:
         return None
-    weight = motion.foreground.astype(np.float32)
-    across, down = cv2.split(motion.velocity)
+    high, wide = motion.foreground.shape
+    rows, columns = part = tuple(_reached(motion.foreground, axis, _side_px(wide)) for axis in (1, 0))
+    weight = motion.foreground[part].astype(np.float32)
+    across, down = cv2.split(motion.velocity[part])
     weighed = cv2.merge((across * weight, down * weight, (across * across + down * down) * weight, weight))
-    mean = _around(weighed)
+    mean = np.zeros((-(-high // STRIDE_PX), -(-wide // STRIDE_PX), 4), np.float32)
+    mean[_cells(rows), _cells(columns)] = _around(weighed, wide)
     counts = _counts(motion, mean[..., 3])
     sums, share = mean[counts], mean[counts][:, 3]
     vectors = sums[:, :2] / share[:, None]
@@ -79,13 +82,29 @@ def measure_speed(motion: Motion, run: int) -> SpeedSample | None:
 
 def places(motion: Motion, run: int) -> SpeedSample:
     """What stands out, as if it stood still; for what needs no motion to be measured."""
-    counts = _counts(motion, _around(motion.foreground.astype(np.float32)))
+    counts = _counts(motion, _around(motion.foreground.astype(np.float32), motion.foreground.shape[1]))
     return _sample(motion, run, counts, np.zeros((int(counts.sum()), 2), np.float16), None)
 
 
-def _around(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(rows, columns, ...): the mean of the window around each cell."""
-    side = round(picture.shape[1] / _WINDOWS_ACROSS) | 1
+def _reached(foreground: npt.NDArray[np.bool_], other_axis: int, side_px: int) -> slice:
+    """The rows or columns that windows around what stands out reach; the first lies on the grid."""
+    there = np.flatnonzero(foreground.any(axis=other_axis))
+    first, last = (int(there[0]), int(there[-1])) if len(there) else (0, 0)
+    end = min(foreground.shape[1 - other_axis], last + 1 + side_px)
+    return slice(max(0, first - side_px) // STRIDE_PX * STRIDE_PX, end)
+
+
+def _cells(pixels: slice) -> slice:
+    return slice(pixels.start // STRIDE_PX, -(-pixels.stop // STRIDE_PX))
+
+
+def _side_px(wide: int) -> int:
+    return round(wide / _WINDOWS_ACROSS) | 1
+
+
+def _around(picture: npt.NDArray[np.float32], wide: int) -> npt.NDArray[np.float32]:
+    """(rows, columns, ...): the mean of the window around each cell, of a picture ``wide`` pixels wide or of a part."""
+    side = _side_px(wide)
     return np.asarray(cv2.blur(picture, (side, side))[::STRIDE_PX, ::STRIDE_PX], np.float32)
 
 

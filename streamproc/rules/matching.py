@@ -32,7 +32,7 @@ _Hits = tuple[tuple[int, float], ...]
 """Rules and likenesses 0..1 of those that a sentence is enough like."""
 _REMEMBERED = 4096
 """Sentences whose hits are kept; captions repeat themselves a lot."""
-_FRACTION = re.compile(r"\b\d+\.\d+\b")
+_NUMBER = re.compile(r"\b\d+(\.\d+)?\b")
 _FEW = 64
 """Hits of more rules than that are not kept: a low threshold would fill the memory."""
 
@@ -175,8 +175,9 @@ class Matcher:
 
 
 def _rounded(text: str) -> str:
-    """With whole numbers: 1.8 times as fast means what 2.1 times does, and need not be embedded by itself."""
-    return _FRACTION.sub(lambda found: f"{float(found.group()):.0f}", text)
+    """With whole numbers of one digit, so that fewer sentences are embedded: 1.8 times as fast means what 2.1 times
+    does, and 43 seconds what 40 do."""
+    return _NUMBER.sub(lambda found: f"{float(f'{float(found.group()):.0e}'):.0f}", text)
 
 
 def _index(rules: Sequence[Rule]) -> dict[About, dict[str, list[_Listed]]]:
