@@ -42,7 +42,7 @@ def explain(verdict: Verdict, threshold: float, *, timezone: str = "UTC") -> str
     """Several lines: when, the score against the alarm's ``threshold``, what was seen, the votes, the reason."""
     verdict_is = "ALARM" if verdict.alarm else "no alarm"
     lines = [
-        f"{_clock(verdict.captured_at, ZoneInfo(timezone))}  {verdict_is}  {verdict.judgement}: "
+        f"{_clock(verdict.captured_at, ZoneInfo(timezone), tenths=True)}  {verdict_is}  {verdict.judgement}: "
         f"score {verdict.score:.2f}, smoothed {verdict.smoothed:.2f}, alarm from {threshold:.2f}"
     ]
     lines += [f"  seen      {caption.text}" for caption in verdict.captions]
@@ -79,9 +79,10 @@ def _headline(data: AlertData, timezone: str) -> str:
     return head
 
 
-def _clock(time: datetime, zone: ZoneInfo) -> str:
+def _clock(time: datetime, zone: ZoneInfo, *, tenths: bool = False) -> str:
     local = time.astimezone(zone)
-    return local.strftime("%Y-%m-%d %H:%M:%S ") + (local.tzname() or "")
+    tenth = f".{local.microsecond // 100_000}" if tenths else ""
+    return f"{local:%Y-%m-%d %H:%M:%S}{tenth} {local.tzname() or ''}"
 
 
 def _vote(vote: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamproc.commands.output import JsonFlag, SiteArgument, coloured, emit_json, say
+from streamproc.commands.output import JsonFlag, SiteArgument, coloured, emit_json, note, say
 from streamproc.secrets import redact
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def listed(
 
 def _say(site: Path, alert: str, says: Says, rule: str | None, remark: str, alerts: Path | None) -> None:
     from streamproc.camera_rules import rules_path
+    from streamproc.errors import ConfigError
     from streamproc.feedback.known import alert_id_of, messages_of
+    from streamproc.feedback.recalibrating import recalibrate
     from streamproc.feedback.records import put, recorded
     from streamproc.site import load_site
 
@@ -112,3 +114,9 @@ def _say(site: Path, alert: str, says: Says, rule: str | None, remark: str, aler
     before = put(rules, feedback)
     changed = f" (it was {before.says})" if before is not None and before.says != says else ""
     say(f"{feedback.alert_id}: {says}{changed}; take it in with `streamproc rules recalibrate {rules}`")
+    try:
+        notes = recalibrate(rules, loaded.pipeline.deduction, dry_run=True).notes
+    except ConfigError as error:
+        notes = (f"what recalibrating would change cannot be told: {error}",)
+    for one in notes:
+        note(f"as recalibrating takes it: {one}")

@@ -133,6 +133,7 @@ def recalibrate(
     site: Annotated[
         Path | None, typer.Option(help="The site file, where its preset's weights or alarm score are its own.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Take what operators said of alerts (`streamproc feedback`) into FILE, as its next version.
@@ -144,13 +145,15 @@ def recalibrate(
     from streamproc.feedback.recalibrating import recalibrate as take_in
     from streamproc.site import load_site
 
-    done = take_in(file, None if site is None else load_site(site).pipeline.deduction)
+    done = take_in(file, None if site is None else load_site(site).pipeline.deduction, dry_run=dry_run)
     if json:
         emit_json(done.as_dict())
         return
     told = done.feedback
     said = "no feedback" if told is None else f"{len(told.right)} right, {len(told.false_alarms)} false"
-    say(f"{file}: {said}; " + ("nothing changed" if done.version is None else f"version {done.version}"))
+    nothing = "nothing would change" if dry_run else "nothing changed"
+    would_be = "as it would be, nothing was written" if dry_run else f"version {done.version}"
+    say(f"{file}: {said}; " + (nothing if done.changes is None else would_be))
     if done.changes is not None:
         _show(done.changes)
     for one in done.notes:

@@ -104,7 +104,11 @@ def _explain(json: bool, judged: Judged) -> None:
         row = explained(verdict, threshold) if verdict else {"time": at.isoformat(), "reason": nothing}
         emit_json(row, indent=None)
     else:
-        say(explain(verdict, threshold) if verdict else f"{at:%Y-%m-%d %H:%M:%S} UTC  {nothing}")
+        say(
+            explain(verdict, threshold)
+            if verdict
+            else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 100_000} UTC  {nothing}"
+        )
 
 
 def parse_start(text: str | None) -> datetime:

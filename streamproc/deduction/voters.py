@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from streamproc.deduction.evidence import Evidence, Measured, Met
-from streamproc.types import Measurement, Vote
+from streamproc.types import Measurement, Part, Vote
 
 AT_THRESHOLD = 0.7
 """Score of a measurement that just reaches its threshold; 1 at twice the threshold."""
@@ -84,9 +84,18 @@ def novelty_score(measurement: Measurement) -> float:
 
 
 def measured_words(measured: Measured) -> str:
-    """``speed 2.5 times normal speed (normal up to 1.3)``."""
+    """``speed 2.5 times normal speed (normal up to 1.3)``; of several parts also what they come to together."""
     m = measured.measurement
-    return ", ".join(f"{one.name} {one.value:.1f} {one.unit} (normal up to {one.normal:.1f})" for one in m.parts or [m])
+    told = ", ".join(_beside_normal(one) for one in m.parts or [m])
+    if len(m.parts) < 2 or m.threshold <= 0:
+        return told
+    return f"{told}, together {m.score / m.threshold:.1f} times the limit"
+
+
+def _beside_normal(one: Measurement | Part) -> str:
+    """With as many digits as tell the value from the limit."""
+    digits = next((n for n in (1, 2) if f"{one.value:.{n}f}" != f"{one.normal:.{n}f}"), 1)
+    return f"{one.name} {one.value:.{digits}f} {one.unit} (normal up to {one.normal:.{digits}f})"
 
 
 def strength_of(scores: Iterable[tuple[str, float]]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Recalibrated:
 
     rules: Path
     version: int | None
-    """The file's new version; None where nothing changed."""
+    """The file's new version; None where nothing was written."""
     feedback: FeedbackModel | None
     """What is in the file now."""
     changes: Diff | None
@@ -57,14 +57,20 @@ class Recalibrated:
         }
 
 
-def recalibrate(path: Path, settings: DeductionSettings | None = None) -> Recalibrated:
+def recalibrate(path: Path, settings: DeductionSettings | None = None, *, dry_run: bool = False) -> Recalibrated:
     """Take what was said of alerts into the rule file at ``path``; all of it anew, whatever it has taken in before.
+
+    ``dry_run``: tell what that comes to, and write nothing.
 
     Raises:
         ConfigError: the rule file or the feedback is not valid, or cannot be written.
     """
     before = load(path)
     teacher = Teacher(path, settings or DeductionSettings())
+    if dry_run:
+        taught = replace(before, model=before.model.model_copy(update={"feedback": teacher(before.model)}))
+        changes = difference(before, taught) if taught.model != before.model else None
+        return Recalibrated(path, None, teacher.weighed.feedback, changes, teacher.weighed.notes)
     version = save_feedback(path, teacher)
     changes = None if version is None else difference(before, load(path))
     return Recalibrated(path, version, teacher.weighed.feedback, changes, teacher.weighed.notes)

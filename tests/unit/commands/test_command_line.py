@@ -427,7 +427,7 @@ def test_replay_explains_each_window_in_place_of_the_alerts(run: Run, site: Path
     assert rows[0]["cited_rules"] == ["people-hurry"]
     assert {vote["voter"]: vote["verdict"] for vote in rows[0]["votes"]}["keyword"] == "anomaly"
     text = run(*play).out
-    assert "2026-11-21 08:00:00 UTC  no alarm  anomaly: score 0." in text
+    assert "2026-11-21 08:00:00.9 UTC  no alarm  anomaly: score 0." in text
     assert 'vote      keyword: anomaly (weight 1, cites people-hurry): rule people-hurry is met by "hurries"' in text
 
 
@@ -436,7 +436,7 @@ def test_replay_says_of_a_window_without_a_verdict_that_it_has_none(
 ) -> None:
     monkeypatch.setattr("streamproc.line.CameraLine.watch", lambda *_: None)
     play = ("replay", site, "--camera", "gate", "--video", "clip.mp4", "--start", START, "--explain")
-    assert run(*play).out.startswith("2026-11-21 08:00:00 UTC  not judged: nothing moves\n")
+    assert run(*play).out.startswith("2026-11-21 08:00:00.9 UTC  not judged: nothing moves\n")
     row = json.loads(run(*play, "--json").out.splitlines()[0])
     assert (row["time"], row["reason"][:10]) == ("2026-11-21T08:00:00.900000+00:00", "not judged")
 

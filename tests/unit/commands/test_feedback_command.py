@@ -72,12 +72,21 @@ def test_a_false_alarm_is_raised_no_more_and_a_right_one_is(run: Run) -> None:
     assert before.keys() == {"people-hurry", "no-carts"}
     # A person wrote the rule: it is blamed where it is named.
     for verb, rule, named in (("right", "people-hurry", ()), ("false", "no-carts", ("--rule", "no-carts"))):
-        code, out, _ = run("feedback", verb, "site.yaml", before[rule], "--alerts", "alerts.txt", *named)
+        code, out, err = run("feedback", verb, "site.yaml", before[rule], "--alerts", "alerts.txt", *named)
         assert code == 0
+        assert ("as recalibrating takes it: 'cart' of rule no-carts had a part in 1 false alarm" in err) == bool(named)
         file = Path("rules/gate.yaml").absolute()
         assert out == f"{before[rule]}: {verb}; take it in with `streamproc rules recalibrate {file}`\n"
 
     assert raised(run) == before  # nothing is taken in unasked
+    kept = Path("rules/gate.yaml").read_bytes()
+    code, out, err = run("rules", "recalibrate", "rules/gate.yaml", "--dry-run")
+    assert code == 0
+    assert out.startswith(
+        "rules/gate.yaml: 1 right, 1 false; as it would be, nothing was written\n~ no-carts [anomaly]"
+    )
+    assert "'cart' of rule no-carts had a part in 1 false alarm" in err
+    assert Path("rules/gate.yaml").read_bytes() == kept
     code, out, err = run("rules", "recalibrate", "rules/gate.yaml")
     assert code == 0
     assert out.startswith("rules/gate.yaml: 1 right, 1 false; version 4\n~ no-carts [anomaly]: A cart is here.\n")

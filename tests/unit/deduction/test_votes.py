@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from streamproc.deduction.llm import worth_asking
 from streamproc.deduction.validity import checked, grounds
 from streamproc.deduction.voters import keyword_vote, novelty_score, novelty_vote, semantic_vote
 from streamproc.testing_deduction import caption, fact, keyword, observed, rule, semantic, speed
-from streamproc.types import Judgement, Match, ObservedWindow, Vote
+from streamproc.types import Judgement, Match, ObservedWindow, Part, Vote
 
 RULES = {
     r.id: r
@@ -66,6 +68,18 @@ def test_novelty_votes_by_the_threshold_calibrated_for_it() -> None:
     assert vote(0.7).score == pytest.approx(0.7)
     assert vote(1.4).score == vote(50.0).score == 1.0
     assert vote(2.0).reason == "speed 3.0 times normal speed (normal up to 1.3)"
+
+
+def test_numbers_tell_a_value_from_its_limit_and_parts_what_they_come_to() -> None:
+    parts = (
+        Part("speed", 1.34, "times normal speed", 1.3, 0.6),
+        Part("glide", 0.84, "of its motion even", 0.89, 0.4),
+    )
+    one = replace(speed(1.5, threshold=1.0), parts=parts)
+    assert novelty_vote(evidence(window=observed(measurements=[one])), 2.0).reason == (
+        "speed 1.34 times normal speed (normal up to 1.30), glide 0.8 of its motion even (normal up to 0.9), "
+        "together 1.5 times the limit"
+    )
 
 
 @given(st.floats(-5, 20), st.floats(-5, 20), st.floats(0.01, 5))
