@@ -23,7 +23,9 @@ class PictureRoute(Settings):
 class EmbedsRoute(Settings):
     """Tokens of the expert's own encoder with the selected ones behind them, as Anomaly-OV was trained.
 
-    The server must be vLLM with ``--enable-mm-embeds``, run LLaVA-OneVision, and trust who asks it.
+    The server must be vLLM with ``--enable-mm-embeds``, run LLaVA-OneVision, and trust who asks it. Two crops whose
+    tokens differ in number end vLLM's engine when they meet in one batch (0.32): where others ask it by tokens as well,
+    serve it with ``--max-num-seqs 1``.
     """
 
     kind: Literal["embeds"]
@@ -37,6 +39,8 @@ class AnswersSettings(ServerSettings):
 
     deadline_s: Annotated[float, Field(gt=0, le=300)] = 60.0
     """Seconds after which an explanation is given up, retries included."""
+    max_in_flight: Annotated[int, Field(ge=1, le=256)] = 1
+    """Requests under way at once; by tokens only 1, see ``EmbedsRoute``."""
     route: Annotated[PictureRoute | EmbedsRoute, Field(discriminator="kind")] = PictureRoute()
     """How a crop reaches the model."""
     slightly_below: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -49,4 +53,11 @@ class AnswersSettings(ServerSettings):
         if self.slightly_below > self.highly_from:
             message = f"slightly_below {self.slightly_below:g} lies above highly_from {self.highly_from:g}"
             raise PydanticCustomError("thresholds_are_in_order", message, {"at": ("slightly_below",)})
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_go_one_by_one(self) -> AnswersSettings:
+        if self.route.kind == "embeds" and self.max_in_flight > 1:
+            message = "max_in_flight must be 1 where crops go by tokens: a batch of different sizes ends vLLM's engine"
+            raise PydanticCustomError("tokens_go_one_by_one", message, {"at": ("max_in_flight",)})
         return self

@@ -121,6 +121,13 @@ def test_the_thresholds_are_the_settings(explainer: Make) -> None:
         explainer(slightly_below=0.8)
 
 
+def test_by_tokens_only_one_request_may_be_under_way(explainer: Make, projector: Path) -> None:
+    by_tokens = {"kind": "embeds", "projector": str(projector)}
+    with pytest.raises(ValidationError, match="max_in_flight must be 1"):
+        explainer(route=by_tokens, max_in_flight=2)
+    explainer(max_in_flight=2)
+
+
 def test_by_pictures_the_plain_crop_goes_first_then_one_with_an_outline(fake: FakeModelServer, explainer: Make) -> None:
     explainer().explain(found())
     plain, marked, text = sent(fake)
