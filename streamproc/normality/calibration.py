@@ -149,7 +149,14 @@ class Calibration(_Part):
         own = [
             known.earned for known in (self.directions, self.sizes) if known is not None and known.earned is not None
         ]
+        untold = (
+            ("what stays", self.scene and self.scene.dwell.why_not),
+            ("a crowd", self.scene and self.scene.crowding.why_not),
+            ("the wrong way", self.directions and self.directions.model.why_not),
+            ("an unusual size", self.sizes and self.sizes.model.why_not),
+        )
         return (
+            *(f"{what} is not told: {why}" for what, why in untold if why),
             *(kind.why for kind in self.kinds.values() if kind.why),
             *(earned.why for earned in own if earned.why),
             *(self.postures.why if self.postures is not None else ()),
