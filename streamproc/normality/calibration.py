@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -26,11 +25,10 @@ from streamproc.normality.novelty import KindScale
 from streamproc.normality.picture import GreyPicture
 from streamproc.normality.place import RowPlace
 from streamproc.normality.stature import KnownSizes
+from streamproc.wholefile import private_file
 
 SCHEMA_VERSION: Final = 2
 _FORM = "streamproc.calibration"
-_NEW_MODE = 0o600
-"""It shows people, small, as evidence does."""
 
 
 class _Part(BaseModel):
@@ -189,16 +187,10 @@ class Calibration(_Part):
                 )
 
     def save(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all, with the mode of what it replaces; else for its owner alone."""
+        """Write it as JSON; for its owner alone, since it shows people, small, as evidence does."""
         document = {"form": _FORM, "sha256": self.sha256, "calibration": self._body()}
-        draft = path.with_name(f".{path.name}.new")
-        mode = path.stat().st_mode & 0o777 if path.exists() else _NEW_MODE
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, _NEW_MODE), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        with private_file(path) as file:
+            file.write((json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> Self:

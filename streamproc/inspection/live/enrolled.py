@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from streamproc.errors import ConfigError
 from streamproc.inspection.nouns import Pixels
+from streamproc.wholefile import private_file
 
 SCHEMA_VERSION: Final = 1
 _FORM: Final = "streamproc.inspection"
-_MODE = 0o600
-"""It shows people's premises, as evidence does."""
 MOST_BYTES = 64_000_000
 """Of a file that is read: some hundred things with as many pictures as there may be."""
 _MOST_PX = 16_000_000
@@ -84,24 +82,17 @@ class Enrolled:
         return self.header.sha256[:12]
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all, with the mode of what it replaces; else for its owner alone.
+        """Write it; for its owner alone, since it shows people's premises, as evidence does.
 
         Raises:
             OSError: it cannot be written.
         """
         files = _encoded(self.pictures)
         header = self.header.model_copy(update={"sha256": _digest(self.header, files)})
-        draft = path.with_name(f".{path.name}.new")
-        mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, _MODE), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(zipfile.ZipInfo(_HEADER), header.model_dump_json(indent=2))
-                for name, data in files.items():
-                    archive.writestr(zipfile.ZipInfo(name), data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        with private_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(_HEADER), header.model_dump_json(indent=2))
+            for name, data in files.items():
+                archive.writestr(zipfile.ZipInfo(name), data)
 
     @classmethod
     def load(cls, path: Path) -> Self:
