@@ -1,3 +1,4 @@
+# Longer than 300 lines: which thread hands what to which, and how all of them end, is read as one.
 """One site, running: camera units, workers that walk the cameras' lines, and deliveries, joined by channels.
 
 ::

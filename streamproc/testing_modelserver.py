@@ -1,3 +1,4 @@
+# Longer than 300 lines: one server, whose faults are asked for in combination.
 """A small HTTP server that speaks the OpenAI chat protocol, well and badly, for tests of clients.
 
 It lists its models, checks key, model, messages, pictures and schema as a real server does, answers with ``n`` choices,

@@ -1,3 +1,4 @@
+# Longer than 300 lines: every series that a dashboard can show is declared on one page.
 """What is counted and measured, as Prometheus metrics on a registry of their own.
 
 Stages call the methods; none knows a metric's name. Labels stay within what the site configured: a camera that is not
