@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from streamproc.watch import Observer
 DECODING, OBSERVING, JUDGING = "decoding", "tracks and measurements", "words, rules and verdict"
 INSPECTING = "close looks"
 """Parts of what a replay takes, as ``Spent`` names them."""
+_REASONS = 3
+"""Why windows were not judged: so many reasons are told, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +165,7 @@ def replay(
     has_llm = loaded.pipeline.deduction.llm is not None
     spent = spent or Spent()
     alerts = windows = asked = 0
+    unjudged: Counter[str] = Counter()
 
     def decided(alert: Alert) -> None:
         nonlocal alerts
@@ -198,6 +202,7 @@ def replay(
                 with spent.on(None):
                     heed(Judged(observed, verdict, threshold))
                 windows += 1
+                unjudged.update(observed.not_judged)
                 asked += verdict is not None and any(vote.voter == "llm" for vote in verdict.votes)
         desk.finish(clock.now(), "The recording ended.")
     took_s = time.monotonic() - began_s
@@ -206,5 +211,6 @@ def replay(
         f"{windows} windows, {clock.monotonic():.1f} s of video in {took_s:.1f} s ({speed:.1f} times real time), "
         f"{alerts} alert messages"
         + (f", {recorded.lost} packets or windows lost" if recorded.lost else "")
+        + "".join(f"; in {count} not judged: {why}" for why, count in unjudged.most_common(_REASONS))
         + (f", language model asked about {asked} ({asked / max(windows, 1):.1%})" if has_llm else "")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import pytest
 from streamproc import replay as module
 from streamproc.errors import ConfigError, SourceError
 from streamproc.replay import RecordingClock, replay
-from streamproc.testing_sources import write_clip
+from streamproc.testing_sources import FakeObserver, write_clip
 from streamproc.testing_wiring import HURRIES, WALKS, FakeBackends, write_rules, write_site
-from streamproc.types import ModelRef, ObservedWindow, Vote
+from streamproc.types import ModelRef, ObservedWindow, Vote, Window
 
 pytestmark = pytest.mark.usefixtures("windows_of_a_second")
 
@@ -79,6 +80,18 @@ def test_twice_the_same_is_the_same_evidence_included(site: Path, tmp_path: Path
     assert play(site, evidence=evidence)[0] == first
     assert Path(first[0]["data"]["evidence"]["snapshot_uri"].removeprefix("file://")).is_file()
     assert Path(first[0]["data"]["evidence"]["clip_uri"].removeprefix("file://")).is_file()
+
+
+def test_what_was_not_judged_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    observe = FakeObserver.observe
+
+    def dark_from_12_s_on(observer: FakeObserver, window: Window) -> ObservedWindow:
+        seen = observe(observer, window)
+        return replace(seen, not_judged=("speed: the picture is too dark",)) if window.end_s > 12.0 else seen
+
+    monkeypatch.setattr(FakeObserver, "observe", dark_from_12_s_on)
+    _, summary = play(site)
+    assert summary.endswith("2 alert messages; in 4 not judged: speed: the picture is too dark")
 
 
 def test_the_share_of_windows_that_the_language_model_is_asked_about_is_told(
