@@ -125,7 +125,20 @@ def read_choices(body: str, reply: type[R]) -> list[R | ReplyError]:
     return [_read(choice, reply) for choice in completion.choices]
 
 
-def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
+def read_text(body: str) -> str | ReplyError:
+    """The first choice of a chat completion as it is, or what is wrong with it.
+
+    Raises:
+        InferenceError: as ``read_choices``.
+    """
+    try:
+        (choice, *_) = _Completion.model_validate_json(body).choices
+    except ValueError:
+        raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
+    return _unfinished(choice) or choice.message.content or ""
+
+
+def _unfinished(choice: _Choice) -> ReplyError | None:
     text = choice.message.content or ""
     if choice.message.refusal:
         return ReplyError("the model declined", choice.message.refusal)
@@ -133,6 +146,13 @@ def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
         return ReplyError("the reply is truncated: it reached max_tokens", text)
     if choice.finish_reason not in (None, "stop"):
         return ReplyError(f"the reply ended early: {quoted(choice.finish_reason)}", text)
+    return None
+
+
+def _read(choice: _Choice, reply: type[R]) -> R | ReplyError:
+    text = choice.message.content or ""
+    if (unfinished := _unfinished(choice)) is not None:
+        return unfinished
     try:
         # xgrammar lets raw control characters into strings of bounded length; elsewhere in JSON they are white space.
         read = reply.model_validate_json(_CONTROL.sub(" ", text))

@@ -31,6 +31,7 @@ from streamproc.modelreply import (
     Usage,
     read_choices,
     read_models,
+    read_text,
     read_usage,
     translate,
 )
@@ -141,6 +142,29 @@ class ModelServer:
             raise answer
         return answer
 
+    def write(self, messages: Sequence[ChatCompletionMessageParam]) -> str:
+        """What the model says to ``messages`` in its own form, without a schema.
+
+        Raises:
+            InferenceError: as ``ask``.
+            ReplyError: the reply is truncated or refused; keeps its text.
+        """
+
+        async def once() -> str | ReplyError:
+            raw = await self._connected().chat.completions.with_raw_response.create(
+                model=self.settings.model,
+                messages=list(messages),
+                max_tokens=self.settings.max_tokens,
+                temperature=0.0,
+            )
+            self._spend(raw.text)
+            return read_text(raw.text)
+
+        said = self._run(lambda: self._attempts(once))
+        if isinstance(said, ReplyError):
+            raise said
+        return said
+
     def cost(self, messages: Sequence[ChatCompletionMessageParam], max_tokens: int = 1) -> Usage:
         """What ``messages`` cost, as the server counts it; a reply of at most ``max_tokens`` is written, and not read.
 
@@ -248,11 +272,15 @@ class ModelServer:
         return tuple(replies[:n])
 
     def _read(self, body: str, reply: type[R]) -> list[R | ReplyError]:
-        read, cost = read_choices(body, reply), read_usage(body)
+        read = read_choices(body, reply)
+        self._spend(body)
+        return read
+
+    def _spend(self, body: str) -> None:
+        cost = read_usage(body)
         self.spent = Usage(
             _sum(self.spent.prompt_tokens, cost.prompt_tokens), _sum(self.spent.reply_tokens, cost.reply_tokens)
         )
-        return read
 
     async def _attempts(self, once: Callable[[], Awaitable[T]]) -> T:
         """``once`` in one of the slots, again with jittered pauses while that may help and the deadline has room."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from streamproc.commands.evaluating_answers import visa_dr
 from streamproc.commands.evaluating_perception import perception
 from streamproc.commands.evaluating_video import show, video
 from streamproc.commands.inspecting_images import evaluate as images
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     eval_app.command("perception")(perception)
     eval_app.command("reasoning")(reasoning)
     eval_app.command("images")(images)
+    eval_app.command("visa-dr")(visa_dr)
     app.add_typer(eval_app, name="eval")
 
 

@@ -36,9 +36,9 @@ The first picture shows {thing}. The second is the same picture with an outline 
 looked hardest: it finds it with {doubt} suspicious features there. The outline is not part of the thing; \
 never speak of it."""
 _TOKENS = "The picture shows {thing}; its suspicious features follow it."
-_ASK = " Answer the four questions as JSON."
+ASK = "Answer the four questions as JSON."
 
-SHA256 = hashlib.sha256("\0".join((VERSION, _SYSTEM, _ONE, _TWO, _TOKENS, _ASK)).encode()).hexdigest()
+SHA256 = hashlib.sha256("\0".join((VERSION, _SYSTEM, _ONE, _TWO, _TOKENS, ASK)).encode()).hexdigest()
 
 
 class Answers(Reply):
@@ -79,11 +79,11 @@ def system() -> str:
     return _SYSTEM
 
 
-def of_pictures(thing: str, doubt: Doubt, outlined: bool) -> str:
-    """The words that come with the plain crop and, where ``outlined``, with a second one."""
-    return (_TWO if outlined else _ONE).format(thing=thing, doubt=doubt) + _ASK
+def of_pictures(thing: str, doubt: Doubt, outlined: bool, ask: str = ASK) -> str:
+    """The words that come with the plain crop and, where ``outlined``, with a second one; ``ask`` ends them."""
+    return f"{(_TWO if outlined else _ONE).format(thing=thing, doubt=doubt)} {ask}"
 
 
 def of_tokens(thing: str) -> str:
     """The words that come with a crop's tokens, which hold the indication prompt already."""
-    return _TOKENS.format(thing=thing) + _ASK
+    return f"{_TOKENS.format(thing=thing)} {ASK}"

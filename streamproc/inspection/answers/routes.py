@@ -57,12 +57,12 @@ class ByPictures:
     def __init__(self, settings: PictureRoute) -> None:
         self._settings = settings
 
-    def parts(self, found: Found, doubt: Doubt) -> Parts:
-        """One picture where the heat map has no hottest place, else two; and the indication prompt in words."""
+    def parts(self, found: Found, doubt: Doubt, ask: str = prompts.ASK) -> Parts:
+        """One picture where the heat map has no hottest place, else two; the indication prompt in words; ``ask``."""
         plain, box = scaled(found.crop, self._settings.longest_px), hottest(found.score.heat)
         pictures = [plain] if box is None else [plain, outlined(plain, box)]
         parts: Parts = [{"type": "image_url", "image_url": {"url": as_uri(each)}} for each in pictures]
-        parts.append({"type": "text", "text": prompts.of_pictures(found.thing, doubt, box is not None)})
+        parts.append({"type": "text", "text": prompts.of_pictures(found.thing, doubt, box is not None, ask)})
         return parts
 
 
