@@ -225,6 +225,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     threads, kept = EvidenceThreads(), settings.alerts.evidence
     cameras: dict[str, CameraParts] = {}
     inspected: dict[str, InspectedCamera] = {}
+    explaining = backends.explaining()
     calibrations: dict[str, CalibrationInForce] = {}
     for camera in settings.cameras:
         has_sub = camera.sub is not None
@@ -247,13 +248,13 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             unit_settings(loaded, camera), hub, clock, partial(backends.observer, calibration.calibration)
         )
         cameras[camera.id] = CameraParts(unit, ring, desk, line)
-        close_looks = camera_inspection(loaded, camera, backends, desk, line.rules, metrics)
+        close_looks = camera_inspection(loaded, camera, backends, desk, line.rules, metrics, words=explaining)
         if close_looks is not None:
             inspected[camera.id] = close_looks
         calibrations[camera.id] = calibration
     inspection = None
     if (looks := loaded.pipeline.inspection) is not None and inspected:
-        inspection = Inspection(inspected, metrics, clock, most_waiting=looks.most_waiting)
+        inspection = Inspection(inspected, metrics, clock, most_waiting=looks.most_waiting, explaining=explaining)
         metrics.queue("inspection", inspection.__len__)
     lines = {name: parts.line for name, parts in cameras.items()}
     hub.connect(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
     from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.live.crops import Thing
+    from streamproc.inspection.live.explaining import Explaining
     from streamproc.inspection.live.findings import Inspector
     from streamproc.inspection.serving import OnnxExpert
     from streamproc.models.movenet import MoveNet
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from streamproc.rules.meaning import Embedder
 
 log = structlog.get_logger(__name__)
-Role = Literal["perception", "deduction"]
+Role = Literal["perception", "deduction", "explanation"]
 """What a model server is asked for."""
 
 
@@ -83,6 +84,7 @@ class Backends:
         wanted: dict[Role, ScenePerception | ServerSettings | None] = {
             "perception": pipeline.perception,
             "deduction": pipeline.deduction.llm,
+            "explanation": pipeline.inspection.explain if pipeline.inspection is not None else None,
         }
         for role, settings in wanted.items():
             if isinstance(settings, VlmPerception):
@@ -145,6 +147,19 @@ class Backends:
 
         encoder = DinoV2(self._store.ensure("dinov2-s"), settings.encoder.side_px)
         return encoder, None if settings.expert is None else OnnxExpert(settings.expert.path, encoder)
+
+    def explaining(self) -> Explaining | None:
+        """What explains defects; None on a site without a model for it."""
+        settings = self._pipeline.inspection.explain if self._pipeline.inspection is not None else None
+        if settings is None:
+            return None
+        from streamproc.inspection.answers.explainer import Explainer
+        from streamproc.inspection.answers.routes import make_route
+        from streamproc.inspection.answers.settings import PictureRoute
+        from streamproc.inspection.live.explaining import Explaining
+
+        server = self.servers["explanation"]
+        return Explaining(Explainer(server, settings, make_route(PictureRoute())), server.close)
 
     def llm(self) -> LlmVoter | None:
         """The language model's voter; None on a site without one."""

@@ -13,6 +13,7 @@ from streamproc.camera_rules import rules_path
 from streamproc.config import CameraSettings
 from streamproc.errors import ConfigError, Fault
 from streamproc.inspection.live.crops import Thing
+from streamproc.inspection.live.findings import Words
 from streamproc.inspection.live.judging import Judge
 from streamproc.inspection.live.picking import Picker
 from streamproc.inspection_branch import Counted, Desk, InspectedCamera
@@ -77,8 +78,10 @@ def camera_inspection(
     metrics: Counted,
     *,
     live: bool = True,
+    words: Words | None = None,
 ) -> InspectedCamera | None:
-    """The camera's part in inspection; None where nothing of it is inspected. ``rules`` gives its rule set in force.
+    """The camera's part in inspection; None where nothing of it is inspected. ``rules`` gives its rule set in force;
+    ``words`` explains defects.
 
     Raises:
         ConfigError: what is known of it does not load, belongs to another camera or encoder, or an object's kind is
@@ -99,7 +102,7 @@ def camera_inspection(
         log.warning("not_inspected", camera=camera.id, reason=reason)
     return InspectedCamera(
         Picker(camera, settings, partial(metrics.crop_dropped, camera.id)),
-        Judge(inspectors, settings, rules, camera.zones),
+        Judge(inspectors, settings, rules, camera.zones, words),
         desk,
         may_drop=camera.realtime or is_live(analysed_address(camera)),
         live=live,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -339,6 +339,26 @@ class MemorySettings(Settings):
     """Crops that are enrolled of each, spread over the footage."""
 
 
+class ExplainSettings(ServerSettings):
+    """A vision-language model that says what is wrong with a thing, why, and how to prevent it; it changes no score."""
+
+    deadline_s: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """Seconds after which an explanation is given up, retries included."""
+    max_in_flight: Annotated[int, Field(ge=1, le=256)] = 1
+    """Requests under way at once."""
+    slightly_below: Unit = 0.3
+    """Scores below it are told to the model as slightly suspicious; Anomaly-OV's published code's s_low."""
+    highly_from: Unit = 0.7
+    """Scores from it on are told to the model as highly suspicious; the published code's s_high."""
+
+    @model_validator(mode="after")
+    def _words_are_in_order(self) -> Self:
+        if self.slightly_below > self.highly_from:
+            message = f"slightly_below {self.slightly_below:g} lies above highly_from {self.highly_from:g}"
+            raise PydanticCustomError("words_are_in_order", message, {"at": ("slightly_below",)})
+        return self
+
+
 class InspectionSettings(Settings):
     """Close looks at a camera's regions and objects: is each as it should be, and where not."""
 
@@ -348,6 +368,8 @@ class InspectionSettings(Settings):
     """Tells defects without having seen the thing before; none: the memory alone speaks."""
     memory: MemorySettings = MemorySettings()
     """What is normal, by camera and thing."""
+    explain: ExplainSettings | None = None
+    """Explains defects, beside everything: an alert never waits for it, and the next message about it carries it."""
     every_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
     """Least seconds between two looks at the same thing; of the pictures between, the sharpest is looked at."""
     looks: Annotated[int, Field(ge=3, le=50)] = 5

@@ -40,6 +40,18 @@ class Desk(Protocol):
         ...
 
 
+class Explaining(Protocol):
+    """Puts defects into words; ``inspection.live.explaining.Explaining`` does."""
+
+    def work(self) -> None:
+        """Ask for what waits until ``close``."""
+        ...
+
+    def close(self) -> None:
+        """Ask nothing more, and wait for no answer."""
+        ...
+
+
 class Counted(Protocol):
     """What is counted; ``observability.metrics.Metrics`` is one."""
 
@@ -69,9 +81,17 @@ class Inspection:
     """The inspection of a site's cameras."""
 
     def __init__(
-        self, cameras: Mapping[str, InspectedCamera], metrics: Counted, clock: Clock, *, most_waiting: int = 32
+        self,
+        cameras: Mapping[str, InspectedCamera],
+        metrics: Counted,
+        clock: Clock,
+        *,
+        most_waiting: int = 32,
+        explaining: Explaining | None = None,
     ) -> None:
+        """``explaining`` has a thread of its own, and is ended with this."""
         self._cameras, self._metrics, self._clock = cameras, metrics, clock
+        self.explaining = explaining
         self._waiting: Slots[Crop] = Slots(most_waiting)
         self._lost_in_a_row = 0
 

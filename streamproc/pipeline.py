@@ -238,6 +238,8 @@ class Site:
             )
         if (inspection := self._inspection) is not None:
             self._supervisor.start("inspection", inspection.work, on_failure="restart", ask_to_end=inspection.close)
+            if (words := inspection.explaining) is not None:
+                self._supervisor.start("explanations", words.work, on_failure="restart", ask_to_end=words.close)
         self._supervisor.start("caretaker", self._care, on_failure="restart")
         for parts in self._cameras.values():
             parts.unit.start()

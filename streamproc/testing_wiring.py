@@ -101,6 +101,9 @@ class FakeBackends:
         """One to whom everything moves."""
         return FakeObserver(motion=1.0)
 
+    def explaining(self) -> None:
+        """Nothing is explained."""
+
     def captioner(self, camera: CameraSettings) -> ScriptedCaptioner:
         """The same for all cameras."""
         return self.scripted

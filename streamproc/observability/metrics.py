@@ -31,7 +31,7 @@ from streamproc.types import (
 SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
 Stage = Literal["decode", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
-ModelRole = Literal["detector", "perception", "deduction", "embedding"]
+ModelRole = Literal["detector", "perception", "deduction", "embedding", "explanation"]
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 

@@ -14,6 +14,8 @@ from streamproc.camera import UnitSettings
 from streamproc.config import (
     CameraSettings,
     DeductionSettings,
+    ExplainSettings,
+    InspectionSettings,
     LlmSettings,
     NormalitySettings,
     PipelineSettings,
@@ -68,6 +70,17 @@ def test_the_embedded_preset_runs_without_servers_and_names_its_stand_in(store: 
     assert "vision-language model" in (stand_in.stand_in_for or "")
     assert type(backends.captioner(GATE)).__name__ == "SceneCaptioner"
     backends.close()
+
+
+def test_what_explains_defects_is_a_server_of_its_own_and_may_be_missing(store: ModelStore) -> None:
+    explain = ExplainSettings(base_url="http://127.0.0.1:3/v1", model="eyes")
+    looks = EMBEDDED.model_copy(update={"inspection": InspectionSettings(explain=explain)})
+    backends = Backends(looks, store, FakeClock())
+    assert {role: server.settings.model for role, server in backends.servers.items()} == {"explanation": "eyes"}
+    assert backends.explaining() is not None
+    backends.close()
+    for without in (EMBEDDED, EMBEDDED.model_copy(update={"inspection": InspectionSettings()})):
+        assert Backends(without, store, FakeClock()).explaining() is None
 
 
 def test_model_servers_by_role_and_no_stand_in_beside_them(store: ModelStore) -> None:

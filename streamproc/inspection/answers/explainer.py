@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from openai.types.chat import ChatCompletionMessageParam
 
+from streamproc.config import ExplainSettings
 from streamproc.inspection.answers import prompts
 from streamproc.inspection.answers.prompts import SHA256, Answers, Doubt
 from streamproc.inspection.answers.routes import Found, Route
-from streamproc.inspection.answers.settings import AnswersSettings
 from streamproc.modelreply import RequestRefused
 from streamproc.modelserver import ModelServer
 from streamproc.types import ModelRef
@@ -35,8 +35,8 @@ class Explanation:
 class Explainer:
     """Asks the four questions of one crop at a time, in one request: a crop is read once."""
 
-    def __init__(self, server: ModelServer, settings: AnswersSettings, route: Route) -> None:
-        """``route`` as ``make_route(settings.route)`` makes it."""
+    def __init__(self, server: ModelServer, settings: ExplainSettings, route: Route) -> None:
+        """``route`` as ``make_route`` makes it."""
         self._server, self._settings, self._route = server, settings, route
         self.model = ModelRef("explanation", settings.model, settings.revision, prompt_sha256=SHA256)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from streamproc.config import ServerSettings, Settings
+from streamproc.config import ExplainSettings, Settings
 
 
 class PictureRoute(Settings):
@@ -34,26 +34,11 @@ class EmbedsRoute(Settings):
     """The model's projector and phrases, an .npz; see ``projector.Projector``."""
 
 
-class AnswersSettings(ServerSettings):
-    """An OpenAI-compatible server with a vision-language model that explains findings."""
+class AnswersSettings(ExplainSettings):
+    """The same with a choice of how a crop reaches the model."""
 
-    deadline_s: Annotated[float, Field(gt=0, le=300)] = 60.0
-    """Seconds after which an explanation is given up, retries included."""
-    max_in_flight: Annotated[int, Field(ge=1, le=256)] = 1
-    """Requests under way at once; by tokens only 1, see ``EmbedsRoute``."""
     route: Annotated[PictureRoute | EmbedsRoute, Field(discriminator="kind")] = PictureRoute()
-    """How a crop reaches the model."""
-    slightly_below: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Scores below it are told to the model as slightly suspicious; the published code's s_low."""
-    highly_from: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Scores from it on are told to the model as highly suspicious; the published code's s_high."""
-
-    @model_validator(mode="after")
-    def _thresholds_are_in_order(self) -> AnswersSettings:
-        if self.slightly_below > self.highly_from:
-            message = f"slightly_below {self.slightly_below:g} lies above highly_from {self.highly_from:g}"
-            raise PydanticCustomError("thresholds_are_in_order", message, {"at": ("slightly_below",)})
-        return self
+    """By tokens only one request may be under way, see ``EmbedsRoute``."""
 
     @model_validator(mode="after")
     def _tokens_go_one_by_one(self) -> AnswersSettings:

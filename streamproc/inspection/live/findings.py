@@ -29,6 +29,38 @@ class Finding:
     """(h, w) 0..1 over the crop, row 0 at its top; 0.5 is as hot as what raises an alarm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was answered to the question what is wrong with a thing."""
+
+    text: str
+    """In words; empty where there is no answer."""
+    model: ModelRef | None = None
+    """Whose words they are."""
+    missing: str = ""
+    """Why there is no answer."""
+
+
+Key = tuple[str, str, int | None]
+"""Of one thing at one camera: ``Crop.key``."""
+
+
+class Words(Protocol):
+    """Explains defects; ``explaining.Explaining`` does. Nothing here blocks or raises."""
+
+    def ask(self, key: Key, thing: str, crop: Pixels, score: float, heat: Floats) -> None:
+        """Have a defect explained: what the thing is called, a look at it, how far it is from normal, 0..1."""
+        ...
+
+    def told(self, key: Key) -> Told | None:
+        """The answer, once it is there."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """The thing is as it should be again, or gone."""
+        ...
+
+
 class Inspector(Protocol):
     """Looks at crops of one thing: a camera's region, or one kind of object there."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from streamproc.areas import area_of
 from streamproc.config import Area, InspectionSettings
 from streamproc.inspection.live.crops import Crop, Thing
-from streamproc.inspection.live.findings import Inspector
+from streamproc.inspection.live.findings import Inspector, Key, Told, Words
 from streamproc.inspection.live.picking import FORGET_S
 from streamproc.inspection.live.pooling import Look, Pool
 from streamproc.inspection.nouns import Floats
@@ -26,6 +26,8 @@ class _Known:
     thing: Thing
     track_id: int | None
     pool: Pool
+    key: Key
+    asked: bool = False
     run: int = 0
     seen_s: float = field(default=0.0)
 
@@ -39,9 +41,12 @@ class Judge:
         settings: InspectionSettings,
         rules: Callable[[], RuleSet],
         zones: tuple[Area, ...] = (),
+        words: Words | None = None,
     ) -> None:
-        """``inspectors`` are by ``Thing.key``; ``rules`` gives the camera's rule set, for the record."""
+        """``inspectors`` are by ``Thing.key``; ``rules`` gives the camera's rule set, for the record; ``words``
+        explains defects."""
         self._inspectors, self._settings, self._rules, self._zones = inspectors, settings, rules, zones
+        self._words = words
         self._known: dict[tuple[str, int | None], _Known] = {}
         self._now = (0, 0.0)
 
@@ -58,6 +63,7 @@ class Judge:
         known = self._note(crop)
         if finding is not None:
             known.pool.add(Look(crop.pixels, crop.box_norm, crop.sharpness, finding))
+            self._explain(known)
         return self._verdict(crop, [one for one in self._known.values() if one.pool.state == "defect"])
 
     @property
@@ -70,7 +76,7 @@ class Judge:
         self._now = max(self._now, (frame.run, frame.pts_s))
         if key not in self._known:
             keeps = Pool(self._settings, "latest" if crop.track_id is None else "sharpest")
-            self._known[key] = _Known(crop.thing, crop.track_id, keeps)
+            self._known[key] = _Known(crop.thing, crop.track_id, keeps, crop.key)
         known = self._known[key]
         known.run, known.seen_s = frame.run, frame.pts_s
         run, now_s = self._now
@@ -79,7 +85,23 @@ class Judge:
         for key, one in list(self._known.items()):
             if one.track_id is not None and (one.run < run or one.seen_s < gone_s):
                 del self._known[key]
+                self._forget(one)
         return known
+
+    def _explain(self, known: _Known) -> None:
+        if self._words is None:
+            return
+        if known.pool.state == "ok":
+            self._forget(known)
+        elif not known.asked:
+            known.asked = True
+            look = known.pool.shown
+            self._words.ask(known.key, known.thing.words, look.pixels, _unit(known.pool.times), look.finding.heat)
+
+    def _forget(self, known: _Known) -> None:
+        if self._words is not None and known.asked:
+            known.asked = False
+            self._words.forget(known.key)
 
     def _verdict(self, crop: Crop, defects: list[_Known]) -> Verdict:
         defects.sort(key=lambda one: -one.pool.times)
@@ -88,7 +110,7 @@ class Judge:
         times = worst.pool.times if worst is not None else 0.0
         latest = [one.pool.shown.finding.times for one in defects] or [times]
         named = [one.thing for one in defects] or [crop.thing]
-        rules = self._rules()
+        rules, told = self._rules(), self._told(defects)
         return Verdict(
             camera_id=crop.frame.camera_id,
             run=self._now[0],
@@ -106,13 +128,30 @@ class Judge:
             votes=(),
             captions=(),
             measurements=tuple(map(self._measured, defects)),
-            reason=" ".join(map(_reason, defects)) or f"The {crop.thing.words} is as it should be.",
+            reason=" ".join(
+                part
+                for one in defects
+                for part in (_reason(one), told[one.key].text if one.key in told else "")
+                if part
+            )
+            or f"The {crop.thing.words} is as it should be.",
             rule_set=rules,
-            models=self._models(named),
+            models=tuple(dict.fromkeys((*self._models(named), *(one.model for one in told.values() if one.model)))),
             objects=tuple(map(self._object, defects)),
             zone=self._zone(defects),
-            degraded=tuple(dict.fromkeys(text for one in named for text in self._inspectors[one.key].degraded)),
+            degraded=tuple(
+                dict.fromkeys(
+                    (
+                        *(text for one in named for text in self._inspectors[one.key].degraded),
+                        *(one.missing for one in told.values() if one.missing),
+                    )
+                )
+            ),
         )
+
+    def _told(self, defects: list[_Known]) -> dict[Key, Told]:
+        answers = ((one.key, self._words.told(one.key)) for one in defects) if self._words is not None else ()
+        return {key: told for key, told in answers if told is not None}
 
     def _models(self, things: list[Thing]) -> tuple[ModelRef, ...]:
         return tuple(dict.fromkeys(model for one in things for model in self._inspectors[one.key].models))

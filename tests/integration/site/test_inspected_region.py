@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,16 +22,22 @@ from PIL import Image
 
 from streamproc import assembly, enrolment
 from streamproc.assembly import assemble
-from streamproc.config import CameraSettings, InspectionSettings
+from streamproc.config import CameraSettings, ExplainSettings, InspectionSettings
 from streamproc.enrolment import enrol
 from streamproc.errors import ModelLoadError
+from streamproc.inspection.answers.explainer import Explainer
+from streamproc.inspection.answers.routes import make_route
+from streamproc.inspection.answers.settings import PictureRoute
 from streamproc.inspection.live.crops import Thing
+from streamproc.inspection.live.explaining import Explaining
 from streamproc.inspection.live.inspectors import ThingInspector, inspectors_of
 from streamproc.inspection.nouns import Features, Pixels, Views
 from streamproc.models.store import ModelStore
+from streamproc.modelserver import ModelServer
 from streamproc.runtime.clock import SystemClock
 from streamproc.site import load_site
 from streamproc.testing_inspection import FakeBackbone
+from streamproc.testing_modelserver import FakeModelServer
 from streamproc.testing_rtsp import RtspServer
 from streamproc.testing_wiring import FakeBackends, write_rules
 
@@ -183,6 +190,43 @@ def test_a_region_that_changes_raises_a_defect_with_its_heat_map(
     first = defects(tmp_path)[0]
     check(first, "memory of how it looked")
     assert set(first["data"]["pipeline"]["latency_ms"]) == {"queue", "inspection", "publish"}
+
+
+def test_a_defect_is_explained_by_the_next_message_and_the_first_waits_for_nothing(
+    tmp_path: Path, server: RtspServer, clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    said = json.dumps({"there": "yes", "what": "Rust.", "why": "Water.", "prevention": "Paint."})
+    with FakeModelServer(reply=lambda _: said if told.wait(40) else "") as fake:
+        settings = ExplainSettings(base_url=fake.base_url, model="test-model", deadline_s=50)
+        asked = ModelServer(settings, SystemClock())
+        backends = DrawnBackends()
+        explaining = Explaining(Explainer(asked, settings, make_route(PictureRoute())), asked.close)
+        monkeypatch.setattr(backends, "explaining", lambda: explaining)
+        for module in (assembly, enrolment):
+            monkeypatch.setattr(module, "Backends", lambda *_: backends)
+        path = written(tmp_path, server)
+        path.write_text(path.read_text().replace("alerts: {", "alerts: {incidents: {update_every_s: 1}, "))
+        enrol(path, "hall", [str(clips["normal"])])
+        made = assemble(load_site(path), ModelStore(), SystemClock())
+        made.site.start()
+        try:
+            wait(lambda: defects(tmp_path), 40, "no defect was told")
+            told.set()
+            wait(lambda: "Rust." in defects(tmp_path)[-1]["data"]["reason"], 40, "no explanation was told")
+        finally:
+            told.set()
+            made.site.stop(9)
+    first, *_, last = (alert["data"] for alert in defects(tmp_path))
+    assert (first["action"], last["alert_id"]) == ("open", first["alert_id"])
+    assert "test-model" not in first["reason"]
+    explained = (one["data"] for one in defects(tmp_path) if "Rust." in one["data"]["reason"])
+    words = 'The model test-model, shown this: "Rust." Why: "Water." To prevent it: "Paint."'
+    update = next(explained)
+    assert update["reason"].endswith(words)
+    assert ("explanation", "test-model") in [(model["role"], model["name"]) for model in update["models"]]
+    (request,) = fake.requests
+    assert "a main valve" in request["messages"][1]["content"][-1]["text"]
 
 
 @pytest.mark.models

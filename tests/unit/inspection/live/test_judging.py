@@ -11,9 +11,11 @@ import pytest
 from streamproc.config import Area, InspectionSettings
 from streamproc.errors import InferenceError
 from streamproc.inspection.live.crops import Crop, Thing
+from streamproc.inspection.live.findings import Key, Told
 from streamproc.inspection.live.judging import Judge, where
+from streamproc.inspection.nouns import Floats, Pixels
 from streamproc.testing_defects import FakeInspector, checked, seen
-from streamproc.types import RuleSet, Verdict
+from streamproc.types import ModelRef, RuleSet, Verdict
 
 RULES = RuleSet("gate", "site", "gate", 3, "ab" * 32, ())
 VALVE, CAR = Thing("region", "main-valve"), Thing("object", "car")
@@ -143,3 +145,59 @@ def test_where_the_heat_is_in_words(row: int, column: int, words: str) -> None:
 
 def test_heat_that_is_nowhere_more_is_all_over() -> None:
     assert where(np.zeros((3, 3), np.float32)) == "all over"
+
+
+class Words:
+    """Remembers what was asked, and tells what it is given."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Key, str, float]] = []
+        self.forgotten: list[Key] = []
+        self.answers: dict[Key, Told] = {}
+
+    def ask(self, key: Key, thing: str, crop: Pixels, score: float, heat: Floats) -> None:
+        assert crop.shape == (48, 48, 3)
+        assert heat[0, 0] == 1.0
+        self.asked.append((key, thing, score))
+
+    def told(self, key: Key) -> Told | None:
+        return self.answers.get(key)
+
+    def forget(self, key: Key) -> None:
+        self.forgotten.append(key)
+
+
+def explained(words: Words) -> Judge:
+    chosen = {VALVE.key: FakeInspector(lambda _: 3.0), CAR.key: FakeInspector(lambda _: 2.0)}
+    return Judge(chosen, InspectionSettings(), lambda: RULES, (), words)
+
+
+def test_a_defect_is_explained_once_and_the_words_come_with_what_follows() -> None:
+    words, model = Words(), ModelRef("explanation", "vlm", "1")
+    one = explained(words)
+    first = verdicts(one, *(crop(float(second)) for second in range(6)))[-1]
+    key = ("gate", "region main-valve", None)
+    assert words.asked == [(key, "main valve", 0.75)]
+    assert "dent" not in first.reason
+    words.answers[key] = Told('The model vlm, shown this: "A dent."', model)
+    (last,) = verdicts(one, crop(6.0))
+    assert last.reason == f'{first.reason} The model vlm, shown this: "A dent."'
+    assert last.models == (*first.models, model)
+    assert last.smoothed == first.smoothed
+    words.answers[key] = Told("", missing="no explanation: it is down")
+    (last,) = verdicts(one, crop(7.0))
+    assert last.degraded == ("no explanation: it is down",)
+    assert last.reason == first.reason
+
+
+def test_what_is_as_it_should_be_again_or_gone_is_forgotten() -> None:
+    words, says = Words(), [3.0] * 5 + [0.1] * 5 + [3.0] * 5
+    one = Judge({VALVE.key: FakeInspector(lambda _: says.pop(0))}, InspectionSettings(), lambda: RULES, (), words)
+    verdicts(one, *(crop(float(second)) for second in range(15)))
+    assert len(words.asked) == 2
+    assert len(words.forgotten) == 1
+    words = Words()
+    one = explained(words)
+    verdicts(one, *(crop(float(second), CAR, 7) for second in range(4)), crop(5.0, CAR, 8, run=2))
+    assert words.asked[0][0] == ("gate", "object car", 7)
+    assert words.forgotten == [("gate", "object car", 7)]
