@@ -122,7 +122,7 @@ def watch(
 ) -> Iterator[ObservedWindow]:
     """One scene by an observer that has seen nothing else; what is said of windows in alarm goes to ``told``."""
     observer = EmbeddedObserver(SETTINGS, calibration, detector, pose=pose)
-    for window in windows_of(scene.pictures, fps=fps, times_s=scene.times_s):
+    for window in windows_of(scene.pictures, fps=fps, times_s=scene.times_s, settings=SAMPLING):
         observed = observer.observe(window)
         if scoring.loudest(observed):
             told.append(f"{window.end_s:.1f} s: {SceneCaptioner().caption(observed).text}")
