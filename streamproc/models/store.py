@@ -220,6 +220,11 @@ def _convert(asset: Asset, files: Path, progress: Progress) -> None:
 
             progress.note(asset.name, "cutting the encoder out")
             vit.cut(files / asset.files[0].name, files / asset.result)
+        case "efficientnet-1":
+            from streamproc.models import efficientnet
+
+            progress.note(asset.name, "converting to ONNX")
+            efficientnet.convert(files / asset.files[0].name, files / asset.result)
         case _:
             assert_never(asset.convert)
     for file in asset.files:

@@ -10,9 +10,11 @@ import pytest
 
 from streamproc.errors import InferenceError
 from streamproc.inspection.backbones.dinov2 import DinoV2
+from streamproc.inspection.backbones.efficientnet import EfficientNetLite0
 from streamproc.inspection.nouns import TAPS, Backbone, Layout, Views
+from streamproc.models.efficientnet import build
 from streamproc.models.store import ModelStore
-from streamproc.testing_inspection import FakeBackbone, tiny_vit
+from streamproc.testing_inspection import FakeBackbone, efficientnet_tensors, tiny_vit
 
 
 def fake(_: Path) -> Backbone:
@@ -23,14 +25,29 @@ def tiny(folder: Path) -> Backbone:
     return DinoV2(tiny_vit(folder / "tiny.onnx"), side_px=42)
 
 
-def real(_: Path) -> Backbone:
+def untrained(folder: Path) -> Backbone:
+    path = folder / "untrained.onnx"
+    path.write_bytes(build(efficientnet_tensors()).SerializeToString())
+    return EfficientNetLite0(path, side_px=96)
+
+
+def cached(name: str) -> Path:
     store = ModelStore()
-    if not any(row.cached for row in store.list() if row.name == "dinov2-s"):
-        pytest.skip("not cached: dinov2-s; fetch with `streamproc models pull dinov2-s`")
-    return DinoV2(store.ensure("dinov2-s"), side_px=112)
+    if not any(row.cached for row in store.list() if row.name == name):
+        pytest.skip(f"not cached: {name}; fetch with `streamproc models pull {name}`")
+    return store.ensure(name)
 
 
-EACH = pytest.mark.parametrize("make", [fake, tiny, pytest.param(real, marks=pytest.mark.models)])
+def dinov2(_: Path) -> Backbone:
+    return DinoV2(cached("dinov2-s"), side_px=112)
+
+
+def efficientnet(_: Path) -> Backbone:
+    return EfficientNetLite0(cached("efficientnet-lite0"), side_px=96)
+
+
+REAL = [pytest.param(make, marks=pytest.mark.models) for make in (dinov2, efficientnet)]
+EACH = pytest.mark.parametrize("make", [fake, tiny, untrained, *REAL])
 Make = Callable[[Path], Backbone]
 
 
@@ -93,3 +110,14 @@ def test_pictures_of_another_size_are_refused(make: Make, tmp_path: Path) -> Non
 def test_a_dinov2_takes_whole_patches(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="multiple of 14"):
         DinoV2(tiny_vit(tmp_path / "tiny.onnx"), side_px=225)
+
+
+def test_an_efficientnet_takes_whole_cells_of_its_coarsest_level(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="multiple of 32"):
+        EfficientNetLite0(tmp_path / "unread.onnx", side_px=112)
+
+
+def test_what_a_level_of_efficientnet_lacks_in_channels_is_zeros(tmp_path: Path) -> None:
+    found = untrained(tmp_path).encode(views(96))
+    used = [int(np.flatnonzero(level.any((0, 1)))[-1]) + 1 for level in (*found.taps, found.tokens)]
+    assert used == [40, 80, 112, 192, 320]

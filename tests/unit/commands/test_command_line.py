@@ -19,6 +19,7 @@ from streamproc.alerts import tail as tail_module
 from streamproc.config import KafkaSinkSettings
 from streamproc.errors import DeliveryError, ModelLoadError, StageError
 from streamproc.learn import Learned
+from streamproc.models.catalog import CATALOG
 from streamproc.site import load_site
 from streamproc.testing_sources import write_clip, write_pictures
 from streamproc.testing_wiring import FakeBackends, write_rules, write_site
@@ -365,11 +366,11 @@ def test_models_list_tells_people_and_programs_without_fetching(
 ) -> None:
     monkeypatch.setenv("STREAMPROC_CACHE", str(tmp_path / "cache"))
     rows = run("models", "list", "--json").json
-    assert [row["name"] for row in rows] == ["nanodet", "movenet", "bge-small", "dinov2-s", "vtest"]
+    assert [row["name"] for row in rows] == [asset.name for asset in CATALOG]
     assert {row["cached"] for row in rows} == {False}
     assert all(len(row["sha256"]) == 64 and row["licence"] for row in rows)
     said = run("models", "list").out.splitlines()
-    assert len(said) == 5
+    assert len(said) == len(CATALOG)
     assert said[0].startswith("nanodet")
     assert "not cached" in said[0]
     assert not (tmp_path / "cache").exists()
@@ -384,7 +385,7 @@ def test_models_pull_fetches_what_is_named_or_all_models(run: Run, monkeypatch: 
         "bge-small",
     ]
     ran = run("models", "pull", "vtest", "nope")
-    assert ran.err == "no model is called nope; there are nanodet, movenet, bge-small, dinov2-s, vtest\n"
+    assert ran.err == f"no model is called nope; there are {', '.join(asset.name for asset in CATALOG)}\n"
 
 
 # ---- replay

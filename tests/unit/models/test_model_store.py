@@ -203,7 +203,7 @@ def test_other_pins_are_another_folder(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="nanodet, movenet, bge-small, dinov2-s, vtest"):
+    with pytest.raises(ModelLoadError, match="nanodet, movenet, bge-small, dinov2-s, efficientnet-lite0, vtest"):
         ModelStore(tmp_path, fetcher=FakeFetcher({})).ensure("yolo")
 
 
@@ -235,6 +235,7 @@ def test_the_list_says_what_there_is(tmp_path: Path) -> None:
         ("movenet", "pose", False),
         ("bge-small", "embedding", False),
         ("dinov2-s", "encoder", False),
+        ("efficientnet-lite0", "encoder", False),
         ("vtest", "footage", False),
     ]
     assert rows[-1].sha256 == CATALOG[-1].files[0].sha256
