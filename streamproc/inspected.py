@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from streamproc.errors import ConfigError
+from streamproc.inspection.distances import Kind
 from streamproc.inspection.fused import Expert, Fused, learn, show
-from streamproc.inspection.memory import Kind
 from streamproc.inspection.nouns import Backbone, Floats, Pixels
 from streamproc.inspection.reading import read_picture
 from streamproc.inspection.views import make_plain_views

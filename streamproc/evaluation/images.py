@@ -6,7 +6,7 @@ Pictures are encoded once. A seed draws the memory's normals from those of label
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from streamproc.errors import ConfigError
 from streamproc.evaluation.labelled_images import LabelledImage
 from streamproc.evaluation.metrics import sklearn_metrics
 from streamproc.evaluation.pixels import Mask, PixelScores
+from streamproc.inspection.distances import Kind
 from streamproc.inspection.fused import Expert, Fused, Opinions, learn, show
-from streamproc.inspection.memory import LEVEL, Kind, Shown
+from streamproc.inspection.memory import LEVEL, Shown
 from streamproc.inspection.nouns import Backbone, Features, Reading
 from streamproc.inspection.reading import read_picture
 from streamproc.inspection.views import make_plain_views
@@ -120,11 +121,12 @@ def evaluate_images(
     runs = seeds if shots else 1
     encoded = dict(_encode(images, backbone, expert, tell))
     drawn = {(name, seed): _draw(members, shots, seed) for name, members in things.items() for seed in range(runs)}
-    shown = dict(_show({image for images in drawn.values() for image in images}, encoded, backbone, tell))
+    ways = dict(_show({image for images in drawn.values() for image in images}, encoded, backbone, expert, tell))
+    shown = {path: tuple(one.features for one in each) for path, each in ways.items()}
     cached = None
     if expert is not None:
-        readings = {id(one.features): one.reading for one in encoded.values() if one.reading is not None}
-        cached = _Read(expert.revision, readings)
+        every = [*encoded.values(), *(one for each in ways.values() for one in each)]
+        cached = _Read(expert.revision, {id(one.features): one.reading for one in every if one.reading is not None})
     scored: dict[str, list[ImageMeasures]] = {}
     for seed in range(runs):
         tell("scoring", seed, runs)
@@ -165,9 +167,12 @@ def _encode(
     for number, image in enumerate(images):
         tell("encoding", number, len(images))
         features = backbone.encode(make_plain_views(read_picture(image.path), backbone.side_px))
-        reading = None if expert is None else expert.score(features)
-        yield image.path, _Encoded(_slim(features), reading)
+        yield image.path, _kept(features, expert)
     tell("encoding", len(images), len(images))
+
+
+def _kept(features: Features, expert: Expert | None) -> _Encoded:
+    return _Encoded(_slim(features), None if expert is None else expert.score(features))
 
 
 def _slim(features: Features) -> Features:
@@ -183,20 +188,20 @@ def _draw(members: Sequence[LabelledImage], shots: int, seed: int) -> list[Label
 
 
 def _show(
-    drawn: set[LabelledImage], encoded: dict[Path, _Encoded], backbone: Backbone, tell: Tell
-) -> Iterator[tuple[Path, Shown]]:
+    drawn: set[LabelledImage], encoded: dict[Path, _Encoded], backbone: Backbone, expert: Expert | None, tell: Tell
+) -> Iterator[tuple[Path, tuple[_Encoded, ...]]]:
     """The pictures that some seed learns from, and their mirror images."""
     for number, image in enumerate(sorted(drawn, key=lambda one: one.path)):
         tell("mirroring", number, len(drawn))
         mirrored = show(backbone, read_picture(image.path))[1:]
-        yield image.path, (encoded[image.path].features, *map(_slim, mirrored))
+        yield image.path, (encoded[image.path], *(_kept(features, expert) for features in mirrored))
 
 
 def _opinions(
     members: Sequence[LabelledImage],
     encoded: dict[Path, _Encoded],
     drawn: Sequence[LabelledImage],
-    shown: dict[Path, Shown],
+    shown: Mapping[Path, Shown],
     expert: Expert | None,
     kind: Kind,
 ) -> dict[LabelledImage, Opinions]:

@@ -8,8 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from streamproc.inspection.agreement import Agreement
+from streamproc.inspection.distances import Kind
 from streamproc.inspection.heat import heat_over_crop
-from streamproc.inspection.memory import Kind, Memory, Shown
+from streamproc.inspection.memory import Memory, Shown
 from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score
 from streamproc.inspection.scale import Scale, share
 from streamproc.inspection.views import make_plain_views
@@ -35,7 +37,7 @@ class Opinions:
     score: Score
     """``value`` is 0.5 where ``times`` is 1."""
     times: float
-    """Of both together."""
+    """Of both together: the memory's distances, raised where the expert sees more than in what is normal."""
     memory: float | None
     """None where there is no memory."""
     expert: float | None
@@ -44,12 +46,18 @@ class Opinions:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A memory, an expert, or both, each on the scale of its own scores of normal crops."""
+    """A memory, an expert, or both, each on the scale of its own scores of normal crops.
+
+    Together they are the memory's distances weighed by the expert's maps (`Agreement`). Their scores are not added: on
+    a thing that the expert misjudges, the sum was far below the memory alone.
+    """
 
     memory: Memory | None = None
     expert: Expert | None = None
     scale: Scale | None = None
     """Of the expert's logits on the crops that the memory was learned from; None: its threshold is a score of 0.5."""
+    agreement: Agreement | None = None
+    """None: with a memory, the expert is told of and has no say."""
 
     def judge(self, features: Features) -> Opinions:
         """What they say of a crop.
@@ -63,9 +71,9 @@ class Fused:
         if recalled is not None and reading is not None:
             scale = self.scale or Scale(-1.0, -0.5)  # a logit of 0 is a score of 0.5
             memory, expert = recalled.times, scale.times(reading.logit)
-            times = fuse(memory, expert)
-            maps = np.asarray((_shares(recalled.maps) + reading.maps) / 2, np.float32)
-            return Opinions(_score(times, maps, features.layout, who(memory, expert)), times, memory, expert)
+            both = recalled if self.agreement is None else self.agreement.judge(recalled, reading.maps)
+            score = _score(both.times, _shares(both.maps), features.layout, who(memory, expert))
+            return Opinions(score, both.times, memory, expert)
         if recalled is not None:
             score = _score(recalled.times, _shares(recalled.maps), features.layout, "memory")
             return Opinions(score, recalled.times, recalled.times, None)
@@ -87,15 +95,18 @@ def show(backbone: Backbone, crop: Pixels) -> Shown:
 
 
 def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "knn") -> Fused:
-    """From two or more normal crops of one thing, as `show` gives them: its memory, and the expert's scale on them.
+    """From two or more normal crops of one thing, as `show` gives them: its memory, and what the expert makes of them.
 
     Raises:
-        ValueError: there are fewer than two crops.
+        ValueError: there are fewer than two crops, or they are of different make.
         InferenceError: the expert failed.
     """
     memory = Memory.learn(crops, kind)
-    scale = None if expert is None else Scale.of([expert.score(features).logit for features, *_ in crops])
-    return Fused(memory, expert, scale)
+    if expert is None:
+        return Fused(memory)
+    readings = [[expert.score(features) for features in shown] for shown in crops]
+    scale = Scale.of([first.logit for first, *_ in readings])
+    return Fused(memory, expert, scale, Agreement.learn(memory, [[one.maps for one in shown] for shown in readings]))
 
 
 class Inspector:
@@ -113,11 +124,6 @@ class Inspector:
             InferenceError: a part failed.
         """
         return self._fused.judge(self._backbone.encode(make_plain_views(crop, self._backbone.side_px)))
-
-
-def fuse(memory: float, expert: float) -> float:
-    """Times of both together: their mean, so that neither can drown the other and both at 1 are 1."""
-    return (memory + expert) / 2
 
 
 def who(memory: float, expert: float) -> By:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamproc.inspection.fused import Fused, Inspector, fuse, learn, show, who
+from streamproc.inspection.fused import Fused, Inspector, learn, show, who
 from streamproc.inspection.nouns import Features, Pixels, Reading, Score
 from streamproc.inspection.scale import Scale
 from streamproc.inspection.views import make_plain_views
@@ -63,7 +63,7 @@ def test_the_expert_alone_keeps_its_own_score() -> None:
 
 def test_the_expert_is_held_against_its_scores_of_normal_crops() -> None:
     """A thing that it finds odd as it is does not alarm for that."""
-    fused = learn(NORMAL, FakeExpert(*[3.0, 3.1, 2.9, 3.0] * 4, 3.0))
+    fused = learn(NORMAL, FakeExpert(*[3.0, 3.1, 2.9, 3.0] * 16, 3.0))
     assert fused.scale is not None
     assert fused.scale.median == pytest.approx(3.0)
     said = fused.judge(encoded(7))
@@ -71,14 +71,21 @@ def test_the_expert_is_held_against_its_scores_of_normal_crops() -> None:
     assert said.times < 1
 
 
-def test_both_are_averaged_and_both_speak() -> None:
-    said = learn(NORMAL, FakeExpert(*[-3.0, -3.1, -2.9, -3.0] * 4, 4.0)).judge(encoded(7, spot=True))
+def test_both_are_asked_and_both_speak() -> None:
+    said = learn(NORMAL, FakeExpert(*[-3.0] * 64, 4.0)).judge(encoded(7, spot=True))
     assert said.memory is not None
     assert said.expert is not None
     assert said.memory > 1
     assert said.expert > 1
-    assert said.times == fuse(said.memory, said.expert)
     assert said.score.by == "both"
+
+
+def test_an_expert_that_finds_everything_odd_changes_nothing() -> None:
+    """Its scores are not added: what it suspects everywhere, in normal crops too, is no evidence."""
+    alone, both = learn(NORMAL), learn(NORMAL, FakeExpert(*[0.0] * 64, 9.0))
+    for spot in (False, True):
+        crop = encoded(7, spot)
+        assert both.judge(crop).times == pytest.approx(alone.judge(crop).times, rel=1e-4)
 
 
 def test_a_memory_without_a_scale_of_the_expert_takes_a_half_as_its_threshold() -> None:

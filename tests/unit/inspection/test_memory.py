@@ -9,7 +9,8 @@ import pytest
 
 from streamproc.errors import InferenceError
 from streamproc.inspection import memory as module
-from streamproc.inspection.memory import LEVEL, Kind, Known, Memory, pooled, unit_tokens
+from streamproc.inspection.distances import Kind
+from streamproc.inspection.memory import LEVEL, Known, Memory, pooled, unit_tokens
 from streamproc.inspection.nouns import TAPS, Features, Floats, Layout
 
 KINDS = pytest.mark.parametrize("kind", ["knn", "subspace"])
@@ -48,14 +49,14 @@ def with_defect(given: Features, token: int = 5) -> Features:
 def test_nearest_distances_are_one_minus_the_cosine() -> None:
     known = Known.of([[features(np.array([[2, 0], [2, 0], [0, 3], [0, 3]], np.float32))]])
     asked = np.array([[1, 0], [np.sqrt(0.5), np.sqrt(0.5)], [-1, 0]], np.float32)
-    np.testing.assert_allclose(known.distance("knn")(asked), [0, 1 - np.sqrt(0.5), 1], atol=1e-6)
+    np.testing.assert_allclose(known.distance("knn")(asked).distances, [0, 1 - np.sqrt(0.5), 1], atol=1e-6)
 
 
 def test_what_the_main_directions_leave_over_is_a_squared_length() -> None:
     tokens = np.array([[1, 0, 0], [-1, 0, 0], [1, 0, 0], [-1, 0, 0]], np.float32)
-    known = Known(tokens, np.zeros(4, np.int32))
+    known = Known(tokens, np.zeros(4, np.int32), np.arange(4))
     asked = np.array([[5, 0, 0], [0, 2, 0], [1, 1, 1]], np.float32)
-    np.testing.assert_allclose(known.distance("subspace")(asked), [0, 4, 2], atol=1e-5)
+    np.testing.assert_allclose(known.distance("subspace")(asked).distances, [0, 4, 2], atol=1e-5)
 
 
 @KINDS
@@ -77,15 +78,15 @@ def test_a_normal_crop_is_judged_by_the_others(kind: Kind) -> None:
     memory = Memory.learn(shown([*crops, odd]), kind)
     alone = Memory.learn(shown(crops), kind)
     assert memory.places.p95 > alone.places.p95 * 1.5
-    assert Known.of(shown(crops)).distance(kind, without=0)(unit_tokens(crops[0], LEVEL)).max() > 0
+    assert Known.of(shown(crops)).distance(kind, without=0)(unit_tokens(crops[0], LEVEL)).distances.max() > 0
 
 
 def test_a_left_out_crop_is_not_among_what_is_known() -> None:
     crops = normals(2)
     own = unit_tokens(crops[0], LEVEL)
     known = Known.of(shown(crops))
-    assert known.distance("knn")(own).max() == pytest.approx(0, abs=1e-6)
-    assert known.distance("knn", without=0)(own).max() > 1e-4
+    assert known.distance("knn")(own).distances.max() == pytest.approx(0, abs=1e-6)
+    assert known.distance("knn", without=0)(own).distances.max() > 1e-4
 
 
 def test_a_crop_is_as_its_most_distant_hundredth() -> None:
@@ -139,5 +140,38 @@ def test_mirror_images_are_known_and_left_out_with_their_crop() -> None:
     mirrored = with_defect(crops[0])
     known = Known.of([[crops[0], mirrored], [crops[1]], [crops[2]]])
     defect = unit_tokens(mirrored, LEVEL)[5:6]
-    assert known.distance("knn")(defect)[0] == pytest.approx(0, abs=1e-6)
-    assert known.distance("knn", without=0)(defect)[0] > 0.5
+    assert known.distance("knn")(defect).distances[0] == pytest.approx(0, abs=1e-6)
+    assert known.distance("knn", without=0)(defect).distances[0] > 0.5
+
+
+def test_the_nearest_is_counted_within_all_that_is_known() -> None:
+    crops = normals(3)
+    known = Known.of(shown(crops))
+    own = unit_tokens(crops[1], LEVEL)
+    nearest = known.distance("knn")(own).nearest
+    np.testing.assert_array_equal(nearest, np.arange(16, 32))
+    others = known.distance("knn", without=1)(own).nearest
+    assert others is not None
+    assert set(known.crop[others].tolist()) <= {0, 2}
+    assert known.distance("subspace")(own).nearest is None
+
+
+def test_a_distance_counts_in_times_of_what_is_common_at_its_place() -> None:
+    """The same defect is remarkable where normal crops are alike, and less so in a corner where they all differ."""
+    rng = np.random.default_rng(3)
+    crops = normals(24)
+    for crop in crops:  # mirrored, a corner is all four
+        crop.taps[LEVEL, 0, 0, 2:] += 0.8 * rng.normal(size=6).astype(np.float32)
+    memory = Memory.learn(shown(crops))
+    good = normals(1, seed=9)[0]
+    inner = memory.judge(with_defect(good, token=5)).maps[0].reshape(-1)[5]
+    corner = memory.judge(with_defect(good, token=15)).maps[0].reshape(-1)[15]
+    assert inner > 1.2 * corner
+
+
+def test_crops_of_another_number_of_tokens_are_refused() -> None:
+    few = features(np.eye(8, dtype=np.float32)[:4])
+    with pytest.raises(InferenceError, match="crops of 16 tokens, not of 4"):
+        Memory.learn(shown(normals(2))).judge(few)
+    with pytest.raises(ValueError, match="as many pictures"):
+        Memory.learn(shown([normals(1)[0], few]))
