@@ -12,11 +12,14 @@ import structlog
 from streamproc.camera import Observer, UnitSettings
 from streamproc.config import (
     CameraSettings,
+    DinoV2Encoder,
+    EfficientNetEncoder,
     InspectionSettings,
     LlmInduction,
     PipelineSettings,
     ScenePerception,
     ServerSettings,
+    SiglipEncoder,
     StatisticalInduction,
     VlmPerception,
 )
@@ -28,10 +31,10 @@ from streamproc.types import ModelRef
 
 if TYPE_CHECKING:
     from streamproc.deduction.llm import LlmVoter
-    from streamproc.inspection.backbones.dinov2 import DinoV2
     from streamproc.inspection.live.crops import Thing
     from streamproc.inspection.live.explaining import Explaining
     from streamproc.inspection.live.findings import Inspector
+    from streamproc.inspection.nouns import Backbone
     from streamproc.inspection.serving import OnnxExpert
     from streamproc.models.movenet import MoveNet
     from streamproc.models.nanodet import NanoDet
@@ -72,7 +75,7 @@ class Backends:
         # Cameras are watched side by side, each by threads of its own: with a pool they would wait for each other.
         cv2.setNumThreads(1)
         self._pipeline, self._store, self._clock = pipeline, store, clock
-        self._looks: tuple[DinoV2, OnnxExpert | None] | None = None
+        self._looks: tuple[Backbone, OnnxExpert | None] | None = None
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
@@ -141,11 +144,19 @@ class Backends:
         backbone, expert = self._looks
         return inspectors_of(camera, things, settings, backbone, expert, memory)
 
-    def _load_looks(self, settings: InspectionSettings) -> tuple[DinoV2, OnnxExpert | None]:
-        from streamproc.inspection.backbones.dinov2 import DinoV2
+    def _load_looks(self, settings: InspectionSettings) -> tuple[Backbone, OnnxExpert | None]:
+        from streamproc.inspection.backbones.opening import SIGLIP, open_backbone
         from streamproc.inspection.serving import OnnxExpert
 
-        encoder = DinoV2(self._store.ensure("dinov2-s"), settings.encoder.side_px)
+        match settings.encoder:
+            case DinoV2Encoder(side_px=side_px):
+                encoder = open_backbone("dinov2-s", side_px, store=self._store)
+            case EfficientNetEncoder(side_px=side_px):
+                encoder = open_backbone("efficientnet-lite0", side_px, store=self._store)
+            case SiglipEncoder(model=model):
+                encoder = open_backbone(f"{SIGLIP}{model}", store=self._store)
+            case _ as unreachable:
+                assert_never(unreachable)
         return encoder, None if settings.expert is None else OnnxExpert(settings.expert.path, encoder)
 
     def explaining(self) -> Explaining | None:
@@ -194,7 +205,7 @@ class Backends:
             from streamproc.inspection.live.inspectors import encoder_ref
 
             found.append(encoder_ref(self._looks[0]))
-        return tuple(found)
+        return tuple(model for model in found if model.stand_in_for is not None)
 
     def close(self) -> None:
         """End the connections to model servers."""

@@ -12,13 +12,14 @@ import typer
 from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
-from streamproc.commands.inspecting_images import ExpertFile, SidePx, Threads, inspection_parts
+from streamproc.commands.inspecting_images import BackboneName, ExpertFile, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamproc.evaluation.questions import Question
-    from streamproc.inspection.nouns import Score
+    from streamproc.inspection.nouns import Backbone, Score
+    from streamproc.inspection.serving import OnnxExpert
     from streamproc.modelserver import ModelServer
 
 Key = typer.Option(metavar="${NAME}", help="Where the key is; never the key.")
@@ -44,7 +45,8 @@ def visa_dr(
         typer.Option(metavar="FILE", help="Keep each answer here; what stands here already is not asked again."),
     ] = None,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="Requests under way.")] = 4,
-    side_px: SidePx = 224,
+    backbone: BackboneName = "dinov2-s",
+    side_px: SidePx = None,
     threads: Threads = 1,
     json: JsonFlag = False,
 ) -> None:
@@ -68,7 +70,9 @@ def visa_dr(
         judging = None
         if judge_server is not None and judge_model is not None:
             judging = answered.AskedJudge(_server("judge-server", judge_server, judge_model, judge_key, 1, opened))
-        looked = None if expert is None else _looked(questions, expert, side_px, threads, tell)
+        looked = (
+            None if expert is None else _looked(questions, inspection_parts(backbone, side_px, threads, expert), tell)
+        )
         said = Asking(asked, answers, looked).answers(questions, _counted(tell, "asked", len(questions)), at_once)
         marked = _counted(tell, "marked", sum(one.level != "detection" for one in questions))
         levels = {
@@ -110,14 +114,14 @@ def _counted(tell: Callable[[str, int, int], None], name: str, total: int) -> Ca
 
 
 def _looked(
-    questions: Sequence[Question], expert: Path, side_px: int, threads: int, tell: Callable[[str, int, int], None]
+    questions: Sequence[Question], parts: tuple[Backbone, OnnxExpert | None], tell: Callable[[str, int, int], None]
 ) -> dict[Path, Score]:
     from streamproc.inspected import learned
     from streamproc.inspection.fused import Inspector
     from streamproc.inspection.reading import read_picture
 
-    backbone, known = inspection_parts(side_px, threads, expert)
-    inspector = Inspector(backbone, learned(None, backbone, known, "knn", tell))
+    encoder, known = parts
+    inspector = Inspector(encoder, learned(None, encoder, known, "knn", tell))
     pictures = list(dict.fromkeys(one.image for one in questions))
     advance = _counted(tell, "looked at", len(pictures))
     looked = {}

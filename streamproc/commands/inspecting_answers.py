@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
-from streamproc.commands.inspecting_images import ExpertFile, SidePx, Threads, inspection_parts
+from streamproc.commands.inspecting_images import BackboneName, ExpertFile, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.errors import ConfigError
 
@@ -25,7 +25,8 @@ def explain(
         Path | None, typer.Option(metavar="DIR", help="Pictures of it as it should be, two or more.")
     ] = None,
     expert: ExpertFile = None,
-    side_px: SidePx = 224,
+    backbone: BackboneName = "dinov2-s",
+    side_px: SidePx = None,
     threads: Threads = 1,
     json: JsonFlag = False,
 ) -> None:
@@ -48,9 +49,9 @@ def explain(
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ConfigError(f"--{'server' if first['loc'] == ('base_url',) else 'api-key'}: {first['msg']}") from None
-    backbone, known = inspection_parts(side_px, threads, expert)
+    encoder, known = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
-        inspector = Inspector(backbone, learned(normal, backbone, known, "knn", tell))
+        inspector = Inspector(encoder, learned(normal, encoder, known, "knn", tell))
     pixels = read_picture(picture)
     found = Found(pixels, inspector.inspect(pixels).score, thing)
     with closing(ModelServer(settings, SystemClock())) as client:

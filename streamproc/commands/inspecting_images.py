@@ -9,7 +9,6 @@ import typer
 
 from streamproc.commands.bars import bars
 from streamproc.commands.output import JsonFlag, emit_json, say
-from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamproc.inspection.nouns import Backbone
@@ -23,9 +22,22 @@ ExpertFile = Annotated[
         metavar="FILE", help="An exported expert, which needs no normal pictures; `shipped` for the package's own."
     ),
 ]
+BackboneName = Annotated[
+    str,
+    typer.Option(
+        "--backbone",
+        metavar="NAME",
+        help="The encoder: dinov2-s, efficientnet-lite0, or siglip:MODEL, the vision tower of a LLaVA-OneVision by "
+        "its folder or hub id.",
+    ),
+]
 SidePx = Annotated[
-    int,
-    typer.Option(min=14, help="Edge of the squares that pictures become, a multiple of 14; encoding costs its square."),
+    int | None,
+    typer.Option(
+        min=14,
+        help="Edge of the squares that pictures become, a multiple of 14 (efficientnet-lite0: of 32); 224 if left out, "
+        "siglip's own. Encoding costs its square.",
+    ),
 ]
 KindOption = Annotated[
     Literal["knn", "subspace"],
@@ -44,7 +56,8 @@ def images(
     ] = None,
     expert: ExpertFile = None,
     kind: KindOption = "knn",
-    side_px: SidePx = 224,
+    backbone: BackboneName = "dinov2-s",
+    side_px: SidePx = None,
     threads: Threads = 1,
     json: JsonFlag = False,
 ) -> None:
@@ -54,9 +67,9 @@ def images(
     """
     from streamproc.inspected import as_csv, inspect_folder
 
-    backbone, asked = inspection_parts(side_px, threads, expert)
+    encoder, asked = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
-        rows = inspect_folder(directory, normal, backbone, asked, kind=kind, heatmaps=heatmaps, tell=tell)
+        rows = inspect_folder(directory, normal, encoder, asked, kind=kind, heatmaps=heatmaps, tell=tell)
     if json:
         emit_json(rows)
     else:
@@ -72,7 +85,8 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="How often the normal pictures are drawn anew.")] = 5,
     expert: ExpertFile = None,
     kind: KindOption = "knn",
-    side_px: SidePx = 224,
+    backbone: BackboneName = "dinov2-s",
+    side_px: SidePx = None,
     threads: Threads = 1,
     json: JsonFlag = False,
 ) -> None:
@@ -86,31 +100,29 @@ def evaluate(
     from streamproc.evaluation.labelled_images import load_labels
 
     labelled = load_labels(directory, labels)
-    backbone, asked = inspection_parts(side_px, threads, expert)
+    encoder, asked = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
-        report = evaluate_images(labelled, backbone, asked, shots=shots, seeds=seeds, kind=kind, tell=tell)
+        report = evaluate_images(labelled, encoder, asked, shots=shots, seeds=seeds, kind=kind, tell=tell)
     if json:
         emit_json(report)
     else:
         say(str(report))
 
 
-def inspection_parts(side_px: int, threads: int, expert: Path | None) -> tuple[Backbone, OnnxExpert | None]:
-    """The embedded encoder and, where one is named, an expert of its features.
+def inspection_parts(
+    backbone: str, side_px: int | None, threads: int, expert: Path | None
+) -> tuple[Backbone, OnnxExpert | None]:
+    """The encoder and, where one is named, an expert of its features.
 
     Raises:
-        ConfigError: the edge does not fit the encoder.
-        ModelLoadError: a file does not load.
+        ConfigError: there is no such encoder, the edge does not fit it, or no expert for it comes with the package.
+        ModelLoadError: a file does not load, or the expert was trained on another encoder.
     """
-    from streamproc.inspection.backbones.dinov2 import DinoV2
+    from streamproc.inspection.backbones.opening import open_backbone
     from streamproc.inspection.serving import OnnxExpert
     from streamproc.inspection.shipped import shipped_expert
-    from streamproc.models.store import ModelStore
 
-    try:
-        backbone = DinoV2(ModelStore().ensure("dinov2-s"), side_px, threads)
-    except ValueError as error:
-        raise ConfigError(f"--side-px: {error}") from None
+    encoder = open_backbone(backbone, side_px, threads)
     if expert == SHIPPED:
-        expert = shipped_expert(backbone.name)
-    return backbone, None if expert is None else OnnxExpert(expert, backbone)
+        expert = shipped_expert(encoder.name)
+    return encoder, None if expert is None else OnnxExpert(expert, encoder)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from streamproc.commands.bars import bars
+from streamproc.commands.inspecting_images import BackboneName
 from streamproc.commands.output import say
 from streamproc.errors import ConfigError
 
@@ -28,7 +29,7 @@ def train(
             "btad, visa, elpv, aitex, bmad, yes-no, head-ct, rendered. May be given several times.",
         ),
     ] = None,
-    backbone: Annotated[Literal["dinov2-s"], typer.Option(help="The encoder whose features it reads.")] = "dinov2-s",
+    backbone: BackboneName = "dinov2-s",
     features: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where encoded pictures are kept, 1 MB each; OUT/features if left out."),
@@ -64,10 +65,9 @@ def train(
     # Asked before the hours of work, as the last of them is needed at its end.
     if absent := [name for name in ("torch", "skimage") if find_spec(name) is None]:
         raise ConfigError(f"training needs {', '.join(absent)}: pip install 'streamproc[inspection]'")
-    from streamproc.inspection.backbones.dinov2 import DinoV2
+    from streamproc.inspection.backbones.opening import open_backbone
     from streamproc.inspection.training.recipe import Recipe, follow
     from streamproc.inspection.training.train import Settings, use_threads
-    from streamproc.models.store import ModelStore
 
     use_threads(threads)
     recipe = Recipe(
@@ -80,7 +80,7 @@ def train(
         selector=selector,
         settings=Settings(epochs=epochs, batch=batch, rate=rate, map_weight=map_weight, seed=seed),
     )
-    encoder = DinoV2(ModelStore().ensure(backbone), threads=threads)
+    encoder = open_backbone(backbone, threads=threads)
     with bars() as told:
         header = follow(recipe, encoder, out, features or out / "features", told, resume=resume)
     say(f"{out / 'expert.onnx'}: {header.recipe}")

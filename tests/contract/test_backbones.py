@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,8 +47,18 @@ def efficientnet(_: Path) -> Backbone:
     return EfficientNetLite0(cached("efficientnet-lite0"), side_px=96)
 
 
+def siglip(_: Path) -> Backbone:
+    pytest.importorskip("transformers", reason="pip install 'streamproc[inspection]'")
+    model = Path(os.environ.get("STREAMPROC_SERVERS", Path.home() / ".cache" / "streamproc" / "servers"))
+    if not (model / "tiny-onevision" / "config.json").exists():
+        pytest.skip(f"no tiny LLaVA-OneVision in {model}; see tests/integration/servers/prepare.py")
+    from streamproc.inspection.backbones.siglip import SiglipTower
+
+    return SiglipTower(str(model / "tiny-onevision"))
+
+
 REAL = [pytest.param(make, marks=pytest.mark.models) for make in (dinov2, efficientnet)]
-EACH = pytest.mark.parametrize("make", [fake, tiny, untrained, *REAL])
+EACH = pytest.mark.parametrize("make", [fake, tiny, untrained, *REAL, pytest.param(siglip, marks=pytest.mark.server)])
 Make = Callable[[Path], Backbone]
 
 

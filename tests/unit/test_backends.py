@@ -14,6 +14,8 @@ from streamproc.camera import UnitSettings
 from streamproc.config import (
     CameraSettings,
     DeductionSettings,
+    DinoV2Encoder,
+    EfficientNetEncoder,
     ExplainSettings,
     InspectionSettings,
     LlmSettings,
@@ -21,6 +23,7 @@ from streamproc.config import (
     PipelineSettings,
     PyavDecoder,
     SamplingSettings,
+    SiglipEncoder,
     VlmPerception,
 )
 from streamproc.errors import ConfigError, InferenceError, ModelLoadError
@@ -81,6 +84,38 @@ def test_what_explains_defects_is_a_server_of_its_own_and_may_be_missing(store: 
     backends.close()
     for without in (EMBEDDED, EMBEDDED.model_copy(update={"inspection": InspectionSettings()})):
         assert Backends(without, store, FakeClock()).explaining() is None
+
+
+@pytest.mark.parametrize(
+    ("encoder", "opened", "stands_in"),
+    [
+        (DinoV2Encoder(side_px=336), ("dinov2-s", 336), True),
+        (EfficientNetEncoder(side_px=320), ("efficientnet-lite0", 320), True),
+        (SiglipEncoder(model="some/model"), ("siglip:some/model", None), False),
+    ],
+)
+def test_the_encoder_that_a_preset_names_is_opened_once_and_stands_in_for_the_larger(
+    store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    encoder: DinoV2Encoder | EfficientNetEncoder | SiglipEncoder,
+    opened: tuple[str, int | None],
+    stands_in: bool,
+) -> None:
+    asked: list[tuple[str, int | None]] = []
+
+    def opening(called: str, side_px: int | None = None, **_: object) -> object:
+        asked.append((called, side_px))
+        name = called if stands_in else "llava-onevision-siglip"
+        return type("Encoder", (), {"name": name, "revision": "1", "side_px": 224})()
+
+    monkeypatch.setattr("streamproc.inspection.backbones.opening.open_backbone", opening)
+    looks = EMBEDDED.model_copy(update={"inspection": InspectionSettings(encoder=encoder)})
+    backends = Backends(looks, store, FakeClock())
+    for _ in range(2):
+        backends.inspectors(GATE, (), tmp_path / "none.zip")
+    assert asked == [opened]
+    assert [model.role for model in backends.stand_ins()] == ["perception", *["inspection"] * stands_in]
 
 
 def test_model_servers_by_role_and_no_stand_in_beside_them(store: ModelStore) -> None:

@@ -17,7 +17,7 @@ from streamproc import replay as replaying
 from streamproc.assembly import Assembled, assemble
 from streamproc.camera_inspection import camera_inspection, memory_path, things
 from streamproc.checking import check_site
-from streamproc.config import CameraSettings, InspectionSettings
+from streamproc.config import CameraSettings, EfficientNetEncoder, InspectionSettings, SiglipEncoder
 from streamproc.errors import ConfigError
 from streamproc.inspection.nouns import Pixels
 from streamproc.models.store import ModelStore
@@ -83,6 +83,25 @@ def test_an_encoder_of_no_known_kind_names_those_there_are(tmp_path: Path) -> No
     with pytest.raises(
         ConfigError, match=r"own\.yaml:3:\d+: inspection\.encoder\.kind: 'resnet' is not permitted; .*dinov2"
     ):
+        load_site(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "encoder"),
+    [
+        ("{kind: efficientnet, side_px: 320}", EfficientNetEncoder(side_px=320)),
+        ("{kind: siglip, model: some/model}", SiglipEncoder(model="some/model")),
+    ],
+)
+def test_a_preset_names_its_encoder(tmp_path: Path, said: str, encoder: EfficientNetEncoder | SiglipEncoder) -> None:
+    inspection = load_site(site(tmp_path, inspection=f"encoder: {said}")).pipeline.inspection
+    assert inspection is not None
+    assert inspection.encoder == encoder
+
+
+def test_an_encoders_edge_is_told_at_its_line(tmp_path: Path) -> None:
+    path = site(tmp_path, inspection="encoder: {kind: efficientnet, side_px: 238}")
+    with pytest.raises(ConfigError, match=r"own\.yaml:3:\d+: .*side_px: .*32"):
         load_site(path)
 
 

@@ -10,6 +10,7 @@ import structlog
 from streamproc.config import CameraSettings, InspectionSettings
 from streamproc.errors import ConfigError
 from streamproc.inspection.fused import Expert, Fused, Inspector, learn
+from streamproc.inspection.header import OFFICIAL
 from streamproc.inspection.live.crops import Thing
 from streamproc.inspection.live.enrolled import Enrolled
 from streamproc.inspection.live.enrolling import seen_as
@@ -81,7 +82,8 @@ def inspectors_of(
 
 def encoder_ref(backbone: Backbone) -> ModelRef:
     """The encoder, for alerts' records: an embedded one stands in for a larger."""
-    return ModelRef("inspection", backbone.name, backbone.revision, stand_in_for=STAND_IN)
+    stand_in_for = None if backbone.name == OFFICIAL.backbone else STAND_IN
+    return ModelRef("inspection", backbone.name, backbone.revision, stand_in_for=stand_in_for)
 
 
 def _known(camera: CameraSettings, thing: Thing, enrolled: Enrolled | None) -> tuple[Pixels, ...]:
