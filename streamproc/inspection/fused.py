@@ -32,7 +32,10 @@ class Expert(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinions:
-    """What was said of one crop; times are of the speaker's own threshold, from which it speaks of a defect."""
+    """What was said of one crop; times are of the speaker's own threshold, from which it speaks of a defect.
+
+    They are below 0 where a crop is more ordinary than half of the normal ones.
+    """
 
     score: Score
     """``value`` is 0.5 where ``times`` is 1."""

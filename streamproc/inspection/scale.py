@@ -37,10 +37,13 @@ class Scale:
         return self.median + REACH * max(self.p95 - self.median, _LEAST * abs(self.median), 1e-6)
 
     def times(self, score: float) -> float:
-        """How far ``score`` lies above the median, in times of what the threshold does: 1 at it, 0 at the median."""
-        return max(0.0, (score - self.median) / (self.threshold - self.median))
+        """How far ``score`` lies above the median, in times of what the threshold does: 1 at it, 0 at the median.
+
+        Below the median it is negative: half of all normal crops are there, and stay in their order.
+        """
+        return (score - self.median) / (self.threshold - self.median)
 
 
 def share(times: float) -> float:
-    """``times`` as a value 0..1: 0.5 at the threshold, never quite 1."""
-    return times / (1.0 + times)
+    """``times`` as a value 0..1: 0 up to the median, 0.5 at the threshold, never quite 1."""
+    return max(0.0, times) / (1.0 + max(0.0, times))

@@ -38,10 +38,10 @@ class ThingInspector:
         """
         said = self._inspector.inspect(crop)
         opinions = (
-            *([Opinion("memory", said.memory)] if said.memory is not None else []),
-            *([Opinion("expert", said.expert)] if said.expert is not None else []),
+            *([Opinion("memory", _least(said.memory))] if said.memory is not None else []),
+            *([Opinion("expert", _least(said.expert))] if said.expert is not None else []),
         )
-        return Finding(said.times, opinions, said.score.heat)
+        return Finding(_least(said.times), opinions, said.score.heat)
 
 
 def inspectors_of(
@@ -99,3 +99,8 @@ def _known(camera: CameraSettings, thing: Thing, enrolled: Enrolled | None) -> t
         )
         return ()
     return enrolled.pictures[thing.key]
+
+
+def _least(times: float) -> float:
+    """Below the normal crops' median a look is as good as any."""
+    return max(0.0, times)

@@ -10,8 +10,8 @@ from streamproc.inspection.scale import Scale, share
 def test_the_threshold_lies_twice_as_far_out_as_normals_commonly_do() -> None:
     scale = Scale(median=2.0, p95=3.0)
     assert scale.threshold == 4.0
-    assert [scale.times(score) for score in (1.0, 2.0, 3.0, 4.0, 6.0)] == [0.0, 0.0, 0.5, 1.0, 2.0]
-    assert [share(times) for times in (0.0, 1.0, 3.0)] == [0.0, 0.5, 0.75]
+    assert [scale.times(score) for score in (1.0, 2.0, 3.0, 4.0, 6.0)] == [-0.5, 0.0, 0.5, 1.0, 2.0]
+    assert [share(times) for times in (-2.0, 0.0, 1.0, 3.0)] == [0.0, 0.0, 0.5, 0.75]
 
 
 def test_it_comes_from_normal_scores() -> None:

@@ -103,3 +103,12 @@ def test_another_cameras_file_is_refused(tmp_path: Path) -> None:
     file = enrolled(tmp_path / "gate.inspection.zip", camera(camera_id="yard"))
     with pytest.raises(ConfigError, match="was learned of camera yard: is it the right file"):
         inspectors_of(camera(), [VALVE], SETTINGS, FakeBackbone(), None, file)
+
+
+def test_no_look_is_better_than_good(tmp_path: Path) -> None:
+    """Half of the normal crops are below their median; in the stream they are all as good."""
+    file = enrolled(tmp_path / "gate.inspection.zip", camera())
+    looks = inspectors_of(camera(), [VALVE], SETTINGS, FakeBackbone(), Expert(), file)[VALVE.key]
+    found = [looks.inspect(normal(number)) for number in range(8)]
+    assert min(one.times for one in found) == 0
+    assert min(opinion.times for one in found for opinion in one.opinions) == 0
