@@ -7,6 +7,7 @@ import typer
 from streamproc.commands.inspecting_answers import explain
 from streamproc.commands.inspecting_enrolment import enrol
 from streamproc.commands.inspecting_images import images
+from streamproc.commands.inspecting_instructions import instructions
 from streamproc.commands.inspecting_training import train
 
 inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing as it should be, and where not.")
@@ -17,5 +18,6 @@ def register(app: typer.Typer) -> None:
     inspect_app.command("enrol")(enrol)
     inspect_app.command("explain")(explain)
     inspect_app.command("images")(images)
+    inspect_app.command("instructions")(instructions)
     inspect_app.command("train")(train)
     app.add_typer(inspect_app, name="inspect")
