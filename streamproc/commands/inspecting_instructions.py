@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
-from streamproc.commands.inspecting_images import SidePx, Threads, inspection_parts
+from streamproc.commands.inspecting_images import BackboneName, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.errors import ConfigError
 
@@ -39,7 +39,8 @@ def instructions(
     trust: Annotated[
         bool, typer.Option("--trust", help="Do not have the model clean: the folders were sorted by somebody.")
     ] = False,
-    side_px: SidePx = 224,
+    backbone: BackboneName = "dinov2-s",
+    side_px: SidePx = None,
     threads: Threads = 1,
     json: JsonFlag = False,
 ) -> None:
@@ -72,14 +73,14 @@ def instructions(
             raise ConfigError(
                 f"--{str(first['loc'][0]).replace('base_url', 'server').replace('_', '-')}: {first['msg']}"
             ) from None
-    backbone, _ = inspection_parts(side_px, threads, None)
+    encoder, _ = inspection_parts(backbone, side_px, threads, None)
     with ExitStack() as opened:
         if settings is None:
-            parts = Parts(Templates(), search, backbone, Trusting(), Plain())
+            parts = Parts(Templates(), search, encoder, Trusting(), Plain())
         else:
             client = opened.enter_context(closing(ModelServer(settings, SystemClock())))
             judge = Trusting() if trust else AskedJudge(client)
-            parts = Parts(AskedPhrases(client), search, backbone, judge, AskedDescriber(client))
+            parts = Parts(AskedPhrases(client), search, encoder, judge, AskedDescriber(client))
         tell = opened.enter_context(bars())
         built = build(things, images, parts, out, tell)
     if json:

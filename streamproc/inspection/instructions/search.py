@@ -45,7 +45,8 @@ class ImageSearch(Protocol):
 class Folder:
     """Pictures below a folder whose path within it holds all words of a thing and its phrase.
 
-    As ``bottle/cracked neck/7.png`` for "a bottle with a cracked neck". Words are letters alone, a plural's s makes no difference, articles and prepositions need not be there.
+    As ``bottle/cracked neck/7.png`` for "a bottle with a cracked neck". Words are letters alone, a plural's s makes no
+    difference, articles and prepositions need not be there.
     """
 
     def __init__(self, root: Path) -> None:
