@@ -42,12 +42,13 @@ def _nearest(known: Floats) -> Distance:
     mean, variances, directions = _main_directions(known)
     kept = directions[:, : min(_DIRECTIONS, len(variances))]
     there = (known - mean) @ kept
-    lengths = (there**2).sum(axis=1)
+    # |there|^2 - 2 here . there as one product, in half the time of three passes over all pairs.
+    against = np.ascontiguousarray(np.concatenate([-2 * there, (there**2).sum(axis=1, keepdims=True)], axis=1).T)
 
     def distance(tokens: Floats) -> Far:
         away = tokens - mean
-        here = away @ kept
-        apart = lengths - 2 * (here @ there.T)  # less the squared length of `here`, as is what is left
+        here = np.concatenate([away @ kept, np.ones((len(away), 1), np.float32)], axis=1)
+        apart = here @ against  # less the squared length of `here` without its 1, as is what is left
         nearest = apart.argmin(axis=1)
         least = apart[np.arange(len(apart)), nearest]
         return Far(np.asarray(np.maximum(((away**2).sum(axis=1) + least) / 2, 0.0), np.float32), nearest)
