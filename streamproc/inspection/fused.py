@@ -101,7 +101,7 @@ def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "kn
     """From two or more normal crops of one thing, as `show` gives them: its memory, and what the expert makes of them.
 
     Raises:
-        ValueError: there are fewer than two crops, or they are of different make.
+        ValueError: there are fewer than two crops.
         InferenceError: the expert failed.
     """
     memory = Memory.learn(crops, kind)

@@ -3,7 +3,7 @@
 Two ways to tell how far a token is from that: one minus the cosine to the nearest one known (PatchCore, Roth et al.,
 CVPR 2022, without its thinning out, as in AnomalyDINO, Damm et al., WACV 2025), and what the known ones' main
 directions leave over (SubspaceAD). The tokens are those of one tap that the expert reads too, so the encoder runs once
-for both. A distance counts in times of what is common at its place.
+for both.
 
 A memory never changes: what alarms cannot enrol itself. A new one is learned from crops that are held to be normal.
 """
@@ -19,7 +19,6 @@ import numpy.typing as npt
 from streamproc.errors import InferenceError
 from streamproc.inspection.distances import Distance, Far, Kind, distance_to
 from streamproc.inspection.nouns import Features, Floats
-from streamproc.inspection.places import commonly
 from streamproc.inspection.scale import Scale
 
 LEVEL = 2
@@ -80,7 +79,7 @@ class Recollection:
     maps: Floats
     """(n, side, side): the tokens' distances in times of the highest that one in a normal crop commonly has."""
     distances: Floats
-    """(n * t,): in times of what is common at their places."""
+    """(n * t,)."""
     nearest: npt.NDArray[np.int64] | None
     """(n * t,): which known token each is nearest to; None where the kind has no neighbours."""
 
@@ -98,13 +97,11 @@ class Memory:
         self.known, self.kind, self.level = known, kind, level
         self._distance = known.distance(kind)
         far = [known.distance(kind, without=n)(unit_tokens(crop, level)) for n, crop in enumerate(crops)]
-        self._common = commonly([one.distances for one in far], crops[0].side)
-        corrected = [one.distances / self._common for one in far]
-        self.scale = Scale.of([pooled(one) for one in corrected])
+        self.scale = Scale.of([pooled(one.distances) for one in far])
         """Of crops."""
-        self.places = Scale.of([float(one.max()) for one in corrected])
+        self.places = Scale.of([float(one.distances.max()) for one in far])
         """Of crops' most distant tokens."""
-        self.held = tuple(self._recollection(one, crops[0].side) for one in far)
+        self.held = tuple(self._recollection(one, crop.side) for one, crop in zip(far, crops, strict=True))
         """What the others say of each crop."""
 
     @classmethod
@@ -112,32 +109,27 @@ class Memory:
         """From the features of normal crops, which must be of different pictures: each is judged by the others.
 
         Raises:
-            ValueError: there are fewer than two, or they were not cut into as many pictures.
+            ValueError: there are fewer than two.
         """
         if len(crops) < 2:
             raise ValueError("a memory is learned from two normal crops or more")
-        if len({features.tokens.shape[:2] for features, *_ in crops}) > 1:
-            raise ValueError("a memory is learned from crops of as many pictures and tokens")
         return cls(Known.of(crops, level), kind, level, [features for features, *_ in crops])
 
     def judge(self, features: Features) -> Recollection:
         """How far a crop is from what is known.
 
         Raises:
-            InferenceError: its tokens have another length or number, so come from another encoder.
+            InferenceError: its tokens have another length, so come from another encoder.
         """
         tokens = unit_tokens(features, self.level)
         if tokens.shape[1] != self.known.tokens.shape[1]:
             raise InferenceError(f"the memory knows tokens of {self.known.tokens.shape[1]}, not of {tokens.shape[1]}")
-        if len(tokens) != len(self._common):
-            raise InferenceError(f"the memory knows crops of {len(self._common)} tokens, not of {len(tokens)}")
         return self._recollection(self._distance(tokens), features.side)
 
     def _recollection(self, far: Far, side: int) -> Recollection:
-        distances = np.asarray(far.distances / self._common, np.float32)
-        score = pooled(distances)
-        maps = distances.reshape(-1, side, side) / np.float32(max(self.places.threshold, 1e-9))
-        return Recollection(score, self.scale.times(score), maps, distances, far.nearest)
+        score = pooled(far.distances)
+        maps = far.distances.reshape(-1, side, side) / np.float32(max(self.places.threshold, 1e-9))
+        return Recollection(score, self.scale.times(score), maps, far.distances, far.nearest)
 
 
 def unit_tokens(features: Features, level: int) -> Floats:

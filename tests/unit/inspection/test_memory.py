@@ -154,24 +154,3 @@ def test_the_nearest_is_counted_within_all_that_is_known() -> None:
     assert others is not None
     assert set(known.crop[others].tolist()) <= {0, 2}
     assert known.distance("subspace")(own).nearest is None
-
-
-def test_a_distance_counts_in_times_of_what_is_common_at_its_place() -> None:
-    """The same defect is remarkable where normal crops are alike, and less so in a corner where they all differ."""
-    rng = np.random.default_rng(3)
-    crops = normals(24)
-    for crop in crops:  # mirrored, a corner is all four
-        crop.taps[LEVEL, 0, 0, 2:] += 0.8 * rng.normal(size=6).astype(np.float32)
-    memory = Memory.learn(shown(crops))
-    good = normals(1, seed=9)[0]
-    inner = memory.judge(with_defect(good, token=5)).maps[0].reshape(-1)[5]
-    corner = memory.judge(with_defect(good, token=15)).maps[0].reshape(-1)[15]
-    assert inner > 1.2 * corner
-
-
-def test_crops_of_another_number_of_tokens_are_refused() -> None:
-    few = features(np.eye(8, dtype=np.float32)[:4])
-    with pytest.raises(InferenceError, match="crops of 16 tokens, not of 4"):
-        Memory.learn(shown(normals(2))).judge(few)
-    with pytest.raises(ValueError, match="as many pictures"):
-        Memory.learn(shown([normals(1)[0], few]))
