@@ -25,8 +25,8 @@ class EfficientNetLite0:
     The taps are what its stages 3 to 6 end in (40, 80, 112 and 192 channels at strides 8, 16, 16 and 32), the tokens
     what stage 7 ends in (320 at 32), all on one grid of stride 16. Lesser levels are filled up with zeros to 320: an
     adapter is linear and a distance a sum over channels, so neither sees them. The levels are about equally strong
-    (root mean squares of 6 to 9 on photographs, the tokens' 3), and are given as they are. A memory of 16 pictures tells
-    less by it than by DINOv2-S: image AUROC 78 for 83 on 184 magnetic tiles (tests/benchmarks/inspection_memory.txt).
+    (root mean squares of 6 to 9 on photographs, the tokens' 3), and are given as they are. A memory of 16 pictures
+    tells less by it than by DINOv2-S: see tests/benchmarks/inspection_memory.txt.
     """
 
     name = "efficientnet-lite0"
