@@ -147,6 +147,7 @@ class Backends:
     def _load_looks(self, settings: InspectionSettings) -> tuple[Backbone, OnnxExpert | None]:
         from streamproc.inspection.backbones.opening import SIGLIP, open_backbone
         from streamproc.inspection.serving import OnnxExpert
+        from streamproc.inspection.shipped import expert_file
 
         match settings.encoder:
             case DinoV2Encoder(side_px=side_px):
@@ -157,7 +158,9 @@ class Backends:
                 encoder = open_backbone(f"{SIGLIP}{model}", store=self._store)
             case _ as unreachable:
                 assert_never(unreachable)
-        return encoder, None if settings.expert is None else OnnxExpert(settings.expert.path, encoder)
+        if settings.expert is None:
+            return encoder, None
+        return encoder, OnnxExpert(expert_file(settings.expert.path, encoder.name), encoder)
 
     def explaining(self) -> Explaining | None:
         """What explains defects; None on a site without a model for it."""

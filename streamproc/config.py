@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -339,13 +339,17 @@ class SiglipEncoder(Settings):
     """A hub id, as llava-hf/llava-onevision-qwen2-0.5b-ov-hf, or the absolute path of such a model's folder."""
 
 
+SHIPPED: Final = Path("shipped")
+"""In place of an expert's file: the one that comes with the package for the encoder."""
+
+
 class OnnxExpertSettings(Settings):
     """An expert that tells defects on things it has never seen, as `streamproc inspect train` writes it."""
 
     kind: Literal["onnx"] = "onnx"
     """Always onnx."""
     path: Path
-    """The file, relative to this one; it must have been trained on the same encoder."""
+    """The file, relative to this one; it must have been trained on the same encoder. `shipped`: the package's own."""
 
 
 class MemorySettings(Settings):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamproc.config import (
+    SHIPPED,
     AlertSettings,
     CameraSettings,
     JsonlSinkSettings,
@@ -131,7 +132,7 @@ def _sink(base: Path, sink: KafkaSinkSettings | JsonlSinkSettings) -> KafkaSinkS
 
 def _with_expert(pipeline: PipelineSettings, base: Path) -> PipelineSettings:
     inspection = pipeline.inspection
-    if inspection is None or inspection.expert is None:
+    if inspection is None or inspection.expert is None or inspection.expert.path == SHIPPED:
         return pipeline
     expert = inspection.expert.model_copy(update={"path": _join(base, inspection.expert.path)})
     return pipeline.model_copy(update={"inspection": inspection.model_copy(update={"expert": expert})})

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from streamproc.inspection.nouns import Backbone
     from streamproc.inspection.serving import OnnxExpert
 
-SHIPPED = Path("shipped")
 """In place of a file: the expert that comes with the package."""
 ExpertFile = Annotated[
     Path | None,
@@ -120,9 +119,7 @@ def inspection_parts(
     """
     from streamproc.inspection.backbones.opening import open_backbone
     from streamproc.inspection.serving import OnnxExpert
-    from streamproc.inspection.shipped import shipped_expert
+    from streamproc.inspection.shipped import expert_file
 
     encoder = open_backbone(backbone, side_px, threads)
-    if expert == SHIPPED:
-        expert = shipped_expert(encoder.name)
-    return encoder, None if expert is None else OnnxExpert(expert, encoder)
+    return encoder, None if expert is None else OnnxExpert(expert_file(expert, encoder.name), encoder)

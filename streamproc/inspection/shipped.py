@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from streamproc.config import SHIPPED
 from streamproc.errors import ConfigError
 
 _FOLDER = Path(__file__).parent / "weights"
+
+
+def expert_file(named: Path, backbone: str) -> Path:
+    """``named``, or the package's own expert for the encoder where that is `shipped`.
+
+    Raises:
+        ConfigError: as ``shipped_expert``.
+    """
+    return shipped_expert(backbone) if named == SHIPPED else named
 
 
 def shipped_expert(backbone: str) -> Path:

@@ -17,9 +17,10 @@ from streamproc import replay as replaying
 from streamproc.assembly import Assembled, assemble
 from streamproc.camera_inspection import camera_inspection, memory_path, things
 from streamproc.checking import check_site
-from streamproc.config import CameraSettings, EfficientNetEncoder, InspectionSettings, SiglipEncoder
+from streamproc.config import SHIPPED, CameraSettings, EfficientNetEncoder, InspectionSettings, SiglipEncoder
 from streamproc.errors import ConfigError
 from streamproc.inspection.nouns import Pixels
+from streamproc.inspection.shipped import expert_file, shipped_expert
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.replay import replay
@@ -111,6 +112,15 @@ def test_an_experts_path_is_relative_to_the_preset(tmp_path: Path) -> None:
         assert pipeline.inspection is not None
         assert pipeline.inspection.expert is not None
         assert pipeline.inspection.expert.path == tmp_path / "expert.onnx"
+
+
+def test_the_preset_runs_the_packages_own_expert(tmp_path: Path) -> None:
+    inspection = load_preset("inspection").inspection
+    assert inspection is not None
+    assert inspection.expert is not None
+    assert inspection.expert.path == SHIPPED
+    assert expert_file(inspection.expert.path, "dinov2-s") == shipped_expert("dinov2-s")
+    assert expert_file(tmp_path / "own.onnx", "dinov2-s") == tmp_path / "own.onnx"
 
 
 def test_regions_that_nobody_looks_at_are_said(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_the_command_line_does_so_with_the_embedded_encoder(
             store.ensure(name)
     except ModelLoadError as error:
         pytest.skip(f"models cannot be had: {error}")
-    path = written(tmp_path, server, "every_s: 1, memory: {shots: 6}")
+    path = written(tmp_path, server, "every_s: 1, memory: {shots: 6}, expert: {path: shipped}")
     command = [sys.executable, "-m", "streamproc.cli"]
     learned = subprocess.run(
         [*command, "inspect", "enrol", str(path), "--camera", "hall", "--clips", str(clips["normal"]), "--json"],
