@@ -6,6 +6,7 @@ Pictures are encoded once. A seed draws the memory's normals from those of label
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from streamproc.errors import ConfigError
 from streamproc.evaluation.labelled_images import LabelledImage
 from streamproc.evaluation.metrics import sklearn_metrics
 from streamproc.evaluation.pixels import Mask, PixelScores
+from streamproc.evaluation.spent import Clock, Spent
 from streamproc.inspection.distances import Kind
 from streamproc.inspection.fused import Expert, Fused, Opinions, learn, show
 from streamproc.inspection.memory import LEVEL, Shown
@@ -58,6 +60,10 @@ class ImagesReport:
     overall: ImageMeasures
     """Of all pictures where ``class`` names defects; the mean over classes where it names things."""
     image_auroc_of_seeds: tuple[float, ...]
+    crops_a_s: float | None = field(compare=False)
+    """What a core judges in a second: encoder, expert and memory; None where nothing took measurable time."""
+    beside_encoder: float | None = field(compare=False)
+    """Expert's and memory's time in times of the encoder's own."""
     classes: dict[str, ImageMeasures] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -68,7 +74,10 @@ class ImagesReport:
         rows = [("", *columns, "normal", "anomalous"), _row("all", self.overall, columns)]
         rows += [_row(name, measures, columns) for name, measures in self.classes.items()]
         table = "\n".join(f"{row[0]:14}" + "".join(f"{cell:>13}" for cell in row[1:]) for row in rows)
-        return f"{head}\n{table}\nimage_auroc by seed: {each}"
+        speed = f"\n{self.crops_a_s:.1f} crops a second of a core" if self.crops_a_s is not None else ""
+        if self.beside_encoder is not None:
+            speed += f"; expert and memory take {100 * self.beside_encoder:.0f} % of the encoder's time"
+        return f"{head}\n{table}\nimage_auroc by seed: {each}{speed}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +109,7 @@ def evaluate_images(
     seeds: int,
     kind: Kind = "knn",
     tell: Tell,
+    clock: Clock = time.process_time,
 ) -> ImagesReport:
     """Score labelled pictures; ``shots`` 0 asks the expert alone.
 
@@ -119,7 +129,8 @@ def evaluate_images(
                 f"{name or 'the labels'}: {normal} normal pictures are too few for {shots} shots and a test"
             )
     runs = seeds if shots else 1
-    encoded = dict(_encode(images, backbone, expert, tell))
+    spent = Spent(clock)
+    encoded = dict(_encode(images, backbone, expert, spent, tell))
     drawn = {(name, seed): _draw(members, shots, seed) for name, members in things.items() for seed in range(runs)}
     ways = dict(_show({image for images in drawn.values() for image in images}, encoded, backbone, expert, tell))
     shown = {path: tuple(one.features for one in each) for path, each in ways.items()}
@@ -131,7 +142,7 @@ def evaluate_images(
     for seed in range(runs):
         tell("scoring", seed, runs)
         for name, members in things.items():
-            opinions = _opinions(members, encoded, drawn[name, seed], shown, cached, kind)
+            opinions = _opinions(members, encoded, drawn[name, seed], shown, cached, kind, spent)
             scored.setdefault(name, []).append(_measure(opinions))
             for defect in sorted({one.kind for one in opinions if one.label and one.kind}) if len(things) == 1 else ():
                 part = {one: said for one, said in opinions.items() if not one.label or one.kind == defect}
@@ -147,6 +158,7 @@ def evaluate_images(
         runs,
         overall,
         tuple(one.image_auroc for one in by_seed if one.image_auroc is not None),
+        *spent.figures(),
         {name: one for name, one in means.items() if name},
     )
 
@@ -162,12 +174,19 @@ def _things(images: Sequence[LabelledImage]) -> dict[str, list[LabelledImage]]:
 
 
 def _encode(
-    images: Sequence[LabelledImage], backbone: Backbone, expert: Expert | None, tell: Tell
+    images: Sequence[LabelledImage], backbone: Backbone, expert: Expert | None, spent: Spent, tell: Tell
 ) -> Iterator[tuple[Path, _Encoded]]:
     for number, image in enumerate(images):
         tell("encoding", number, len(images))
-        features = backbone.encode(make_plain_views(read_picture(image.path), backbone.side_px))
-        yield image.path, _kept(features, expert)
+        views = make_plain_views(read_picture(image.path), backbone.side_px)
+        with spent.on("encoder"):
+            features = backbone.encode(views)
+        if expert is None:
+            yield image.path, _Encoded(_slim(features), None)
+            continue
+        with spent.on("expert"):
+            reading = expert.score(features)
+        yield image.path, _Encoded(_slim(features), reading)
     tell("encoding", len(images), len(images))
 
 
@@ -204,11 +223,16 @@ def _opinions(
     shown: Mapping[Path, Shown],
     expert: Expert | None,
     kind: Kind,
+    spent: Spent,
 ) -> dict[LabelledImage, Opinions]:
     """What is said of each picture that the memory was not learned from."""
     fused = learn([shown[image.path] for image in drawn], expert, kind) if drawn else Fused(expert=expert)
-    left = set(drawn)
-    return {image: fused.judge(encoded[image.path].features) for image in members if image not in left}
+    left, said = set(drawn), {}
+    for image in members:
+        if image not in left:
+            with spent.on("memory"):
+                said[image] = fused.judge(encoded[image.path].features)
+    return said
 
 
 def _measure(opinions: dict[LabelledImage, Opinions]) -> ImageMeasures:

@@ -11,7 +11,7 @@ import pytest
 from streamproc.errors import ConfigError
 from streamproc.evaluation.images import ImagesReport, evaluate_images
 from streamproc.evaluation.labelled_images import LabelledImage, load_labels
-from streamproc.inspection.nouns import Features, Views
+from streamproc.inspection.nouns import Features, Reading, Score, Views
 from streamproc.testing_inspection import FakeBackbone
 
 
@@ -139,3 +139,38 @@ def test_a_picture_that_is_none_is_named(folder: Path) -> None:
 def test_labels_are_relative_to_the_folder(folder: Path) -> None:
     first = load_labels(folder, folder / "labels.csv")[0]
     assert first == LabelledImage(folder / "good0.png", 0, None, "free")
+
+
+def test_what_it_costs_is_told(folder: Path) -> None:
+    """On a clock by which the encoder takes 4 s a crop and the expert 1 s."""
+    now = 0.0
+
+    class Slow(FakeBackbone):
+        def encode(self, views: Views) -> Features:
+            nonlocal now
+            now += 4
+            return super().encode(views)
+
+    class Expert:
+        revision = "fake"
+
+        def score(self, features: Features) -> Reading:
+            nonlocal now
+            now += 1
+            maps = np.full((1, features.side, features.side), 0.5, np.float32)
+            return Reading(Score(0.5, maps[0], "expert"), 0.0, maps, maps, maps)
+
+    def clock() -> float:
+        nonlocal now
+        now += 0.5  # asked before and after: half a second of each part is the clock's own
+        return now
+
+    images = load_labels(folder, folder / "labels.csv")
+    quiet = {"shots": 4, "seeds": 1, "tell": lambda *_: None}
+    said = evaluate_images(images, Slow(), Expert(), clock=clock, **quiet)  # type: ignore[arg-type]
+    assert said.crops_a_s == pytest.approx(1 / (4.5 + 1.5 + 0.5))
+    assert said.beside_encoder == pytest.approx((1.5 + 0.5) / 4.5)
+    assert "0.2 crops a second of a core; expert and memory take 44 % of the encoder's time" in str(said)
+    still = evaluate_images(images, FakeBackbone(), None, clock=lambda: 0.0, **quiet)  # type: ignore[arg-type]
+    assert (still.crops_a_s, still.beside_encoder) == (None, None)
+    assert "crops a second" not in str(still)
