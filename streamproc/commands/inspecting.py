@@ -9,6 +9,7 @@ from streamproc.commands.inspecting_enrolment import enrol
 from streamproc.commands.inspecting_images import images
 from streamproc.commands.inspecting_instructions import instructions
 from streamproc.commands.inspecting_training import train
+from streamproc.commands.inspecting_tuning import train_answers
 
 inspect_app = typer.Typer(no_args_is_help=True, help="Look closely: is a thing as it should be, and where not.")
 
@@ -20,4 +21,5 @@ def register(app: typer.Typer) -> None:
     inspect_app.command("images")(images)
     inspect_app.command("instructions")(instructions)
     inspect_app.command("train")(train)
+    inspect_app.command("train-answers")(train_answers)
     app.add_typer(inspect_app, name="inspect")

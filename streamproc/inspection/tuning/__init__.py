@@ -1,0 +1,1 @@
+"""Stage 2 of Anomaly-OV: LLaVA-OneVision learns to speak of what the expert selects (section 3.5, A2)."""
