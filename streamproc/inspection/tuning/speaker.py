@@ -48,6 +48,12 @@ class Speaker:
         """
         self._tower = SiglipTower(str(model), threads=threads)
         self._expert = load_expert(expert).requires_grad_(False)
+        header = self._expert.header
+        if header.backbone != self._tower.name or header.revision not in ("", self._tower.revision):
+            raise ModelLoadError(
+                f"{expert}: was trained on {header.backbone} {header.revision}, the encoder of {model} is "
+                f"{self._tower.name} {self._tower.revision}"
+            )
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
             self.model = LlavaOnevisionForConditionalGeneration.from_pretrained(
@@ -57,7 +63,7 @@ class Speaker:
             raise ModelLoadError(f"{model}: does not load as a LLaVA-OneVision: {error}") from error
         config = self.model.config
         side = config.vision_config.image_size // config.vision_config.patch_size
-        reads = (self._expert.header.channels, self._expert.header.side)
+        reads = (header.channels, header.side)
         if reads != (config.vision_config.hidden_size, side):
             raise ModelLoadError(
                 f"{expert}: reads {reads[0]} channels of {reads[1]} x {reads[1]} tokens, the tower of {model} gives "

@@ -17,6 +17,7 @@ import torch
 import transformers
 from safetensors import safe_open
 
+from streamproc.errors import ModelLoadError
 from streamproc.inspection.instructions.conversations import read_conversations
 from streamproc.inspection.tuning.speaker import Speaker
 from streamproc.inspection.tuning.tune import Settings, tune
@@ -44,6 +45,10 @@ def weights(speaker: Speaker, frozen: bool) -> dict[str, Any]:
 def mean_loss(speaker: Speaker, data: Any) -> float:
     with torch.no_grad():
         return sum(float(speaker.loss(one)) for one in data) / sum(map(speaker.tokens, data))
+
+
+def others(opinion: Any) -> Any:
+    return opinion._replace(selected=-opinion.selected)
 
 
 def run() -> dict[str, Any]:
@@ -79,6 +84,20 @@ def run() -> dict[str, Any]:
     told["losses apart, taken up"] = max(abs(a.loss - b.loss) for a, b in zip(rest, steps[-len(rest) :], strict=True))
     other = weights(cut, frozen=False)
     told["weights apart, taken up"] = max(float((moved[name] - other[name]).abs().max()) for name in moved)
+
+    mixed = torch.load(EXPERT, weights_only=True)
+    mixed["streamproc_expert"] = mixed["streamproc_expert"].replace("llava-onevision-siglip", "dinov2-s")
+    torch.save(mixed, WORK / "mixed.pt")
+    try:
+        Speaker(MODEL, WORK / "mixed.pt", IMAGES)
+    except ModelLoadError as error:
+        told["refused"] = str(error).rpartition("/")[0].rpartition(" ")[0].partition(": ")[2]
+
+    # Does what is said hang on what the expert selects?
+    again._expert = lambda tokens, taps: others(whole._expert(tokens, taps))
+    with torch.no_grad():
+        moves = [float((whole.logits(one) - again.logits(one)).abs().max()) for one in data]
+    told["logits moved by others than the selected tokens"] = min(moves)
 
     alone = Speaker(MODEL, EXPERT, IMAGES, language=False)
     told["without language"] = sorted(alone.trained())

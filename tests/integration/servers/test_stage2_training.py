@@ -121,6 +121,8 @@ def test_stage_2_learns_is_written_and_taken_up_again(files: tuple[Path, Path, P
     assert told["taken up at step"] == 5
     assert told["losses apart, taken up"] == 0
     assert told["weights apart, taken up"] == 0
+    assert "was trained on dinov2-s" in told["refused"]
+    assert told["logits moved by others than the selected tokens"] > 1e-3
     assert all("multi_modal_projector" in name or "image_newline" in name for name in told["without language"])
     projector = Projector.load(tmp_path / "whole" / "model" / "projector.npz")
     assert projector.channels == 64
