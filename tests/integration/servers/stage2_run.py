@@ -91,7 +91,7 @@ def run() -> dict[str, Any]:
     try:
         Speaker(MODEL, WORK / "mixed.pt", IMAGES)
     except ModelLoadError as error:
-        told["refused"] = str(error).rpartition("/")[0].rpartition(" ")[0].partition(": ")[2]
+        told["refused"] = str(error).partition(": ")[2].partition(",")[0]
 
     # Does what is said hang on what the expert selects?
     again._expert = lambda tokens, taps: others(whole._expert(tokens, taps))
