@@ -51,8 +51,8 @@ class Speaker:
         header = self._expert.header
         if header.backbone != self._tower.name or header.revision not in ("", self._tower.revision):
             raise ModelLoadError(
-                f"{expert}: was trained on {header.backbone} {header.revision or '(any revision)'}, the encoder of {model} is "
-                f"{self._tower.name} {self._tower.revision}"
+                f"{expert}: was trained on {header.backbone} {header.revision or '(any revision)'}, "
+                f"the encoder of {model} is {self._tower.name} {self._tower.revision}"
             )
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
