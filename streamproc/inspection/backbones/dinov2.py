@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from streamproc.errors import InferenceError
+from streamproc.inspection.backbones.levels import run_levels
 from streamproc.inspection.nouns import TAPS, Features, Views
 from streamproc.models.sessions import open_session
-from streamproc.models.vit import INPUT, OUTPUTS
 
 PATCH_PX = 14
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)[:, None, None]
@@ -37,19 +36,13 @@ class DinoV2:
         self.side_px = side_px
 
     def encode(self, views: Views) -> Features:
-        """The features of one crop's pictures, side_px / 14 tokens along an edge; picture by picture, to save memory.
+        """The features of one crop's pictures, side_px / 14 tokens along an edge.
 
         Raises:
             InferenceError: the network failed, or a picture has another size.
         """
-        if views.pictures.shape[1:] != (3, self.side_px, self.side_px):
-            raise InferenceError(f"{self.name}: pictures are {self.side_px} px, not {views.pictures.shape[1:]}")
-        scaled = (views.pictures - MEAN) / STD
-        try:
-            each = [self._session.run(OUTPUTS, {INPUT: scaled[i : i + 1]}) for i in range(len(scaled))]
-        except Exception as error:  # ONNX Runtime's errors have no common base of their own
-            raise InferenceError(f"{self.name}: {error}") from error
-        levels = [np.concatenate(level)[:, 1:] for level in zip(*each, strict=True)]  # without the class token
+        levels = run_levels(self._session, self.name, self.side_px, views.pictures, MEAN, STD)
+        levels = [level[:, 1:] for level in levels]  # without the class token
         return Features(
             tokens=levels[TAPS],
             taps=np.stack(levels[:TAPS]),

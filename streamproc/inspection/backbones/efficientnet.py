@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from streamproc.errors import InferenceError
+from streamproc.inspection.backbones.levels import run_levels
 from streamproc.inspection.nouns import TAPS, Features, Floats, Views
 from streamproc.models.sessions import open_session
-from streamproc.models.vit import INPUT, OUTPUTS
 
 STRIDE_PX = 16
 """Of the tokens, as `streamproc.models.efficientnet` gives every level."""
 EDGE_PX = 32
 """The coarsest level's stride, which edges are a multiple of."""
-MEAN, STD = np.float32(127 / 255), np.float32(128 / 255)
+MEAN, STD = np.array(127 / 255, np.float32), np.array(128 / 255, np.float32)
 """(x - 127) / 128, which it was trained with; RGB."""
 
 
@@ -47,19 +46,12 @@ class EfficientNetLite0:
         self.side_px = side_px
 
     def encode(self, views: Views) -> Features:
-        """The features of one crop's pictures, side_px / 16 tokens along an edge; picture by picture, to save memory.
+        """The features of one crop's pictures, side_px / 16 tokens along an edge.
 
         Raises:
             InferenceError: the network failed, or a picture has another size.
         """
-        if views.pictures.shape[1:] != (3, self.side_px, self.side_px):
-            raise InferenceError(f"{self.name}: pictures are {self.side_px} px, not {views.pictures.shape[1:]}")
-        scaled = (views.pictures - MEAN) / STD
-        try:
-            each = [self._session.run(OUTPUTS, {INPUT: scaled[i : i + 1]}) for i in range(len(scaled))]
-        except Exception as error:  # ONNX Runtime's errors have no common base of their own
-            raise InferenceError(f"{self.name}: {error}") from error
-        levels = [np.concatenate(level) for level in zip(*each, strict=True)]
+        levels = run_levels(self._session, self.name, self.side_px, views.pictures, MEAN, STD)
         channels = max(level.shape[1] for level in levels)
         tokens = [_tokens(level, channels) for level in levels]
         return Features(
