@@ -42,7 +42,7 @@ def explain(verdict: Verdict, threshold: float, *, timezone: str = "UTC") -> str
     """Several lines: when, the score against the alarm's ``threshold``, what was seen, the votes, the reason."""
     verdict_is = "ALARM" if verdict.alarm else "no alarm"
     lines = [
-        f"{_clock(verdict.captured_at, ZoneInfo(timezone), tenths=True)}  {verdict_is}  {verdict.judgement}: "
+        f"{clock(verdict.captured_at, ZoneInfo(timezone), tenths=True)}  {verdict_is}  {verdict.judgement}: "
         f"score {verdict.score:.2f}, smoothed {verdict.smoothed:.2f}, alarm from {threshold:.2f}"
     ]
     lines += [f"  seen      {caption.text}" for caption in verdict.captions]
@@ -73,13 +73,14 @@ def explained(verdict: Verdict, threshold: float) -> dict[str, Any]:
 def _headline(data: AlertData, timezone: str) -> str:
     zone = ZoneInfo(timezone)
     place = f"{data.camera.name}, {data.camera.zone}" if data.camera.zone else data.camera.name
-    head = f"{_clock(data.captured_at, zone)}  {data.action.upper()}  {data.severity}  {place}: {data.category}"
+    head = f"{clock(data.captured_at, zone)}  {data.action.upper()}  {data.severity}  {place}: {data.category}"
     if data.end is not None:
-        head += f" ({(data.end - data.start).total_seconds():.0f} s, from {_clock(data.start, zone)})"
+        head += f" ({(data.end - data.start).total_seconds():.0f} s, from {clock(data.start, zone)})"
     return head
 
 
-def _clock(time: datetime, zone: ZoneInfo, *, tenths: bool = False) -> str:
+def clock(time: datetime, zone: ZoneInfo, *, tenths: bool = False) -> str:
+    """``time`` in ``zone``, to the second or a tenth, with the zone's name."""
     local = time.astimezone(zone)
     tenth = f".{local.microsecond // 100_000}" if tenths else ""
     return f"{local:%Y-%m-%d %H:%M:%S}{tenth} {local.tzname() or ''}"

@@ -96,7 +96,9 @@ def replay(
 
 
 def _explain(json: bool, judged: Judged) -> None:
-    from streamproc.alerts.text import explain, explained
+    from zoneinfo import ZoneInfo
+
+    from streamproc.alerts.text import clock, explain, explained
 
     at, verdict, threshold = judged.at, judged.verdict, judged.threshold
     nothing = "not judged: nothing moves"
@@ -104,11 +106,7 @@ def _explain(json: bool, judged: Judged) -> None:
         row = explained(verdict, threshold) if verdict else {"time": at.isoformat(), "reason": nothing}
         emit_json(row, indent=None)
     else:
-        say(
-            explain(verdict, threshold)
-            if verdict
-            else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 100_000} UTC  {nothing}"
-        )
+        say(explain(verdict, threshold) if verdict else f"{clock(at, ZoneInfo('UTC'), tenths=True)}  {nothing}")
 
 
 def parse_start(text: str | None) -> datetime:

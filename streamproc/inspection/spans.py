@@ -54,3 +54,10 @@ def without_margins(crop_px: tuple[int, int], rows: int, columns: int) -> tuple[
         return rows - 2 * margin, columns
     margin = (columns - int(width * (rows / height))) // 2
     return rows, columns - 2 * margin
+
+
+def inside_margins(crop_px: tuple[int, int], rows: int, columns: int) -> tuple[slice, slice]:
+    """What ``without_margins`` leaves of the canvas."""
+    kept_rows, kept_columns = without_margins(crop_px, rows, columns)
+    top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
+    return slice(top, top + kept_rows), slice(left, left + kept_columns)

@@ -14,7 +14,7 @@ from scipy.special import erf
 from streamproc.errors import InferenceError, ModelLoadError
 from streamproc.inspection.answers.prompts import Doubt
 from streamproc.inspection.nouns import Features, Floats, Reading
-from streamproc.inspection.spans import PHRASE_TOKENS, span_of, without_margins
+from streamproc.inspection.spans import PHRASE_TOKENS, inside_margins, span_of
 
 LAYERS = ("linear_1.weight", "linear_1.bias", "linear_2.weight", "linear_2.bias")
 """Of LLaVA-OneVision's ``multi_modal_projector``: (h, c), (h,), (h, h), (h,), with a GELU between."""
@@ -80,7 +80,8 @@ class Projector:
         projected = self.project(features.tokens)
         selected = self.project(reading.selected)
         closer, chosen = (each if layout.same_first else each[1:] for each in (projected, selected))
-        canvas = _without_margins(_laid_out(closer, layout.grid, side), layout.crop_px)
+        canvas = _laid_out(closer, layout.grid, side)
+        canvas = canvas[inside_margins(layout.crop_px, *canvas.shape[:2])]
         parts = (
             projected[0],
             self._rows(_resized(canvas, span.rows, span.columns)),
@@ -108,13 +109,6 @@ def _laid_out(tokens: Floats, grid: tuple[int, int], side: int) -> Floats:
     rows, columns = grid
     cells = tokens.reshape(rows, columns, side, side, -1)
     return cells.transpose(0, 2, 1, 3, 4).reshape(rows * side, columns * side, -1)
-
-
-def _without_margins(canvas: Floats, crop_px: tuple[int, int]) -> Floats:
-    rows, columns = canvas.shape[:2]
-    kept_rows, kept_columns = without_margins(crop_px, rows, columns)
-    top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
-    return canvas[top : top + kept_rows, left : left + kept_columns]
 
 
 def _resized(canvas: Floats, rows: int, columns: int) -> Floats:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from streamproc.inspection.nouns import Features
-from streamproc.inspection.spans import span_of, without_margins
+from streamproc.inspection.spans import inside_margins, span_of
 
 
 def span_tokens(
@@ -25,7 +25,8 @@ def span_tokens(
     span = span_of(layout, side)
     projected, chosen = project(torch.from_numpy(features.tokens).to(newline.device)), project(selected)
     closer, suspicious = (each if layout.same_first else each[1:] for each in (projected, chosen))
-    canvas = _without_margins(_laid_out(closer, layout.grid, side), layout.crop_px)
+    canvas = _laid_out(closer, layout.grid, side)
+    canvas = canvas[inside_margins(layout.crop_px, *canvas.shape[:2])]
     if canvas.shape[:2] != (span.rows, span.columns):
         size = (span.rows, span.columns)
         canvas = functional.interpolate(canvas.permute(2, 0, 1)[None], size, mode="bilinear")[0].permute(1, 2, 0)
@@ -51,10 +52,3 @@ def _laid_out(tokens: Any, grid: tuple[int, int], side: int) -> Any:
     rows, columns = grid
     cells = tokens.reshape(rows, columns, side, side, -1)
     return cells.permute(0, 2, 1, 3, 4).reshape(rows * side, columns * side, -1)
-
-
-def _without_margins(canvas: Any, crop_px: tuple[int, int]) -> Any:
-    rows, columns = canvas.shape[:2]
-    kept_rows, kept_columns = without_margins(crop_px, rows, columns)
-    top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
-    return canvas[top : top + kept_rows, left : left + kept_columns]
