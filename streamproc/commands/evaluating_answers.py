@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
 from streamproc.commands.inspecting_images import BackboneName, ExpertFile, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.servers import checked
 from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -137,12 +137,7 @@ def _server(option: str, url: str, model: str, key: str | None, at_once: int, op
     from streamproc.runtime.clock import SystemClock
 
     asked = {"base_url": url, "model": model, "api_key": key, "max_in_flight": at_once, "deadline_s": 120}
-    try:
-        settings = ServerSettings.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = option if first["loc"] == ("base_url",) else f"the key of --{option}"
-        raise ConfigError(f"--{name}: {first['msg']}") from None
+    settings = checked(ServerSettings, asked, {"base_url": option, "api_key": f"the key of --{option}"})
     made = ModelServer(settings, SystemClock())
     opened.callback(made.close)
     made.check()

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
 from streamproc.commands.inspecting_images import BackboneName, ExpertFile, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
-from streamproc.errors import ConfigError
+from streamproc.commands.servers import checked
 
 
 def explain(
@@ -44,11 +43,7 @@ def explain(
     from streamproc.runtime.clock import SystemClock
 
     asked = {"base_url": server, "model": model, "api_key": api_key}
-    try:
-        settings = AnswersSettings.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigError(f"--{'server' if first['loc'] == ('base_url',) else 'api-key'}: {first['msg']}") from None
+    settings = checked(AnswersSettings, asked, {"base_url": "server"})
     encoder, known = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
         inspector = Inspector(encoder, learned(normal, encoder, known, "knn", tell))

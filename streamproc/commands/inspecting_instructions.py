@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from streamproc.commands.bars import bars
 from streamproc.commands.inspecting_images import BackboneName, SidePx, Threads, inspection_parts
 from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.servers import checked
 from streamproc.errors import ConfigError
 
 
@@ -64,15 +64,9 @@ def instructions(
     things, search = things_of(names), Folder(images)
     settings = None
     if server is not None:
-        try:
-            # 800: ten phrases of each kind.
-            asked = {"base_url": server, "model": model, "api_key": api_key, "deadline_s": 60, "max_tokens": 800}
-            settings = ServerSettings.model_validate(asked)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise ConfigError(
-                f"--{str(first['loc'][0]).replace('base_url', 'server').replace('_', '-')}: {first['msg']}"
-            ) from None
+        # 800: ten phrases of each kind.
+        asked = {"base_url": server, "model": model, "api_key": api_key, "deadline_s": 60, "max_tokens": 800}
+        settings = checked(ServerSettings, asked, {"base_url": "server"})
     encoder, _ = inspection_parts(backbone, side_px, threads, None)
     with ExitStack() as opened:
         if settings is None:
