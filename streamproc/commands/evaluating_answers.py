@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -66,10 +66,11 @@ def visa_dr(
     answered.rouge_scorer()  # what is missing is told before anything is asked
     embedder = evaluating._embedder() if any(one.level != "detection" for one in questions) else None
     with ExitStack() as opened, bars() as tell:
-        asked = _server("server", server, model, api_key, at_once, opened)
+        asked = _server(server, model, api_key, at_once, {"base_url": "server"}, opened)
         judging = None
         if judge_server is not None and judge_model is not None:
-            judging = answered.AskedJudge(_server("judge-server", judge_server, judge_model, judge_key, 1, opened))
+            words = {"base_url": "judge-server", "model": "judge-model", "api_key": "judge-key"}
+            judging = answered.AskedJudge(_server(judge_server, judge_model, judge_key, 1, words, opened))
         looked = (
             None if expert is None else _looked(questions, inspection_parts(backbone, side_px, threads, expert), tell)
         )
@@ -131,13 +132,15 @@ def _looked(
     return looked
 
 
-def _server(option: str, url: str, model: str, key: str | None, at_once: int, opened: ExitStack) -> ModelServer:
+def _server(
+    url: str, model: str, key: str | None, at_once: int, words: Mapping[str, str], opened: ExitStack
+) -> ModelServer:
     from streamproc.config import ServerSettings
     from streamproc.modelserver import ModelServer
     from streamproc.runtime.clock import SystemClock
 
     asked = {"base_url": url, "model": model, "api_key": key, "max_in_flight": at_once, "deadline_s": 120}
-    settings = checked(ServerSettings, asked, {"base_url": option, "api_key": f"the key of --{option}"})
+    settings = checked(ServerSettings, asked, words)
     made = ModelServer(settings, SystemClock())
     opened.callback(made.close)
     made.check()

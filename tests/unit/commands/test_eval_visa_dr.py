@@ -92,3 +92,15 @@ def test_a_model_that_the_server_does_not_have_is_refused_at_once(folder: Path, 
     assert done.exit_code != 0
     assert "does not serve other" in done.output + str(done.exception)
     assert not fake.requests
+
+
+@pytest.mark.parametrize("option", ["--api-key", "--judge-key"])
+def test_a_key_that_is_no_placeholder_is_refused_by_its_option(
+    folder: Path, fake: FakeModelServer, option: str
+) -> None:
+    judge = ("--judge-server", fake.base_url, "--judge-model", "judge")
+    done = ran(folder, fake, *judge, option, "sk-plain")
+    assert done.exit_code != 0
+    told = done.output + str(done.exception)
+    assert f"{option}: " in told
+    assert "sk-plain" not in told
