@@ -16,11 +16,23 @@ import cv2
 import numpy as np
 
 from streamproc.camera import UnitSettings
-from streamproc.config import CameraSettings, PipelineSettings, SamplingSettings, ServerSettings, VlmPerception
+from streamproc.config import (
+    CameraSettings,
+    ExplainSettings,
+    PipelineSettings,
+    SamplingSettings,
+    ServerSettings,
+    VlmPerception,
+)
 from streamproc.errors import ConfigError, InferenceError, ReplyError
 from streamproc.footage import NormalFootage
+from streamproc.inspection.answers.explainer import Explainer
+from streamproc.inspection.answers.routes import Found, make_route
+from streamproc.inspection.answers.settings import PictureRoute
+from streamproc.inspection.live.explaining import in_words
+from streamproc.inspection.nouns import Score
 from streamproc.modelserver import ModelServer
-from streamproc.perception.selftest import VisionServer, self_test
+from streamproc.perception.selftest import VisionServer, sees_pictures, self_test, square
 from streamproc.perception.vlm import VlmCaptioner, show
 from streamproc.runtime.clock import Clock
 from streamproc.types import Caption, Frame, ObservedWindow, Window
@@ -28,6 +40,7 @@ from streamproc.types import Caption, Frame, ObservedWindow, Window
 UNUSABLE = 0.1
 """Share of the replies that may be unusable: each is a window without words."""
 _LONGEST = 200
+_SIDE_PX = 224  # of what is drawn for an explanation: about a region of a camera's picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,10 @@ class Trial:
     written_tokens: float | None = None
     window_s: float = 0.0
     deadline_s: float = 0.0
+    explained: str = ""
+    """What it said of a drawn thing, where it explains defects."""
+    explained_s: float | None = None
+    """After so long."""
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -107,7 +124,9 @@ class Trial:
             if unusable:
                 lines.append(f"  unusable  {unusable} replies, the last: {self.together.why or self.alone.why}")
             said = self.together.said or self.alone.said
-            lines += [f"  said      {said if len(said) <= _LONGEST else said[:_LONGEST] + ' …'}"] if said else []
+            lines += [f"  said      {_short(said)}"] if said else []
+        if self.explained_s is not None:
+            lines += [f"  explained a drawn square in {self.explained_s:.2f} s: {_short(self.explained)}"]
         lines += [f"  FAIL      {fault}" for fault in self.faults] or ["  PASS"]
         return "\n".join(lines)
 
@@ -137,22 +156,33 @@ class TrialReport:
 
 
 def try_servers(pipeline: PipelineSettings, clip: Path | None, windows: int, clock: Clock) -> TrialReport:
-    """Ask each server of the preset whether it can, and time the captioner's over ``windows`` windows of ``clip``, or
-    of drawn pictures.
+    """Ask each server of the preset whether it can, time the captioner's over ``windows`` windows of ``clip``, or of
+    drawn pictures, and have a drawn thing explained where defects are.
 
     Raises:
         SourceError: the clip cannot be read.
         ConfigError: it holds nothing.
     """
     trials = []
-    wanted = {"perception": pipeline.perception, "deduction": pipeline.deduction.llm, "induction": pipeline.induction}
+    wanted = {
+        "perception": pipeline.perception,
+        "deduction": pipeline.deduction.llm,
+        "induction": pipeline.induction,
+        "explanation": pipeline.inspection.explain if pipeline.inspection is not None else None,
+    }
     for role, settings in wanted.items():
         if isinstance(settings, VlmPerception):
             trials.append(_try_eyes(pipeline, settings, clip, windows, clock))
+        elif isinstance(settings, ExplainSettings):
+            trials.append(_try_words(settings, clock))
         elif isinstance(settings, ServerSettings):
             with closing(ModelServer(settings, clock)) as server:
                 trials.append(Trial(role, server.name, _refusal(server.check)))
     return TrialReport(pipeline.name, tuple(trials))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 
 def _refusal(check: Callable[[], object]) -> str | None:
@@ -205,6 +235,31 @@ def _try_eyes(
             window_s=pipeline.sampling.window_s,
             deadline_s=settings.deadline_s,
         )
+
+
+def _try_words(settings: ExplainSettings, clock: Clock) -> Trial:
+    pixels = square("red", (_SIDE_PX, _SIDE_PX, 3), 0.5)
+    heat = (pixels[..., 0] > pixels[..., 1]).astype(np.float32)
+    doubts: list[str] = []
+
+    def check() -> None:
+        ModelServer.check(server)
+        doubts.extend(sees_pictures(server))
+
+    with closing(ModelServer(settings, clock)) as server:
+        if (refused := _refusal(check)) is not None:
+            return Trial("explanation", server.name, refused)
+        explainer = Explainer(server, settings, make_route(PictureRoute()))
+        began_s = time.perf_counter()
+        try:
+            said = explainer.explain(Found(pixels, Score(settings.highly_from, heat, "both"), "a grey plate"))
+        except InferenceError as error:
+            return Trial("explanation", server.name, str(error), tuple(doubts))
+        except ReplyError as error:
+            doubts.append(f"its reply about a drawn square is no explanation: {error}")
+            return Trial("explanation", server.name, None, tuple(doubts))
+        took_s = time.perf_counter() - began_s
+        return Trial("explanation", server.name, None, tuple(doubts), explained=in_words(said).text, explained_s=took_s)
 
 
 def _timed(captioner: VlmCaptioner, windows: Sequence[ObservedWindow], at_once: int) -> Timed:

@@ -71,6 +71,16 @@ def self_test(server: ModelServer, settings: VlmPerception) -> tuple[str, ...]:
     return (*_takes_pictures(server), *_has_room(server, settings), *_sees(server))
 
 
+def sees_pictures(server: ModelServer) -> tuple[str, ...]:
+    """The same for a model that looks at pictures of any kind; `self_test` also asks what captions need.
+
+    Raises:
+        ConfigError: what is surely wrong, with its remedy.
+        InferenceError: the server cannot be reached now.
+    """
+    return (*_takes_pictures(server), *_sees(server))
+
+
 def _takes_pictures(server: ModelServer) -> tuple[str, ...]:
     flat = np.full((_SIDE_PX, _SIDE_PX, 3), 128, np.uint8)
     busy = np.random.default_rng(0).integers(0, 255, flat.shape, np.uint8)

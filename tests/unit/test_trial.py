@@ -118,6 +118,43 @@ def test_a_deciding_model_is_asked_for_its_name() -> None:
     )
 
 
+SAID = json.dumps({"there": "yes", "what": "A red square.", "why": "It was drawn.", "prevention": "Draw none."})
+
+
+def words(server: FakeModelServer) -> PipelineSettings:
+    explain = {"base_url": server.base_url, "model": "test-model", "retries": 0}
+    return PipelineSettings.model_validate({"schema_version": 1, "name": "p", "inspection": {"explain": explain}})
+
+
+def test_a_model_that_explains_defects_is_shown_a_drawn_one() -> None:
+    with FakeModelServer(reply=SAID) as server:
+        report = try_servers(words(server), None, 1, SystemClock())
+    (trial,) = report.trials
+    assert report.passed
+    assert (trial.role, trial.refused) == ("explanation", None)
+    assert trial.explained_s is not None
+    assert '"A red square." Why: "It was drawn."' in str(trial)
+    plain, outlined, _ = server.requests[-1]["messages"][1]["content"]
+    assert plain != outlined
+
+
+def test_one_that_explains_and_cannot_see_is_refused() -> None:
+    with FakeModelServer(reply=SAID, picture_tokens=0) as server:
+        (trial,) = try_servers(words(server), None, 1, SystemClock()).trials
+    assert "leaves pictures out" in trial.faults[0]
+    with FakeModelServer(reply=SAID, most_pictures=1) as server:  # the plain picture and the outlined one are two
+        (trial,) = try_servers(words(server), None, 1, SystemClock()).trials
+    assert "FAIL      route picture: model server test-model" in str(trial)
+
+
+def test_one_whose_reply_is_no_explanation_is_doubted() -> None:
+    with FakeModelServer(reply="It is fine.") as server:
+        (trial,) = try_servers(words(server), None, 1, SystemClock()).trials
+    assert trial.faults == ()
+    assert "no explanation" in trial.doubts[-1]
+    assert trial.explained_s is None
+
+
 def test_a_clip_that_is_not_there_is_told() -> None:
     with FakeModelServer(reply=SCENE) as server, pytest.raises(ConfigError, match="no such clip"):
         try_servers(preset(server), Path("nowhere.mp4"), 1, SystemClock())
