@@ -152,6 +152,8 @@ class Matcher:
             met = [hit for hit in whole if self._denying[hit[0]] == (rest is not None)]
             met += [hit for hit in part if not self._denying[hit[0]]]
             met = [hit for hit in met if in_force[hit[0]] and _in_zone(self._active[hit[0]], sentence)]
+            if sentence.sentence.nameless:
+                met = [hit for hit in met if self._active[hit[0]].about != "human"]
             if met:
                 best, likeness = min(met, key=lambda hit: (-hit[1], hit[0]))
                 rule = self._active[best]

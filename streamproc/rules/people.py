@@ -112,6 +112,11 @@ class Sentence:
     people: int = 0
     """How many people it tells of, where the captioner counted them."""
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it tells of something that has no name, and of nobody: what moves fast does not run."""
+        return not self.about_people and self.text.casefold().startswith("something ")
+
     def words_for(self, about: About) -> tuple[Word, ...]:
         """The words that may meet a rule: of a rule about things all, for people carry and ride them."""
         return self.about_people if about == "human" else self.words

@@ -91,6 +91,22 @@ def test_a_sentence_meets_the_rule_it_is_most_like() -> None:
     assert found[0].score == pytest.approx(1.0)
 
 
+def test_what_has_no_name_means_nobody() -> None:
+    things = replace(RUN, id="machines", about="environment", text="A machine runs here.")
+    nameless = replace(
+        caption("Something the size of a person sprints."),
+        facts=(Fact("environment", "something", 1, "", "", "Something the size of a person sprints."),),
+    )
+    likened = replace(nameless, facts=(replace(nameless.facts[0], text="Something moves, as if sprinting."),))
+    for told, rules, met in (
+        (nameless, [RUN], []),
+        (nameless, [RUN, things], ["machines"]),
+        (likened, [RUN], ["run"]),
+        (caption("A chef sprints."), [RUN], ["run"]),
+    ):
+        assert [m.rule_id for m in matches(rules, told, semantic=True)] == met
+
+
 def test_what_meets_a_rule_is_told_in_the_sets_order_and_the_same_words_once() -> None:
     found = matches([WALK, RUN], caption("He runs.", "She runs.", "People walk."), semantic=True)
     assert [(m.rule_id, m.how, m.words) for m in found] == [
