@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +32,18 @@ class Background:
     def __init__(self, known: Grey | None = None) -> None:
         """``known``: what it begins with, (height, width) grey levels; otherwise the first picture."""
         self._known = known
+        self._watching = False
         self._grey: Grey | None = None if known is None else known.copy()
         self._begins = False
         self.renewed = False
         """Whether the last picture replaced the background instead of being compared with it."""
 
     def know(self, background: Grey) -> None:
-        """Take ``background`` (height, width) for what was known before, from the next run on."""
+        """Watch by ``background`` (height, width), which was learned: what looks as it did there does not stand out,
+        where somebody stood so long that they joined the running background either. The next run begins with it.
+        """
         self._known = background
+        self._watching = True
 
     def begin_run(self) -> None:
         """Time was lost. What was there then, or what was known before, whichever is more like the next picture, is the
@@ -55,23 +61,40 @@ class Background:
             self.renewed = known is None or known.shape != grey.shape
             if self.renewed:
                 return np.zeros(grey.shape, np.bool_)
-        difference, mask, share = _compared(grey, self._grey, slack_px)
-        if self._begins and self._known is not None and self._known.shape == grey.shape:
-            other = _compared(grey, self._known, slack_px)
-            if other[1].mean() < mask.mean():
-                self._grey = self._known.copy()
-                difference, mask, share = other
+        found = _compared(grey, self._grey, slack_px)
+        known = self._known
+        if (self._begins or self._watching) and known is not None and known.shape == grey.shape:
+            other = _compared(grey, known, slack_px)
+            if self._begins and other.mask.mean() < found.mask.mean():
+                self._grey = known.copy()
+                found = other
+            if self._watching:
+                # By the noise of the moment: beside a background learned in another light much would pass for noise.
+                found = replace(found, mask=found.mask & (other.strength > found.least))
         self._begins = False
-        self.renewed = share > _RENEWED_SHARE
+        self.renewed = float((found.strength > _LEAST_DIFFERENCE).mean()) > _RENEWED_SHARE
         if self.renewed:
             self._grey = grey.copy()
             return np.zeros(grey.shape, np.bool_)
-        self._grey += np.clip(difference, -1.0, 1.0) * np.float32(_LEARNING_PER_S * elapsed_s)
-        return mask
+        self._grey += np.clip(found.difference, -1.0, 1.0) * np.float32(_LEARNING_PER_S * elapsed_s)
+        return found.mask
 
 
-def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.NDArray[np.bool_], float]:
-    """The difference in grey levels, where it stands out, and the share of the picture that would by ordinary noise."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """A picture beside a background; all (height, width)."""
+
+    difference: Grey
+    """In grey levels."""
+    strength: Grey
+    """How far each place and those around it differ, in grey levels."""
+    least: float
+    """From which strength something stands out."""
+    mask: npt.NDArray[np.bool_]
+    """Where something stands out."""
+
+
+def _compared(grey: Grey, background: Grey, slack_px: int) -> _Compared:
     sparse, known = grey[::4, ::4], background[::4, ::4]
     gain = percentile((sparse / np.maximum(known, 1.0)).reshape(-1), 50.0)
     # No camera shows more than white, however much brighter the day gets.
@@ -82,4 +105,4 @@ def _compared(grey: Grey, background: Grey, slack_px: int) -> tuple[Grey, npt.ND
         unexplained = grey - np.clip(grey, cv2.erode(expected, near), cv2.dilate(expected, near))
     strength = cv2.blur(np.abs(unexplained), (3, 3))
     least = max(_LEAST_DIFFERENCE, _NOISE_FACTOR * percentile(strength[::4, ::4].reshape(-1), 50.0))
-    return difference, np.asarray(strength > least), float((strength > _LEAST_DIFFERENCE).mean())
+    return _Compared(difference, strength, least, np.asarray(strength > least))

@@ -178,6 +178,33 @@ def test_what_becomes_known_while_it_runs_is_the_ground_of_the_next_run() -> Non
     assert background.foreground(dark, 0.1)[25:35, 35:45].all()
 
 
+def test_who_stood_long_before_what_is_known_leaves_no_hole() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    somebody = ground.copy()
+    somebody[60:90, 50:70] += 40
+    begun, watched = Background(ground), Background()
+    watched.know(ground)
+    for background in (begun, watched):
+        for _ in range(150):
+            background.foreground(somebody, 0.1)
+    assert begun.foreground(ground, 0.1)[62:88, 52:68].all(), "what is only begun with is forgotten in time"
+    assert not watched.foreground(ground, 0.1).any()
+    somebody[60:90, 50:70] -= 80
+    assert watched.foreground(somebody, 0.1)[62:88, 52:68].all(), "what is neither known nor was there"
+
+
+def test_in_another_light_what_was_known_hides_nothing() -> None:
+    ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
+    evening = ground + np.linspace(-90.0, 90.0, ground.shape[1], dtype=np.float32)
+    background = Background()
+    background.know(ground)
+    for _ in range(300):
+        background.foreground(evening, 0.1)
+    assert not background.renewed
+    evening[60:90, 50:70] += 30
+    assert background.foreground(evening, 0.1)[62:88, 52:68].all()
+
+
 def test_exposure_is_not_foreground() -> None:
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
     background = Background()
