@@ -6,7 +6,7 @@ for `replay` alike; ``assemble`` makes the rest of a running site.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
 from streamproc.site import LoadedSite
 from streamproc.sources.evidence import EvidenceRing
-from streamproc.types import RuleSet
+from streamproc.types import Explained, RuleSet
 
 log = structlog.get_logger(__name__)
 
@@ -149,10 +149,12 @@ def camera_desk(
     evidence: Path | None = None,
     threads: EvidenceThreads | None = None,
     replayed: bool = False,
+    explained: Callable[[], Sequence[Explained]] = tuple,
 ) -> AlertDesk:
     """Where the camera's verdicts become alerts; pictures and clips go to ``evidence``, none are made without it.
 
-    They are made on ``threads``, or by the caller before the alert is told where there are none.
+    They are made on ``threads``, or by the caller before the alert is told where there are none. ``explained`` is
+    what has been said of the camera's defects.
     """
     alerts = loaded.settings.alerts
     exhibits = None
@@ -177,6 +179,7 @@ def camera_desk(
         on_ready=on_ready,
         metrics=metrics,
         clock=clock,
+        explained=explained,
     )
 
 
@@ -240,6 +243,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             on_ready=wake,
             evidence=kept.directory,
             threads=threads,
+            explained=partial(explaining.of, camera.id) if explaining is not None else tuple,
         )
         calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
         taken = partial(hub.take_dropped, camera.id)

@@ -250,16 +250,17 @@ def _try_words(settings: ExplainSettings, clock: Clock) -> Trial:
         if (refused := _refusal(check)) is not None:
             return Trial("explanation", server.name, refused)
         explainer = Explainer(server, settings, make_route(PictureRoute()))
+        found = Found(pixels, Score(settings.highly_from, heat, "both"), "a grey plate")
         began_s = time.perf_counter()
         try:
-            said = explainer.explain(Found(pixels, Score(settings.highly_from, heat, "both"), "a grey plate"))
+            said = in_words(explainer.explain(found), found.thing)
         except InferenceError as error:
             return Trial("explanation", server.name, str(error), tuple(doubts))
         except ReplyError as error:
             doubts.append(f"its reply about a drawn square is no explanation: {error}")
             return Trial("explanation", server.name, None, tuple(doubts))
         took_s = time.perf_counter() - began_s
-        return Trial("explanation", server.name, None, tuple(doubts), explained=in_words(said).text, explained_s=took_s)
+        return Trial("explanation", server.name, None, tuple(doubts), explained=said.text, explained_s=took_s)
 
 
 def _timed(captioner: VlmCaptioner, windows: Sequence[ObservedWindow], at_once: int) -> Timed:

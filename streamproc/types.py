@@ -238,6 +238,18 @@ class ModelRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """What was answered to the question what is wrong with a thing."""
+
+    text: str
+    """In words; empty where there is no answer."""
+    model: ModelRef | None = None
+    """Whose words they are."""
+    missing: str = ""
+    """Why there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One sentence of a caption, in parts."""
 

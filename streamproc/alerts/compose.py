@@ -27,7 +27,7 @@ from streamproc.alerts.message import (
 )
 from streamproc.config import CameraSettings, SiteIdentity
 from streamproc.secrets import redact
-from streamproc.types import Measurement, Part, Verdict
+from streamproc.types import Explained, Measurement, ModelRef, Part, Verdict
 
 _RECEIPT = ClockNote(source="receipt")
 
@@ -53,11 +53,13 @@ def build_alert(
     heatmaps: Sequence[str | None] = (),
     publish_ms: float = 0.0,
     degraded: Sequence[str] = (),
+    explained: Sequence[Explained] = (),
 ) -> Alert:
     """The message for a decision.
 
     ``published_at`` is UTC; ``publish_ms`` the milliseconds since the verdict; ``degraded`` adds to the verdict's.
-    A resolution repeats the incident's last message with its end and the reason; ``heatmaps`` are those of its objects.
+    A resolution repeats the incident's last message with its end and the reason, and with what of ``explained`` that
+    did not say; ``heatmaps`` are those of its objects.
 
     Raises:
         ValueError: the decision has no message.
@@ -66,7 +68,7 @@ def build_alert(
         case None:
             raise ValueError("the decision has no message")
         case "resolve":
-            data = _resolution(decision, published_at, evidence, publish_ms, degraded)
+            data = _resolution(decision, published_at, evidence, publish_ms, degraded, explained)
             data = data.model_copy(update={"objects": _with_heatmaps(data.objects, heatmaps)})
         case "open" | "update" | "suppress":
             data = _data(decision, origin, published_at, evidence, publish_ms, degraded)
@@ -106,11 +108,15 @@ def _resolution(
     evidence: EvidenceRef | None,
     publish_ms: float,
     degraded: Sequence[str],
+    explained: Sequence[Explained],
 ) -> AlertData:
     incident = decision.incident
     if incident.last_alert is None:
         raise ValueError("an incident that was never told has nothing to resolve")
     last = incident.last_alert.data
+    words = [one.text for one in explained if one.text and redact(one.text) not in last.reason]
+    speakers = [_model(one.model) for one in explained if one.model is not None]
+    missing = [text for one in explained if (text := redact(one.missing)) and text not in last.pipeline.degraded]
     return last.model_copy(
         update={
             "revision": incident.revision,
@@ -119,10 +125,11 @@ def _resolution(
             "captured_at": decision.at,
             "score_max": _unit(max(incident.score_max, last.score)),
             "published_at": published_at,
-            "reason": redact(f"{decision.reason} It was: {last.reason}"),
+            "reason": redact(" ".join([f"{decision.reason} It was: {last.reason}", *words])),
+            "models": tuple(dict.fromkeys((*last.models, *speakers))),
             "evidence": evidence or last.evidence,
             "pipeline": PipelineNote(
-                latency_ms={"publish": round(publish_ms, 1)}, dropped_windows=0, degraded=tuple(degraded)
+                latency_ms={"publish": round(publish_ms, 1)}, dropped_windows=0, degraded=(*degraded, *missing)
             ),
         }
     )
@@ -169,16 +176,7 @@ def _data(
         captions=tuple(CaptionRecord(pts_s=c.pts_s, text=c.text) for c in verdict.captions),
         measurements=tuple(_measurement(part) for m in verdict.measurements for part in m.parts or [m]),
         reason=redact(decision.reason),
-        models=tuple(
-            ModelRecord(
-                role=m.role,
-                name=m.name,
-                revision=m.revision,
-                prompt_sha256=m.prompt_sha256,
-                stand_in_for=m.stand_in_for,
-            )
-            for m in verdict.models
-        ),
+        models=tuple(map(_model, verdict.models)),
         objects=tuple(
             ObjectRecord(
                 label=o.label,
@@ -196,6 +194,16 @@ def _data(
             dropped_windows=verdict.dropped_windows,
             degraded=tuple(redact(text) for text in dict.fromkeys((*verdict.degraded, *degraded))),
         ),
+    )
+
+
+def _model(model: ModelRef) -> ModelRecord:
+    return ModelRecord(
+        role=model.role,
+        name=model.name,
+        revision=model.revision,
+        prompt_sha256=model.prompt_sha256,
+        stand_in_for=model.stand_in_for,
     )
 
 

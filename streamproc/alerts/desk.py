@@ -16,7 +16,7 @@ from streamproc.alerts.message import Action, Alert, AlertData
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.sinks import Outgoing
 from streamproc.runtime.clock import Clock, SystemClock
-from streamproc.types import CameraState, Picture, Verdict
+from streamproc.types import CameraState, Explained, Picture, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +44,15 @@ class AlertDesk:
         on_ready: Callable[[Alert], None] | None = None,
         metrics: DeskMetrics | None = None,
         clock: Clock | None = None,
+        explained: Callable[[], Sequence[Explained]] = tuple,
     ) -> None:
         """``on_ready`` is given each alert, as it goes out, once it may; any thread calls it. Without ``evidence``
-        none is made."""
+        none is made. ``explained`` is what has been said of the camera's defects when their incident is resolved."""
         self._origin, self._incidents, self._outbox = origin, incidents, outbox
         self._evidence = evidence
         self._on_ready, self._metrics = on_ready, metrics
         self._clock = clock or SystemClock()
+        self._explained = explained
         self._turn = threading.Lock()
 
     @property
@@ -130,6 +132,7 @@ class AlertDesk:
                 heatmaps=[one.heatmap_uri for one in kept.objects] if kept is not None else (),
                 publish_ms=1000 * (self._clock.monotonic() - started_s),
                 degraded=() if gathered is None else (NOT_READY,),
+                explained=self._explained() if decision.incident.kind == "defect" else (),
             )
             incident = self._incidents.told(alert, decision.incident)
             if decision.action != "resolve":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,7 @@ from streamproc.testing import FakeClock
 from streamproc.testing_alerts import verdict_at
 from streamproc.testing_deduction import observed
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
+from streamproc.types import Explained
 
 PRESET = """\
 schema_version: 1
@@ -226,6 +228,21 @@ class Made:
 
     def of(self, path: Path) -> Assembled:
         return assemble(load_site(path), ModelStore(), FakeClock())
+
+
+def test_a_cameras_desk_knows_what_was_said_of_its_defects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Explaining:
+        def of(self, camera_id: str) -> tuple[Explained, ...]:
+            return (Explained(f"Said of {camera_id}."),)
+
+    monkeypatch.setattr(FakeBackends, "explaining", lambda _: Explaining())
+    write_rules(tmp_path / "rules" / "gate.yaml")
+    made = Made(monkeypatch).of(write_site(tmp_path, "gate"))
+    desk = made.hub._desks["gate"]
+    desk.feed(replace(verdict_at(1.0), kind="defect"))
+    (resolved,) = desk.finish(verdict_at(2.0).captured_at, "The source ended.")
+    assert resolved.data.reason.endswith("Said of gate.")
+    made.site.stop(1)
 
 
 def test_a_site_is_made_and_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from streamproc.inspection.nouns import Floats, Pixels
-from streamproc.types import ModelRef
+from streamproc.types import Explained, ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,6 @@ class Finding:
     """(h, w) 0..1 over the crop, row 0 at its top; 0.5 is as hot as what raises an alarm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was answered to the question what is wrong with a thing."""
-
-    text: str
-    """In words; empty where there is no answer."""
-    model: ModelRef | None = None
-    """Whose words they are."""
-    missing: str = ""
-    """Why there is no answer."""
-
-
 Key = tuple[str, str, int | None]
 """Of one thing at one camera: ``Crop.key``."""
 
@@ -52,7 +40,7 @@ class Words(Protocol):
         """Have a defect explained: what the thing is called, a look at it, how far it is from normal, 0..1."""
         ...
 
-    def told(self, key: Key) -> Told | None:
+    def told(self, key: Key) -> Explained | None:
         """The answer, once it is there."""
         ...
 

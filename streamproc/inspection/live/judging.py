@@ -10,11 +10,11 @@ import numpy as np
 from streamproc.areas import area_of
 from streamproc.config import Area, InspectionSettings
 from streamproc.inspection.live.crops import Crop, Thing
-from streamproc.inspection.live.findings import Inspector, Key, Told, Words
+from streamproc.inspection.live.findings import Inspector, Key, Words
 from streamproc.inspection.live.picking import FORGET_S
 from streamproc.inspection.live.pooling import Look, Pool
 from streamproc.inspection.nouns import Floats
-from streamproc.types import CloseUp, DetectedObject, Measurement, ModelRef, RuleSet, Verdict
+from streamproc.types import CloseUp, DetectedObject, Explained, Measurement, ModelRef, RuleSet, Verdict
 
 _SPEAKS = {"expert": "by the expert", "memory": "by the memory of how it looked"}
 
@@ -149,7 +149,7 @@ class Judge:
             ),
         )
 
-    def _told(self, defects: list[_Known]) -> dict[Key, Told]:
+    def _told(self, defects: list[_Known]) -> dict[Key, Explained]:
         answers = ((one.key, self._words.told(one.key)) for one in defects) if self._words is not None else ()
         return {key: told for key, told in answers if told is not None}
 

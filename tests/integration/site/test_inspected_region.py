@@ -221,7 +221,7 @@ def test_a_defect_is_explained_by_the_next_message_and_the_first_waits_for_nothi
     assert (first["action"], last["alert_id"]) == ("open", first["alert_id"])
     assert "test-model" not in first["reason"]
     explained = (one["data"] for one in defects(tmp_path) if "Rust." in one["data"]["reason"])
-    words = 'The model test-model, shown this: "Rust." Why: "Water." To prevent it: "Paint."'
+    words = 'The model test-model, shown a main valve: "Rust." Why: "Water." To prevent it: "Paint."'
     update = next(explained)
     assert update["reason"].endswith(words)
     assert ("explanation", "test-model") in [(model["role"], model["name"]) for model in update["models"]]

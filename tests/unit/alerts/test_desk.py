@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from streamproc.errors import SinkError
 from streamproc.testing import FakeClock
 from streamproc.testing_alerts import START, verdict_at
 from streamproc.testing_sources import write_clip
-from streamproc.types import Packet, PacketBatch, StreamInfo
+from streamproc.types import Explained, ModelRef, Packet, PacketBatch, StreamInfo
 
 CAMERA = CameraSettings(id="gate", main="rtsp://cam/1")
 PICTURE = np.zeros((90, 120, 3), np.uint8)
@@ -99,7 +99,12 @@ class Office:
         return [Alert.model_validate_json(one.body) for one in self.outbox.pending("kafka")]
 
     def desk(
-        self, *, evidence: bool = False, schedules: tuple[Schedule, ...] = (), threads: Threads | None = None
+        self,
+        *,
+        evidence: bool = False,
+        schedules: tuple[Schedule, ...] = (),
+        threads: Threads | None = None,
+        explained: Callable[[], Sequence[Explained]] = tuple,
     ) -> AlertDesk:
         settings = EvidenceSettings(directory=self.path / "evidence", before_s=5)
         writer = EvidenceWriter(settings, CAMERA)
@@ -112,6 +117,7 @@ class Office:
             on_ready=self.told.append,
             metrics=self.counts,
             clock=self.clock,
+            explained=explained,
         )
 
 
@@ -142,6 +148,35 @@ def test_the_incident_ends_in_the_outbox_too(office: Office) -> None:
     assert resolved.data.action == "resolve"
     assert office.outbox.incidents("gate") == ()
     assert office.counts.open == 0
+
+
+def test_a_defect_that_is_over_before_its_words_came_has_them_in_its_resolution(office: Office) -> None:
+    model = ModelRef("explanation", "vlm", "1")
+    said: list[Explained] = []
+    desk = office.desk(explained=lambda: said)
+    (opened,) = desk.feed(replace(verdict_at(2.0), kind="defect"))
+    said += [Explained('The model vlm, shown a valve: "Rust."', model), Explained("", missing="no explanation: busy")]
+    desk.feed(replace(verdict_at(3.0), kind="defect"))
+    (resolved,) = desk.feed(replace(verdict_at(9.0, alarm=False), kind="defect"))
+    assert resolved.data.reason == (
+        f'No alarm for 5 s. It was: {opened.data.reason} The model vlm, shown a valve: "Rust."'
+    )
+    assert [one.name for one in resolved.data.models] == [*(one.name for one in opened.data.models), "vlm"]
+    assert "no explanation: busy" in resolved.data.pipeline.degraded
+
+
+def test_what_the_last_message_said_is_not_said_twice_nor_of_what_people_do(office: Office) -> None:
+    words = Explained('The model vlm, shown a valve: "Rust."', ModelRef("explanation", "vlm", "1"))
+    missing = Explained("", missing="no explanation: busy")
+    desk = office.desk(explained=lambda: [words, missing])
+    first = replace(verdict_at(2.0), kind="defect")
+    desk.feed(replace(first, reason=f"{first.reason} {words.text}", degraded=(missing.missing,)))
+    (resolved,) = desk.feed(replace(verdict_at(9.0, alarm=False), kind="defect"))
+    assert resolved.data.reason.count("Rust.") == 1
+    assert resolved.data.pipeline.degraded == ()
+    desk.feed(verdict_at(10.0))
+    (other,) = desk.feed(verdict_at(20.0, alarm=False))
+    assert "Rust." not in other.data.reason
 
 
 def test_a_desk_after_a_restart_goes_on_with_the_incident(office: Office) -> None:

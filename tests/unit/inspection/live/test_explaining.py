@@ -15,11 +15,12 @@ from streamproc.errors import ChannelClosed
 from streamproc.inspection.answers.explainer import Explainer
 from streamproc.inspection.answers.routes import make_route
 from streamproc.inspection.answers.settings import PictureRoute
-from streamproc.inspection.live.explaining import MOST_WAITING, Explaining
-from streamproc.inspection.live.findings import Key, Told
+from streamproc.inspection.live.explaining import MOST_OVER, MOST_WAITING, Explaining
+from streamproc.inspection.live.findings import Key
 from streamproc.modelserver import ModelServer
 from streamproc.runtime.clock import SystemClock
 from streamproc.testing_modelserver import Fail, FakeModelServer, Hang
+from streamproc.types import Explained
 
 VALVE: Key = ("gate", "region valve", None)
 SAID = {"there": "yes", "what": "A dent.", "why": "", "prevention": "Pad it."}
@@ -35,7 +36,7 @@ def fake() -> Iterator[FakeModelServer]:
 def explaining(fake: FakeModelServer) -> Iterator[Explaining]:
     settings = ExplainSettings(base_url=fake.base_url, model="test-model", retries=0, deadline_s=20)
     server = ModelServer(settings, SystemClock())
-    yield Explaining(Explainer(server, settings, make_route(PictureRoute())), server.close)
+    yield Explaining(Explainer(server, settings, make_route(PictureRoute())), server.close, again_s=0)
     server.close()
 
 
@@ -47,9 +48,11 @@ def working(explaining: Explaining) -> Iterator[None]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield
-    explaining.close()
-    thread.join(10)
+    try:
+        yield
+    finally:
+        explaining.close()
+        thread.join(10)
     assert not thread.is_alive()
 
 
@@ -59,7 +62,7 @@ def ask(explaining: Explaining, key: Key = VALVE, score: float = 0.8) -> None:
     explaining.ask(key, "valve", np.full((48, 48, 3), 90, np.uint8), score, heat)
 
 
-def answered(explaining: Explaining, key: Key = VALVE) -> Told:
+def answered(explaining: Explaining, key: Key = VALVE) -> Explained:
     assert explaining._waiting.settle(key[0], 20)
     told = explaining.told(key)
     assert told is not None
@@ -72,7 +75,7 @@ def test_a_defect_is_explained_in_the_models_own_words(fake: FakeModelServer, ex
     assert explaining.told(VALVE) is None
     with working(explaining):
         told = answered(explaining)
-    assert told.text == 'The model test-model, shown this: "A dent." To prevent it: "Pad it."'
+    assert told.text == 'The model test-model, shown a valve: "A dent." To prevent it: "Pad it."'
     assert told.model is not None
     assert (told.model.role, told.model.name, told.missing) == ("explanation", "test-model", "")
     text = fake.requests[0]["messages"][1]["content"][-1]["text"]
@@ -93,7 +96,7 @@ def test_a_model_that_sees_nothing_or_cannot_say_what_is_told_as_it_is(
     fake.reply = json.dumps(SAID | said)
     ask(explaining)
     with working(explaining):
-        assert answered(explaining).text == f"The model test-model, shown this: {words}"
+        assert answered(explaining).text == f"The model test-model, shown a valve: {words}"
 
 
 def test_without_an_answer_it_is_said_why(fake: FakeModelServer, explaining: Explaining) -> None:
@@ -122,7 +125,7 @@ def test_where_too_many_wait_one_more_goes_without(explaining: Explaining) -> No
         ask(explaining, ("gate", "object car", number))
     assert explaining.told(("gate", "object car", 0)) is None
     told = explaining.told(("gate", "object car", MOST_WAITING))
-    assert told == Told("", missing="no explanation: 32 other defects wait for one")
+    assert told == Explained("", missing="no explanation: 32 other defects wait for one")
 
 
 def test_the_end_waits_for_no_answer(fake: FakeModelServer, explaining: Explaining) -> None:
@@ -132,3 +135,82 @@ def test_the_end_waits_for_no_answer(fake: FakeModelServer, explaining: Explaini
         assert fake.asked.acquire(timeout=10)
     ask(explaining)
     assert explaining.told(VALVE) is None
+
+
+def test_a_request_that_failed_is_made_once_more(fake: FakeModelServer, explaining: Explaining) -> None:
+    fake.script.append(Fail(500, "out of memory"))
+    ask(explaining)
+    with working(explaining):
+        assert '"A dent."' in answered(explaining).text
+    assert len(fake.requests) == 2
+
+
+def test_it_is_made_no_third_time_and_one_that_was_refused_no_second(
+    fake: FakeModelServer, explaining: Explaining
+) -> None:
+    fake.script.extend([Fail(500, "out of memory")] * 3)
+    ask(explaining)
+    with working(explaining):
+        assert "out of memory" in answered(explaining).missing
+        assert len(fake.requests) == 2
+        fake.script.clear()
+        fake.always = Fail(413, "too large")
+        ask(explaining)
+        answered(explaining)
+    assert len(fake.requests) == 3
+
+
+def test_between_the_two_it_is_said_why_there_is_none_and_the_end_waits_for_neither(fake: FakeModelServer) -> None:
+    fake.always = Fail(500, "out of memory")
+    settings = ExplainSettings(base_url=fake.base_url, model="test-model", retries=0, deadline_s=20)
+    server = ModelServer(settings, SystemClock())
+    slow = Explaining(Explainer(server, settings, make_route(PictureRoute())), server.close, again_s=1000)
+    paused = threading.Event()
+    tell = slow._tell
+
+    def telling(key: Key, told: Explained) -> None:
+        tell(key, told)
+        paused.set()
+
+    slow._tell = telling  # type: ignore[method-assign]
+    ask(slow)
+    with working(slow):
+        assert paused.wait(10)
+        (told,) = slow.of("gate")
+    assert "out of memory" in told.missing
+
+
+def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
+    fake: FakeModelServer, explaining: Explaining
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def reply(_: object) -> str:
+        asked.set()
+        return json.dumps(SAID) if answer.wait(10) else ""
+
+    fake.reply = reply
+    ask(explaining)
+    with working(explaining):
+        assert asked.wait(10)
+        explaining.forget(VALVE)  # while it is being asked about
+        assert explaining.of("gate") == ()
+        answer.set()
+        assert explaining._waiting.settle("gate", 20)
+        (told,) = explaining.of("gate")
+        assert '"A dent."' in told.text
+        assert explaining.of("yard") == ()
+        ask(explaining, ("gate", "region pipe", None))
+        assert all("a valve" not in one.text for one in explaining.of("gate"))  # another incident's
+
+
+def test_only_the_last_few_that_are_over_are_remembered(explaining: Explaining) -> None:
+    cars: list[Key] = [("gate", "object car", number) for number in range(MOST_OVER + 1)]
+    ask(explaining)  # goes on, so that it is one incident
+    for key in cars:
+        ask(explaining, key)
+        explaining._tell(key, Explained(f"Of {key[2]}."))
+        explaining.forget(key)
+    assert [one.text for one in explaining.of("gate")] == [f"Of {key[2]}." for key in cars[1:]]
+    explaining._tell(VALVE, Explained("Of the valve."))
+    assert explaining.of("gate")[-1].text == "Of the valve."

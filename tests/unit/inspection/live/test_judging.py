@@ -11,11 +11,11 @@ import pytest
 from streamproc.config import Area, InspectionSettings
 from streamproc.errors import InferenceError
 from streamproc.inspection.live.crops import Crop, Thing
-from streamproc.inspection.live.findings import Key, Told
+from streamproc.inspection.live.findings import Key
 from streamproc.inspection.live.judging import Judge, where
 from streamproc.inspection.nouns import Floats, Pixels
 from streamproc.testing_defects import FakeInspector, checked, seen
-from streamproc.types import ModelRef, RuleSet, Verdict
+from streamproc.types import Explained, ModelRef, RuleSet, Verdict
 
 RULES = RuleSet("gate", "site", "gate", 3, "ab" * 32, ())
 VALVE, CAR = Thing("region", "main-valve"), Thing("object", "car")
@@ -153,14 +153,14 @@ class Words:
     def __init__(self) -> None:
         self.asked: list[tuple[Key, str, float]] = []
         self.forgotten: list[Key] = []
-        self.answers: dict[Key, Told] = {}
+        self.answers: dict[Key, Explained] = {}
 
     def ask(self, key: Key, thing: str, crop: Pixels, score: float, heat: Floats) -> None:
         assert crop.shape == (48, 48, 3)
         assert heat[0, 0] == 1.0
         self.asked.append((key, thing, score))
 
-    def told(self, key: Key) -> Told | None:
+    def told(self, key: Key) -> Explained | None:
         return self.answers.get(key)
 
     def forget(self, key: Key) -> None:
@@ -179,12 +179,12 @@ def test_a_defect_is_explained_once_and_the_words_come_with_what_follows() -> No
     key = ("gate", "region main-valve", None)
     assert words.asked == [(key, "main valve", 0.75)]
     assert "dent" not in first.reason
-    words.answers[key] = Told('The model vlm, shown this: "A dent."', model)
+    words.answers[key] = Explained('The model vlm, shown this: "A dent."', model)
     (last,) = verdicts(one, crop(6.0))
     assert last.reason == f'{first.reason} The model vlm, shown this: "A dent."'
     assert last.models == (*first.models, model)
     assert last.smoothed == first.smoothed
-    words.answers[key] = Told("", missing="no explanation: it is down")
+    words.answers[key] = Explained("", missing="no explanation: it is down")
     (last,) = verdicts(one, crop(7.0))
     assert last.degraded == ("no explanation: it is down",)
     assert last.reason == first.reason
