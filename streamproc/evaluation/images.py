@@ -246,7 +246,7 @@ def _measure(opinions: dict[LabelledImage, Opinions]) -> ImageMeasures:
         if image.label == 0:
             pixels.add(said.score.heat, None)
         elif image.mask is not None:
-            pixels.add(said.score.heat, _mask(image.mask))
+            pixels.add(said.score.heat, read_mask(image.mask))
     metrics = sklearn_metrics()
     f1_max = None
     if both:
@@ -265,7 +265,12 @@ def _measure(opinions: dict[LabelledImage, Opinions]) -> ImageMeasures:
     )
 
 
-def _mask(path: Path) -> Mask:
+def read_mask(path: Path) -> Mask:
+    """Where a picture is anomalous, (h, w): where the file is not black.
+
+    Raises:
+        ConfigError: names the file.
+    """
     found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if found is None:
         raise ConfigError(f"{path} cannot be read as a mask")
