@@ -53,7 +53,7 @@ def inspect_folder(
         ConfigError: there is nothing to hold pictures against, a folder holds none, or one cannot be read or written.
         InferenceError: a part failed.
     """
-    pictures = _pictures(directory)
+    pictures = pictures_in(directory)
     fused = learned(normal, backbone, expert, kind, tell)
     rows = []
     for number, path in enumerate(pictures):
@@ -79,7 +79,7 @@ def learned(normal: Path | None, backbone: Backbone, expert: Expert | None, kind
         raise ConfigError("nothing to hold pictures against: give --normal with two pictures or more, or --expert")
     if normal is None:
         return Fused(expert=expert)
-    known = _pictures(normal)
+    known = pictures_in(normal)
     if len(known) < 2:
         raise ConfigError(f"{normal} holds one picture; two or more tell what is normal")
     shown = []
@@ -110,7 +110,12 @@ def as_csv(rows: list[Row]) -> str:
     return held.getvalue()
 
 
-def _pictures(directory: Path) -> list[Path]:
+def pictures_in(directory: Path) -> list[Path]:
+    """The pictures under a folder, in the order of their names.
+
+    Raises:
+        ConfigError: there are none.
+    """
     found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise ConfigError(f"{directory} holds no pictures ({', '.join(sorted(SUFFIXES))})")

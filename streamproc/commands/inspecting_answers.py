@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from streamproc.commands.bars import bars
-from streamproc.commands.inspecting_images import BackboneName, ExpertFile, SidePx, Threads, inspection_parts
+from streamproc.commands.inspecting_images import (
+    BackboneName,
+    ExpertFile,
+    SidePx,
+    Threads,
+    inspection_parts,
+    warn_of_few,
+)
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.commands.servers import checked
 
@@ -44,6 +51,7 @@ def explain(
 
     asked = {"base_url": server, "model": model, "api_key": api_key}
     settings = checked(AnswersSettings, asked, {"base_url": "server"})
+    warn_of_few(normal)
     encoder, known = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
         inspector = Inspector(encoder, learned(normal, encoder, known, "knn", tell))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.output import JsonFlag, emit_json, note, say
 
 
 def enrol(
@@ -23,8 +23,12 @@ def enrol(
     Writes some pictures of each beside the rule file. A site that runs reads them when it is started again.
     """
     from streamproc.enrolment import enrol as learn
+    from streamproc.inspection.scale import few
 
     report = learn(site, camera, clips)
+    thing, fewest = min(report.pictures.items(), key=lambda one: one[1])
+    if (words := few(fewest)) is not None:
+        note(f"warning: {thing}: {words}")
     if json:
         emit_json(report.as_dict())
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from streamproc.commands.bars import bars
-from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.output import JsonFlag, emit_json, note, say
 
 if TYPE_CHECKING:
     from streamproc.inspection.nouns import Backbone
@@ -66,6 +66,7 @@ def images(
     """
     from streamproc.inspected import as_csv, inspect_folder
 
+    warn_of_few(normal)
     encoder, asked = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
         rows = inspect_folder(directory, normal, encoder, asked, kind=kind, heatmaps=heatmaps, tell=tell)
@@ -123,3 +124,16 @@ def inspection_parts(
 
     encoder = open_backbone(backbone, side_px, threads)
     return encoder, None if expert is None else OnnxExpert(expert_file(expert, encoder.name), encoder)
+
+
+def warn_of_few(normal: Path | None) -> None:
+    """Say on standard error where the pictures under ``normal`` are few for a threshold.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    from streamproc.inspected import pictures_in
+    from streamproc.inspection.scale import few
+
+    if normal is not None and (words := few(len(pictures_in(normal)))) is not None:
+        note(f"warning: {normal}: {words}")

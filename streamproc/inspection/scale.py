@@ -10,6 +10,11 @@ import numpy as np
 REACH = 2.0
 """The threshold, in distances between the normal scores' median and their 95th percentile: of a normal distribution
 3.3 standard deviations, one false alarm in 2,000. Sixteen crops tell a 95th percentile and nothing further out."""
+ENOUGH = 16
+"""So many normal crops thresholds were measured with."""
+_OF_FEWER = ((4, "2 to 33 %", "two thirds"), (12, "2 to 9 %", "half"), (ENOUGH, "3 %", "7 %"))
+"""With fewer than the first: how much of what is normal was called a defect, on average and on the worst of 8 draws;
+solar cells and magnetic tiles, `tests/benchmarks/inspection_memory.txt`."""
 _LEAST = 0.05  # of the median: normals that are alike to the bit must not make everything else remarkable
 
 
@@ -47,3 +52,14 @@ class Scale:
 def share(times: float) -> float:
     """``times`` as a value 0..1: 0 up to the median, 0.5 at the threshold, never quite 1."""
     return max(0.0, times) / (1.0 + max(0.0, times))
+
+
+def few(normal: int) -> str | None:
+    """What to expect of a threshold that so few normal crops set; None where they are enough."""
+    for below, commonly, at_worst in _OF_FEWER:
+        if normal < below:
+            return (
+                f"{normal} normal pictures are few: with so many, {commonly} of what is normal was taken for a defect, "
+                f"and {at_worst} on the worst draw of them; the threshold was measured with {ENOUGH} (1 to 2 %)"
+            )
+    return None

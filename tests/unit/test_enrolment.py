@@ -106,6 +106,7 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, backends: list[Fa
     said = ["inspect", "enrol", str(site(tmp_path)), "--camera", "gate", "--clips", str(clip)]
     ran = CliRunner().invoke(app, said)
     assert ran.exit_code == 0, ran.output
-    assert "region valve: 6 pictures" in ran.output
+    assert "region valve: 6 pictures" in ran.stdout
+    assert ran.stderr.startswith("warning: region valve: 6 normal pictures are few")
     ran = CliRunner().invoke(app, [*said, "--json"])
     assert json.loads(ran.stdout)["pictures"] == {"region valve": 6}

@@ -7,7 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from streamproc.cli import app
+from streamproc.commands import inspecting_images
 from streamproc.errors import ConfigError
 from streamproc.inspected import Row, as_csv, inspect_folder, overlay
 from streamproc.testing_inspection import FakeBackbone
@@ -93,3 +96,17 @@ def test_mistakes_are_named(folder: Path, asked: str, normal: str | None, match:
             heatmaps=None,
             tell=lambda *_: None,
         )
+
+
+@pytest.mark.parametrize("more", [0, 10])
+def test_the_command_warns_of_few_normal_pictures_in_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    for number in range(6, 6 + more):
+        draw(folder / "normal" / f"{number}.png", number)
+    monkeypatch.setattr(inspecting_images, "inspection_parts", lambda *_: (FakeBackbone(), None))
+    ran = CliRunner().invoke(app, ["inspect", "images", str(folder / "asked"), "--normal", str(folder / "normal")])
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.startswith("image,score,")
+    warnings = [line for line in ran.stderr.splitlines() if line.startswith("warning: ")]
+    assert [f"{folder / 'normal'}: 6 normal pictures are few" in line for line in warnings] == ([] if more else [True])

@@ -54,6 +54,11 @@ def test_a_picture_is_scored_and_explained(folder: Path, fake: FakeModelServer) 
     assert "a valve" in parts[-1]["text"]
 
 
+def test_few_normal_pictures_are_warned_of_beside_the_result(folder: Path, fake: FakeModelServer) -> None:
+    (line,) = [one for one in explain(folder, fake).stderr.splitlines() if one.startswith("warning: ")]
+    assert line.startswith(f"warning: {folder / 'normal'}: 3 normal pictures are few")
+
+
 def test_as_json_the_prompts_hash_comes_along(folder: Path, fake: FakeModelServer) -> None:
     said = json.loads(explain(folder, fake, "--json").stdout)
     assert (said["there"], said["what"], said["model"]["name"]) == (True, "A dark spot.", "test-model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamproc.inspection.scale import Scale, share
+from streamproc.inspection.scale import Scale, few, share
 
 
 def test_the_threshold_lies_twice_as_far_out_as_normals_commonly_do() -> None:
@@ -35,3 +35,15 @@ def test_normals_that_are_all_alike_do_not_make_everything_remarkable() -> None:
 def test_what_tells_nothing_is_refused(normal: list[float]) -> None:
     with pytest.raises(ValueError, match="two finite scores"):
         Scale.of(normal)
+
+
+@pytest.mark.parametrize(("normal", "share"), [(2, "33 %"), (4, "half"), (11, "half"), (12, "7 %"), (15, "7 %")])
+def test_what_to_expect_of_few_is_told_by_how_few(normal: int, share: str) -> None:
+    told = few(normal)
+    assert told is not None
+    assert told.startswith(f"{normal} normal pictures are few")
+    assert share in told
+
+
+def test_of_enough_nothing_is_told() -> None:
+    assert few(16) is None
