@@ -72,7 +72,7 @@ class Background:
                 # By the noise of the moment: beside a background learned in another light much would pass for noise.
                 found = replace(found, mask=found.mask & (other.strength > found.least))
         self._begins = False
-        self.renewed = float((found.strength > _LEAST_DIFFERENCE).mean()) > _RENEWED_SHARE
+        self.renewed = cv2.countNonZero((found.strength > _LEAST_DIFFERENCE).view(np.uint8)) > _RENEWED_SHARE * grey.size
         if self.renewed:
             self._grey = grey.copy()
             return np.zeros(grey.shape, np.bool_)
@@ -98,7 +98,7 @@ def _compared(grey: Grey, background: Grey, slack_px: int) -> _Compared:
     sparse, known = grey[::4, ::4], background[::4, ::4]
     gain = percentile((sparse / np.maximum(known, 1.0)).reshape(-1), 50.0)
     # No camera shows more than white, however much brighter the day gets.
-    expected = np.minimum(gain * background, np.float32(255.0))
+    expected = np.asarray(cv2.threshold(np.float32(gain) * background, 255.0, 0.0, cv2.THRESH_TRUNC)[1])
     difference = unexplained = grey - expected
     if slack_px:
         near = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
