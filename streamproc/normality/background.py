@@ -72,7 +72,9 @@ class Background:
                 # By the noise of the moment: beside a background learned in another light much would pass for noise.
                 found = replace(found, mask=found.mask & (other.strength > found.least))
         self._begins = False
-        self.renewed = cv2.countNonZero((found.strength > _LEAST_DIFFERENCE).view(np.uint8)) > _RENEWED_SHARE * grey.size
+        self.renewed = (
+            cv2.countNonZero((found.strength > _LEAST_DIFFERENCE).view(np.uint8)) > _RENEWED_SHARE * grey.size
+        )
         if self.renewed:
             self._grey = grey.copy()
             return np.zeros(grey.shape, np.bool_)
