@@ -108,8 +108,14 @@ def test_somebody_must_be_asked() -> None:
 
 
 def test_a_crop_is_shown_four_ways() -> None:
-    one, mirrored, *more = show(BACKBONE, pixels(0, spot=True))
-    side = one.side
-    grid, other = (each.tokens[0].reshape(side, side, -1) for each in (one, mirrored))
-    np.testing.assert_allclose(grid[:, ::-1], other, atol=1e-5)
-    assert len(more) == 2
+    shown = show(BACKBONE, pixels(0, spot=True))
+    side = shown[0].side
+    grid, *others = (each.tokens[0].reshape(side, side, -1) for each in shown)
+    for turned, other in zip((grid[:, ::-1], grid[::-1], grid[::-1, ::-1]), others, strict=True):
+        np.testing.assert_allclose(turned, other, atol=1e-5)
+
+
+def test_every_way_is_learned() -> None:
+    memory = learn(NORMAL).memory
+    assert memory is not None
+    assert len(memory.known.tokens) == sum(features.tokens.shape[1] for shown in NORMAL for features in shown)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamproc.errors import InferenceError
+from streamproc.inspection import distances as searched
 from streamproc.inspection import memory as module
 from streamproc.inspection.distances import Kind
 from streamproc.inspection.memory import LEVEL, Known, Memory, pooled, unit_tokens
@@ -52,6 +53,13 @@ def test_nearest_distances_are_one_minus_the_cosine() -> None:
     np.testing.assert_allclose(known.distance("knn")(asked).distances, [0, 1 - np.sqrt(0.5), 1], atol=1e-6)
 
 
+def test_what_lies_outside_the_directions_searched_in_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched, "_DIRECTIONS", 1)
+    known = np.array([[-2, 0, 0], [-1, 0, 0], [1, 0, 0], [2, 0, 0]], np.float32)
+    asked = np.array([[1, 3, 0], [2, 0, 0], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(searched.distance_to(known, "knn")(asked).distances, [4.5, 0, 1], atol=1e-5)
+
+
 def test_what_the_main_directions_leave_over_is_a_squared_length() -> None:
     tokens = np.array([[1, 0, 0], [-1, 0, 0], [1, 0, 0], [-1, 0, 0]], np.float32)
     known = Known(tokens, np.zeros(4, np.int32), np.arange(4))
@@ -92,6 +100,16 @@ def test_a_left_out_crop_is_not_among_what_is_known() -> None:
 def test_a_crop_is_as_its_most_distant_hundredth() -> None:
     assert pooled(np.arange(1000, dtype=np.float32)) == pytest.approx(np.mean(np.arange(990, 1000)))
     assert pooled(np.array([1, 9, 3], np.float32)) == 9
+
+
+def test_the_threshold_is_of_crops_that_were_left_out() -> None:
+    """What the memory knows by heart is at no distance; the threshold is of what the others know of each crop."""
+    crops = normals(6)
+    memory = Memory.learn(shown(crops))
+    assert [memory.judge(crop).score for crop in crops] == pytest.approx([0] * 6, abs=1e-6)
+    without = [Memory.learn(shown(crops[:n] + crops[n + 1 :])).judge(crops[n]).score for n in range(6)]
+    assert memory.scale.median == pytest.approx(np.median(without), rel=1e-3)
+    assert memory.scale.p95 == pytest.approx(np.quantile(without, 0.95), rel=1e-3)
 
 
 def test_levels_are_told_apart() -> None:
