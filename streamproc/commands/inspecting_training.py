@@ -57,6 +57,10 @@ def train(
         bool, typer.Option(rich_help_panel=_SHAPE, help="Descriptions know the whole picture.")
     ] = True,
     selector: Annotated[bool, typer.Option(rich_help_panel=_SHAPE, help="Suspicious tokens gather their like.")] = True,
+    own_picture: Annotated[
+        bool,
+        typer.Option(rich_help_panel=_SHAPE, help="How unlike itself a picture is counts as well; not the paper's."),
+    ] = False,
 ) -> None:
     """Train Anomaly-OV's expert on an encoder's features: on drawn defects alone, or on labelled folders.
 
@@ -78,6 +82,7 @@ def train(
         variant=variant,
         look_back=look_back,
         selector=selector,
+        own_picture=own_picture,
         settings=Settings(epochs=epochs, batch=batch, rate=rate, map_weight=map_weight, seed=seed),
     )
     encoder = open_backbone(backbone, threads=threads)

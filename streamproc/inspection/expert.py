@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from streamproc.inspection.header import Header
 from streamproc.inspection.nouns import TAPS
+from streamproc.inspection.own_picture import OwnPicture
 
 TEMPERATURE = 0.01
 """tau of equation 4; the released code multiplies by its inverse."""
@@ -30,7 +31,7 @@ class Opinion(NamedTuple):
     """What the expert makes of b crops."""
 
     logit: Any
-    """(b,): what equation 9 takes the sigmoid of."""
+    """(b,): what equation 9 takes the sigmoid of, and what its own picture adds to it where the header says so."""
     maps: Any
     """(b, n, side, side) 0..1: m_j of equation 5."""
     selected: Any
@@ -52,6 +53,7 @@ class Expert(nn.Module):
         self.header = header
         self.siglip_adaptors = nn.ModuleList(nn.Linear(header.channels, header.hidden) for _ in range(TAPS))
         self.final_predictor = two_layers(header.channels, header.hidden, 1)
+        self.own_picture = OwnPicture(header.side) if header.own_picture else None
         # Not part of the weights: 0 within each of the four windows, else so low that a softmax gives 0.
         self.register_buffer("outside", (1.0 - _windows(header.side)) * _NEVER, persistent=False)
         self.register_buffer("window_logs", _windows(header.side).sum(1).log(), persistent=False)
@@ -78,10 +80,11 @@ class Expert(nn.Module):
             weight_logs = weight_logs + logs.logsumexp(-1, keepdim=True) - math.log(self.header.side**2)
         shares = weight_logs.flatten(1).softmax(-1)
         summary = (shares.unsqueeze(1) @ selected.flatten(1, 2)).squeeze(1)
+        logit = self.final_predictor(summary).squeeze(-1)
+        if self.own_picture is not None:
+            logit = logit + self.own_picture(taps)
         side = self.header.side
-        return Opinion(
-            self.final_predictor(summary).squeeze(-1), logs.exp().unflatten(-1, (side, side)), selected, summary
-        )
+        return Opinion(logit, logs.exp().unflatten(-1, (side, side)), selected, summary)
 
     def significance_logs(self, descriptions: Any, taps: Any) -> Any:
         """log m_j of equations 4 and 5: (b, n, t). A softmax of two is the sigmoid of their difference."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Variant = Literal["released", "paper"]
 """Where Anomaly-OV's code and paper differ: ``released`` is the code, ``paper`` the text (equations 3, 6, 7 and 8)."""
+
+LEAST_SIDE = 4
+"""Tokens along an edge, from which on each has five others of its picture beyond its neighbours."""
 
 
 class Header(BaseModel):
@@ -30,8 +33,16 @@ class Header(BaseModel):
     """False: descriptions without view 0 (the paper's Table 1, "w/o. Look-back")."""
     selector: bool = True
     """False: the pooled tokens themselves are aggregated, equation 7 left out (Table 1, "w/o. Q-Former")."""
+    own_picture: bool = False
+    """True: how unlike itself a picture is counts beside the score (``own_picture.py``; not in the paper)."""
     recipe: str = ""
     """How it was trained, in a line; empty where it is not known."""
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        if self.own_picture and self.side < LEAST_SIDE:
+            raise ValueError(f"own_picture needs {LEAST_SIDE} tokens along an edge, there are {self.side}")
+        return self
 
 
 OFFICIAL = Header(backbone="llava-onevision-siglip", revision="", channels=1152, side=27)

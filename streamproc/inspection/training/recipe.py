@@ -16,7 +16,8 @@ from streamproc.inspection.training.bank import Bank, Told, encode
 from streamproc.inspection.training.halves import halve, round_weights
 from streamproc.inspection.training.pictures import LICENCES
 from streamproc.inspection.training.sources import SYNTHETIC, Synthetic, open_source
-from streamproc.inspection.training.train import Settings, train
+from streamproc.inspection.training.train import Settings, held_out_auroc, train
+from streamproc.inspection.training.weighing import with_own_picture
 
 HELD_OUT_SEED = 1_000_000
 """Added to a recipe's seed for the drawn pictures that are held out, so that no seed in use meets another's."""
@@ -36,6 +37,8 @@ class Recipe:
     variant: Variant = "released"
     look_back: bool = True
     selector: bool = True
+    own_picture: bool = False
+    """Whether how unlike itself a picture is counts beside what was learned."""
     settings: Settings = field(default_factory=Settings)
 
 
@@ -67,12 +70,16 @@ def follow(
     )
     expert = train(banks, watched, header, recipe.settings, out, told, resume=resume)
     round_weights(expert)
+    if recipe.own_picture:
+        expert = with_own_picture(expert, watched or banks)
+        header = header.model_copy(update={"own_picture": True})
     save_expert(expert, out / "expert.pt")
     export_expert(expert, out / "expert.onnx")
     halve(out / "expert.onnx")
     written = {
         **asdict(recipe),
         "header": header.model_dump(),
+        "held_out_auroc": held_out_auroc(expert, watched, recipe.settings.batch),
         "sources_as_encoded": [asdict(bank.identity) | {"defective": int(bank.labels.sum())} for bank in banks],
         "photographs": dict(LICENCES) if SYNTHETIC in recipe.sources else {},
         "versions": {name: version(name) for name in ("numpy", "opencv-python", "scikit-image", "scipy", "torch")},

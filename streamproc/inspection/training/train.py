@@ -106,13 +106,17 @@ def held_out_auroc(expert: Any, banks: Sequence[Bank], batch: int) -> float | No
     values: list[float] = []
     labels: list[int] = []
     with torch.no_grad():
-        for bank in banks:
-            for start in range(0, len(bank), batch):
-                rows = np.arange(start, min(start + batch, len(bank)))
-                part = _batch(bank, rows, 0)
-                values += expert.eval()(part.tokens, part.taps).logit.tolist()
-                labels += bank.labels[rows].tolist()
+        for part in in_turn(banks, batch):
+            values += expert.eval()(part.tokens, part.taps).logit.tolist()
+            labels += part.labels.tolist()
     return auroc(np.array(values), np.array(labels))
+
+
+def in_turn(banks: Sequence[Bank], batch: int) -> Iterator[Batch]:
+    """All samples once, upright and in their order."""
+    for bank in banks:
+        for start in range(0, len(bank), batch):
+            yield _batch(bank, np.arange(start, min(start + batch, len(bank))), 0)
 
 
 def auroc(values: np.ndarray, labels: np.ndarray) -> float | None:
@@ -127,7 +131,9 @@ def auroc(values: np.ndarray, labels: np.ndarray) -> float | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
+class Batch:
+    """b samples as tensors, in the shapes that an expert and the losses take."""
+
     tokens: Any
     taps: Any
     labels: Any
@@ -135,7 +141,7 @@ class _Batch:
     known: Any
 
 
-def _batches(banks: Sequence[Bank], settings: Settings, epoch: int) -> Iterator[_Batch]:
+def _batches(banks: Sequence[Bank], settings: Settings, epoch: int) -> Iterator[Batch]:
     """All samples once, in an order of the seed and epoch; each batch of one bank and turned as a whole."""
     rng = np.random.default_rng([settings.seed, epoch])
     plan = [
@@ -148,13 +154,13 @@ def _batches(banks: Sequence[Bank], settings: Settings, epoch: int) -> Iterator[
         yield _batch(bank, np.sort(rows), int(rng.integers(8)))
 
 
-def _batch(bank: Bank, rows: np.ndarray, turn: int) -> _Batch:
+def _batch(bank: Bank, rows: np.ndarray, turn: int) -> Batch:
     """Samples as tensors; ``turn`` 0..7 is one of the square's symmetries (what is defective is so upside down too)."""
     side = bank.identity.side
     upright = np.arange(side * side).reshape(side, side)
     order = np.rot90(upright if turn < 4 else upright[:, ::-1], turn % 4).flatten()
     features = torch.from_numpy(np.asarray(bank.features[rows])[:, :, :, order].astype(np.float32))
-    return _Batch(
+    return Batch(
         tokens=features[:, :, TAPS],
         taps=features[:, :, :TAPS].transpose(1, 2),
         labels=torch.from_numpy(np.asarray(bank.labels[rows], np.float32)),

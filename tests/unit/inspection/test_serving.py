@@ -24,7 +24,9 @@ CHANNELS = 128
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-def made(variant: Variant = "released", side: int = 5, look_back: bool = True, selector: bool = True) -> Any:
+def made(
+    variant: Variant = "released", side: int = 5, look_back: bool = True, selector: bool = True, own: bool = False
+) -> Any:
     torch.manual_seed(5)
     expert = make_expert(
         Header(
@@ -36,9 +38,13 @@ def made(variant: Variant = "released", side: int = 5, look_back: bool = True, s
             variant=variant,
             look_back=look_back,
             selector=selector,
+            own_picture=own,
         )
     )
     with torch.no_grad():
+        if expert.own_picture is not None:
+            expert.own_picture.slope.fill_(8.0)
+            expert.own_picture.usual.fill_(0.5)
         expert.positive_embedding.normal_()
         expert.negative_embedding.normal_()
     return expert
@@ -63,11 +69,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("variant", ["released", "paper"])
-@pytest.mark.parametrize(("side", "look_back", "selector"), [(4, True, True), (5, False, True), (5, True, False)])
+@pytest.mark.parametrize(
+    ("side", "look_back", "selector", "own"),
+    [(4, True, True, False), (5, False, True, False), (5, True, False, False), (5, True, True, True)],
+)
 def test_onnx_is_within_a_ten_thousandth_of_pytorch(
-    tmp_path: Path, variant: Variant, side: int, look_back: bool, selector: bool
+    tmp_path: Path, variant: Variant, side: int, look_back: bool, selector: bool, own: bool
 ) -> None:
-    expert = made(variant, side, look_back, selector)
+    expert = made(variant, side, look_back, selector, own)
     export_expert(expert, tmp_path / "expert.onnx")
     onnx_expert = OnnxExpert(tmp_path / "expert.onnx")
     for layout in (Layout((9, 9), (1, 1), WHOLE, True), Layout((9, 20), (2, 3), WHOLE, False)):

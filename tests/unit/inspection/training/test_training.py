@@ -200,6 +200,28 @@ def test_a_recipe_becomes_an_expert_that_says_what_it_is(tmp_path: Path) -> None
     assert (tmp_path / "features" / "held-out" / "bank.json").exists()
 
 
+def test_its_own_picture_counts_for_twice_the_spread_of_what_was_learned(tmp_path: Path) -> None:
+    recipe = Recipe(pictures=6, held_out=8, hidden=4, own_picture=True, settings=Settings(epochs=1, batch=4, seed=3))
+
+    header = follow(recipe, FakeBackbone(), tmp_path / "out", tmp_path / "features", quiet)
+
+    expert = load_expert(tmp_path / "out" / "expert.pt")
+    assert header.own_picture
+    assert expert.own_picture is not None
+    assert expert.header == header
+    drawn = encode(Synthetic(1_000_003, 8, 32), Failing(1), tmp_path / "features" / "held-out", quiet)
+    part = _batch(drawn, np.arange(8), 0)
+    with torch.no_grad():
+        added = expert.own_picture(part.taps)
+        learned = expert(part.tokens, part.taps).logit - added
+    assert added.std().item() == pytest.approx(2 * learned.std().item(), rel=1e-4)
+    assert added.mean().item() == pytest.approx(0, abs=1e-4)
+    written = json.loads((tmp_path / "out" / "recipe.json").read_text())
+    assert written["own_picture"]
+    assert written["header"]["own_picture"]
+    assert written["held_out_auroc"] == auroc((learned + added).numpy(), drawn.labels)
+
+
 def test_drawn_samples_know_where_they_are_defective() -> None:
     source = Synthetic(1, 4, 32)
     good, bad = source.sample(0), source.sample(1)
