@@ -344,7 +344,7 @@ SHIPPED: Final = Path("shipped")
 
 
 class OnnxExpertSettings(Settings):
-    """An expert that tells defects on things it has never seen, as `streamproc inspect train` writes it."""
+    """An expert that tells defects on things it has never seen, as `inspect train` and `inspect export` write it."""
 
     kind: Literal["onnx"] = "onnx"
     """Always onnx."""

@@ -13,10 +13,9 @@ import numpy as np
 
 from streamproc.errors import ConfigError
 from streamproc.inspection.distances import Kind
-from streamproc.inspection.fused import Expert, Fused, learn, show
+from streamproc.inspection.fused import Expert, Fused, learn, look, show
 from streamproc.inspection.nouns import Backbone, Floats, Pixels
 from streamproc.inspection.reading import read_picture
-from streamproc.inspection.views import make_plain_views
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 Tell = Callable[[str, int, int], None]
@@ -59,7 +58,7 @@ def inspect_folder(
     for number, path in enumerate(pictures):
         tell("inspecting", number, len(pictures))
         pixels = read_picture(path)
-        said = fused.judge(backbone.encode(make_plain_views(pixels, backbone.side_px)))
+        said = fused.judge(look(backbone, pixels, expert))
         name = path.relative_to(directory)
         rows.append(Row(str(name), said.score.value, said.times >= 1, said.score.by, said.memory, said.expert))
         if heatmaps is not None:
@@ -85,7 +84,7 @@ def learned(normal: Path | None, backbone: Backbone, expert: Expert | None, kind
     shown = []
     for number, path in enumerate(known):
         tell("learning", number, len(known))
-        shown.append(show(backbone, read_picture(path)))
+        shown.append(show(backbone, read_picture(path), expert))
     tell("learning", len(known), len(known))
     return learn(shown, expert, kind)
 

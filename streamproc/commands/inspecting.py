@@ -6,6 +6,7 @@ import typer
 
 from streamproc.commands.inspecting_answers import explain
 from streamproc.commands.inspecting_enrolment import enrol
+from streamproc.commands.inspecting_exports import export, projector
 from streamproc.commands.inspecting_images import images
 from streamproc.commands.inspecting_instructions import instructions
 from streamproc.commands.inspecting_training import train
@@ -18,8 +19,10 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     inspect_app.command("enrol")(enrol)
     inspect_app.command("explain")(explain)
+    inspect_app.command("export")(export)
     inspect_app.command("images")(images)
     inspect_app.command("instructions")(instructions)
+    inspect_app.command("projector")(projector)
     inspect_app.command("train")(train)
     inspect_app.command("train-answers")(train_answers)
     app.add_typer(inspect_app, name="inspect")

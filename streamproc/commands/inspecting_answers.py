@@ -19,6 +19,7 @@ from streamproc.commands.inspecting_images import (
 )
 from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.commands.servers import checked
+from streamproc.errors import ConfigError
 
 
 def explain(
@@ -31,6 +32,14 @@ def explain(
         Path | None, typer.Option(metavar="DIR", help="Pictures of it as it should be, two or more.")
     ] = None,
     expert: ExpertFile = None,
+    projector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="As `inspect projector` writes it: send what the expert selects as tokens. Needs --backbone "
+            "siglip:MODEL of the model served, an expert of its tower, and vLLM with --enable-mm-embeds.",
+        ),
+    ] = None,
     backbone: BackboneName = "dinov2-s",
     side_px: SidePx = None,
     threads: Threads = 1,
@@ -38,7 +47,8 @@ def explain(
 ) -> None:
     """Score a picture, and have a model say what is not as it should be, why, and how to prevent it.
 
-    It is shown the picture and where it was looked at hardest. It explains; the score is not its own.
+    It is shown the picture and where it was looked at hardest; with --projector, the tokens that Anomaly-OV's expert
+    selects. It explains; the score is not its own.
     """
     from streamproc.inspected import learned
     from streamproc.inspection.answers.explainer import Explainer
@@ -49,16 +59,22 @@ def explain(
     from streamproc.modelserver import ModelServer
     from streamproc.runtime.clock import SystemClock
 
+    if projector is not None and expert is None:
+        raise ConfigError("--projector needs --expert: what is sent are the tokens that it selects")
     asked = {"base_url": server, "model": model, "api_key": api_key}
-    settings = checked(AnswersSettings, asked, {"base_url": "server"})
+    by = {} if projector is None else {"route": {"kind": "embeds", "projector": projector}}
+    settings = checked(AnswersSettings, asked | by, {"base_url": "server"})
+    route = make_route(settings.route)
     warn_of_few(normal)
     encoder, known = inspection_parts(backbone, side_px, threads, expert)
     with bars() as tell:
         inspector = Inspector(encoder, learned(normal, encoder, known, "knn", tell))
     pixels = read_picture(picture)
-    found = Found(pixels, inspector.inspect(pixels).score, thing)
+    features = inspector.look(pixels)
+    opinions = inspector.judge(features)
+    found = Found(pixels, opinions.score, thing, features, opinions.reading)
     with closing(ModelServer(settings, SystemClock())) as client:
-        said = Explainer(client, settings, make_route(settings.route)).explain(found)
+        said = Explainer(client, settings, route).explain(found)
     if json:
         emit_json(said)
         return

@@ -24,7 +24,7 @@ from streamproc.inspection.fused import Expert, Fused, Opinions, learn, show
 from streamproc.inspection.memory import LEVEL, Shown
 from streamproc.inspection.nouns import Backbone, Features, Reading
 from streamproc.inspection.reading import read_picture
-from streamproc.inspection.views import make_plain_views
+from streamproc.inspection.views import views_of
 
 Tell = Callable[[str, int, int], None]
 """What is done, how much of it, of how much."""
@@ -90,6 +90,8 @@ class _Encoded:
 
 class _Read:
     """Gives back what an expert said before."""
+
+    close_ups = 1  # nothing is cut for it any more
 
     def __init__(self, revision: str, readings: dict[int, Reading]) -> None:
         self.revision = revision
@@ -178,20 +180,20 @@ def _encode(
 ) -> Iterator[tuple[Path, _Encoded]]:
     for number, image in enumerate(images):
         tell("encoding", number, len(images))
-        views = make_plain_views(read_picture(image.path), backbone.side_px)
+        views = views_of(read_picture(image.path), backbone.side_px, 1 if expert is None else expert.close_ups)
         with spent.on("encoder"):
             features = backbone.encode(views)
         if expert is None:
-            yield image.path, _Encoded(_slim(features), None)
+            yield image.path, _Encoded(_slim(features.whole), None)
             continue
         with spent.on("expert"):
             reading = expert.score(features)
-        yield image.path, _Encoded(_slim(features), reading)
+        yield image.path, _Encoded(_slim(features.whole), reading)
     tell("encoding", len(images), len(images))
 
 
 def _kept(features: Features, expert: Expert | None) -> _Encoded:
-    return _Encoded(_slim(features), None if expert is None else expert.score(features))
+    return _Encoded(_slim(features.whole), None if expert is None else expert.score(features))
 
 
 def _slim(features: Features) -> Features:
@@ -212,7 +214,7 @@ def _show(
     """The pictures that some seed learns from, and their mirror images."""
     for number, image in enumerate(sorted(drawn, key=lambda one: one.path)):
         tell("mirroring", number, len(drawn))
-        mirrored = show(backbone, read_picture(image.path))[1:]
+        mirrored = show(backbone, read_picture(image.path), expert)[1:]
         yield image.path, (encoded[image.path], *(_kept(features, expert) for features in mirrored))
 
 

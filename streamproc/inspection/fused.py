@@ -14,7 +14,7 @@ from streamproc.inspection.heat import heat_over_crop
 from streamproc.inspection.memory import Memory, Shown
 from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score
 from streamproc.inspection.scale import Scale, share
-from streamproc.inspection.views import make_plain_views
+from streamproc.inspection.views import views_of
 
 
 class Expert(Protocol):
@@ -23,6 +23,11 @@ class Expert(Protocol):
     @property
     def revision(self) -> str:
         """Which weights."""
+        ...
+
+    @property
+    def close_ups(self) -> int:
+        """How it wants a crop to be cut, for ``views_of``."""
         ...
 
     def score(self, features: Features) -> Reading:
@@ -45,6 +50,8 @@ class Opinions:
     """None where there is no memory."""
     expert: float | None
     """None where there is no expert."""
+    reading: Reading | None = None
+    """All that the expert said, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +76,35 @@ class Fused:
             InferenceError: a part failed.
             ValueError: there is neither memory nor expert.
         """
-        recalled = self.memory.judge(features) if self.memory is not None else None
+        whole = features.whole  # which a memory is of, however the expert wants its crops
+        recalled = self.memory.judge(whole) if self.memory is not None else None
         reading = self.expert.score(features) if self.expert is not None else None
         if recalled is not None and reading is not None:
             scale = self.scale or Scale(-1.0, -0.5)  # a logit of 0 is a score of 0.5
             memory, expert = recalled.times, scale.times(reading.logit)
-            both = recalled if self.agreement is None else self.agreement.judge(recalled, reading.maps)
-            score = _score(both.times, _shares(both.maps), features.layout, who(memory, expert))
-            return Opinions(score, both.times, memory, expert)
+            both = recalled if self.agreement is None else self.agreement.judge(recalled, reading.maps[:1])
+            score = _score(both.times, _shares(both.maps), whole.layout, who(memory, expert))
+            return Opinions(score, both.times, memory, expert, reading)
         if recalled is not None:
-            score = _score(recalled.times, _shares(recalled.maps), features.layout, "memory")
+            score = _score(recalled.times, _shares(recalled.maps), whole.layout, "memory")
             return Opinions(score, recalled.times, recalled.times, None)
         if reading is not None:
             times = 2 * reading.score.value if self.scale is None else self.scale.times(reading.logit)
-            return Opinions(reading.score, times, None, times)
+            return Opinions(reading.score, times, None, times, reading)
         raise ValueError("neither a memory nor an expert to ask")
 
 
-def show(backbone: Backbone, crop: Pixels) -> Shown:
+def look(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Features:
+    """A crop, (h, w, 3) uint8 RGB, cut as ``expert`` wants it; without one the whole alone, which a memory is of.
+
+    Raises:
+        ValueError: the crop is empty.
+        InferenceError: the encoder failed.
+    """
+    return backbone.encode(views_of(crop, backbone.side_px, 1 if expert is None else expert.close_ups))
+
+
+def show(backbone: Backbone, crop: Pixels, expert: Expert | None = None) -> Shown:
     """A normal crop, (h, w, 3) uint8 RGB, as it is, mirrored, upside down and both: what a memory learns from.
 
     Raises:
@@ -94,7 +112,7 @@ def show(backbone: Backbone, crop: Pixels) -> Shown:
         InferenceError: the encoder failed.
     """
     turns = (crop, crop[:, ::-1], crop[::-1], crop[::-1, ::-1])
-    return tuple(backbone.encode(make_plain_views(each, backbone.side_px)) for each in turns)
+    return tuple(look(backbone, each, expert) for each in turns)
 
 
 def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "knn") -> Fused:
@@ -104,12 +122,14 @@ def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "kn
         ValueError: there are fewer than two crops.
         InferenceError: the expert failed.
     """
-    memory = Memory.learn(crops, kind)
+    memory = Memory.learn([[features.whole for features in shown] for shown in crops], kind)
     if expert is None:
         return Fused(memory)
     readings = [[expert.score(features) for features in shown] for shown in crops]
     scale = Scale.of([first.logit for first, *_ in readings])
-    return Fused(memory, expert, scale, Agreement.learn(memory, [[one.maps for one in shown] for shown in readings]))
+    return Fused(
+        memory, expert, scale, Agreement.learn(memory, [[one.maps[:1] for one in shown] for shown in readings])
+    )
 
 
 class Inspector:
@@ -126,7 +146,15 @@ class Inspector:
             ValueError: the crop is empty.
             InferenceError: a part failed.
         """
-        return self._fused.judge(self._backbone.encode(make_plain_views(crop, self._backbone.side_px)))
+        return self.judge(self.look(crop))
+
+    def look(self, crop: Pixels) -> Features:
+        """What is judged of a crop; raises as ``inspect``."""
+        return look(self._backbone, crop, self._fused.expert)
+
+    def judge(self, features: Features) -> Opinions:
+        """What is said of a crop by what ``look`` gave; raises as ``inspect``."""
+        return self._fused.judge(features)
 
 
 def who(memory: float, expert: float) -> By:

@@ -35,6 +35,8 @@ class Header(BaseModel):
     """False: the pooled tokens themselves are aggregated, equation 7 left out (Table 1, "w/o. Q-Former")."""
     own_picture: bool = False
     """True: how unlike itself a picture is counts beside the score (``own_picture.py``; not in the paper)."""
+    close_ups: int = Field(default=1, ge=1, le=16)
+    """It learned from close-ups of a crop, up to so many by so many, beside the whole; 1: from the whole alone."""
     recipe: str = ""
     """How it was trained, in a line; empty where it is not known."""
 
@@ -45,5 +47,5 @@ class Header(BaseModel):
         return self
 
 
-OFFICIAL = Header(backbone="llava-onevision-siglip", revision="", channels=1152, side=27)
+OFFICIAL = Header(backbone="llava-onevision-siglip", revision="", channels=1152, side=27, close_ups=6)
 """Of the published weights: 32 tensors, 7,086,811 numbers. Each of the two belongs to its own fine-tuned tower."""

@@ -82,6 +82,14 @@ class Features:
     """Tokens along one edge of a picture; t = side * side."""
     layout: Layout
 
+    @property
+    def whole(self) -> Features:
+        """Of view 0 alone: the whole crop without close-ups."""
+        if self.layout.pictures == 1:
+            return self
+        layout = Layout(self.layout.crop_px, (1, 1), (0.0, 0.0, 1.0, 1.0), same_first=True)
+        return Features(self.tokens[:1], self.taps[:, :1], self.side, layout)
+
 
 class Backbone(Protocol):
     """An image encoder that gives its tokens at four levels."""

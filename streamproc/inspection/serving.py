@@ -40,6 +40,11 @@ class OnnxExpert:
         if backbone is not None:
             _check_backbone(path, self.header, backbone)
 
+    @property
+    def close_ups(self) -> int:
+        """As its header says."""
+        return self.header.close_ups
+
     def score(self, features: Features) -> Reading:
         """What the expert says of one crop.
 

@@ -10,6 +10,20 @@ from PIL import Image
 from streamproc.inspection.nouns import Floats, Layout, Pixels, Views
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
+LONGEST_PX = 1024
+"""Before close-ups are cut, larger crops are scaled down to this edge, as the published evaluation does."""
+
+
+def views_of(crop: Pixels, side_px: int, close_ups: int) -> Views:
+    """A crop (h, w, 3) uint8 RGB as an expert sees it that learned from ``close_ups`` by ``close_ups`` at most: AnyRes
+    views, or where that is 1 the whole alone.
+
+    Raises:
+        ValueError: the crop has no pixels.
+    """
+    if close_ups == 1:
+        return make_plain_views(crop, side_px)
+    return make_views(crop, side_px, close_ups, LONGEST_PX)
 
 
 def make_views(crop: Pixels, side_px: int, most_grid: int = 6, longest_px: int | None = None) -> Views:

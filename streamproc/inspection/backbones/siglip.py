@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamproc.errors import InferenceError, ModelLoadError
+from streamproc.inspection.backbones.weights import model_file, read_tensors
 from streamproc.inspection.header import OFFICIAL
 from streamproc.inspection.nouns import TAPS, Features, Views
 
@@ -47,8 +47,8 @@ class SiglipTower:
             raise ModelLoadError(f"SigLIP needs {', '.join(absent)}: pip install 'streamproc[inspection]'")
         import torch
 
-        settings = tower_settings(_file(model, "config.json"))
-        tensors = _tensors(_weights(model))
+        settings = tower_settings(model_file(model, "config.json"))
+        tensors = read_tensors(model, _own)
         torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._tower = _tower(model, settings, tensors).to(self._device)
@@ -107,49 +107,11 @@ def tower_settings(path: Path) -> dict[str, Any]:
     return {**settings, "vision_use_head": False}
 
 
-def _file(model: str, name: str) -> Path:
-    """A file of the model, from its folder or the hub's cache."""
-    if (folder := Path(model).expanduser()).is_dir():
-        if not (folder / name).is_file():
-            raise ModelLoadError(f"{folder}: holds no {name}")
-        return folder / name
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(model, name))
-    except Exception as error:  # the hub's, HTTP's and the file system's have no common base
-        raise ModelLoadError(f"{model}: no such folder, and from the hub: {name}: {error}") from error
-
-
-def _weights(model: str) -> Sequence[Path]:
-    """The files that hold the tower; of a large model not all."""
-    try:
-        index = _file(model, "model.safetensors.index.json")
-    except ModelLoadError:
-        return (_file(model, "model.safetensors"),)
-    try:
-        where = json.loads(index.read_text())["weight_map"]
-        return tuple(_file(model, name) for name in sorted({where[key] for key in where if _TOWER in key}))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelLoadError(f"{index}: is no index of weights") from error
-
-
-def _tensors(files: Sequence[Path]) -> dict[str, Any]:
-    """The tower's, by their names within it; releases of transformers differ in what stands before."""
-    from safetensors import SafetensorError, safe_open
-
-    found = {}
-    for path in files:
-        try:
-            with safe_open(path, framework="pt") as file:
-                for key in file.keys():  # noqa: SIM118 - it is no mapping
-                    _, of_tower, name = key.partition(_TOWER)
-                    name = name.removeprefix("vision_model.")
-                    if of_tower and not name.startswith(_UNUSED):
-                        found[name] = file.get_tensor(key)
-        except (OSError, SafetensorError) as error:
-            raise ModelLoadError(f"{path}: cannot be read: {error}") from error
-    return found
+def _own(key: str) -> str | None:
+    """A tensor's name within the tower; releases of transformers differ in what stands before. None for others'."""
+    _, of_tower, name = key.partition(_TOWER)
+    name = name.removeprefix("vision_model.")
+    return name if of_tower and not name.startswith(_UNUSED) else None
 
 
 def _tower(model: str, settings: dict[str, Any], tensors: dict[str, Any]) -> Any:

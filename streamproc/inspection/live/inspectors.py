@@ -9,14 +9,13 @@ import structlog
 
 from streamproc.config import CameraSettings, InspectionSettings
 from streamproc.errors import ConfigError
-from streamproc.inspection.fused import Expert, Fused, Inspector, learn
+from streamproc.inspection.fused import Expert, Fused, Inspector, learn, look
 from streamproc.inspection.header import OFFICIAL
 from streamproc.inspection.live.crops import Thing
 from streamproc.inspection.live.enrolled import Enrolled
 from streamproc.inspection.live.enrolling import seen_as
 from streamproc.inspection.live.findings import Finding, Opinion
 from streamproc.inspection.nouns import Backbone, Pixels
-from streamproc.inspection.views import make_plain_views
 from streamproc.types import ModelRef
 
 log = structlog.get_logger(__name__)
@@ -70,7 +69,7 @@ def inspectors_of(
         known = _known(camera, thing, enrolled)
         if known and enrolled is not None:
             # As they are, not mirrored: before a camera that stands still nothing is upside down.
-            crops = [(backbone.encode(make_plain_views(picture, backbone.side_px)),) for picture in known]
+            crops = [(look(backbone, picture, expert),) for picture in known]
             kind = settings.memory.kind
             recalls = ModelRef("memory", f"{kind} of {len(known)} pictures", enrolled.revision)
             found[thing.key] = ThingInspector(Inspector(backbone, learn(crops, expert, kind)), (*models, recalls))

@@ -14,21 +14,19 @@ from torch.nn import functional
 from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
 from streamproc.errors import ConfigError, ModelLoadError
-from streamproc.inspection.answers.projector import DOUBTS, LAYERS, NEWLINE
-from streamproc.inspection.answers.prompts import doubt_of, phrase
+from streamproc.inspection.answers.extract import phrase_ids
+from streamproc.inspection.answers.projector import LAYERS, NEWLINE
+from streamproc.inspection.answers.prompts import doubt_of
 from streamproc.inspection.backbones.siglip import SiglipTower
 from streamproc.inspection.checkpoint import load_expert
 from streamproc.inspection.instructions.conversations import Conversation
 from streamproc.inspection.reading import read_picture
-from streamproc.inspection.spans import PHRASE_TOKENS
 from streamproc.inspection.tuning.span import span_tokens
 from streamproc.inspection.tuning.texts import Text, text_of
-from streamproc.inspection.views import make_views
+from streamproc.inspection.views import LONGEST_PX, make_views
 
 LONGEST = 32768
 """Tokens a conversation may have, as in the published scripts."""
-_LONGEST_PX = 1024
-"""Larger pictures are scaled down to this edge, as the published evaluation does."""
 _TOWER = "model.vision_tower."
 _BESIDE = ("*.json", "*.jinja", "*.txt")
 
@@ -71,12 +69,9 @@ class Speaker:
             )
         if not getattr(self._tokenizer, "chat_template", None):
             raise ModelLoadError(f"{model}: its tokenizer has no chat template")
-        self._phrases = {}
-        for doubt in DOUBTS:
-            ids = self._tokenizer(phrase(doubt), add_special_tokens=False).input_ids
-            if len(ids) < PHRASE_TOKENS:
-                raise ModelLoadError(f"{model}: its tokenizer makes {len(ids)} tokens of a phrase of {PHRASE_TOKENS}")
-            self._phrases[doubt] = torch.tensor(ids[:PHRASE_TOKENS])
+        tokenizer = self._tokenizer
+        ids = phrase_ids(lambda text: tokenizer(text, add_special_tokens=False).input_ids, str(model))
+        self._phrases = {doubt: torch.tensor(each) for doubt, each in ids.items()}
         self._from, self._images = model, images
         self._most_grid = max(map(max, config.image_grid_pinpoints)) // config.vision_config.image_size
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -124,7 +119,7 @@ class Speaker:
     def _embedded(self, one: Conversation, text: Text) -> tuple[Any, Any]:
         """The tokens (N, h) with the crop's in the picture's place, and the places before those to be said."""
         layers, embed = self.model.model, self.model.get_input_embeddings()
-        views = make_views(read_picture(self._images / one.image), self._tower.side_px, self._most_grid, _LONGEST_PX)
+        views = make_views(read_picture(self._images / one.image), self._tower.side_px, self._most_grid, LONGEST_PX)
         features = self._tower.encode(views)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
             opinion = self._expert(*(torch.from_numpy(each)[None].to(self._device) for each in _both(features)))

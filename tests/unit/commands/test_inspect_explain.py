@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,10 @@ from typer.testing import CliRunner, Result
 
 from streamproc.cli import app
 from streamproc.commands import inspecting_answers
+from streamproc.inspection.export import export_expert
+from streamproc.inspection.header import Header
+from streamproc.inspection.serving import OnnxExpert
+from streamproc.inspection.variants import make_expert
 from streamproc.testing_inspection import FakeBackbone
 from streamproc.testing_modelserver import Fail, FakeModelServer
 
@@ -71,6 +77,37 @@ def test_a_refusal_is_told_in_the_servers_words(folder: Path, fake: FakeModelSer
     ran = explain(folder, fake)
     assert ran.exit_code != 0
     assert "tiny is not a multimodal model" in " ".join((ran.output + str(ran.exception)).split())
+
+
+def test_by_tokens_what_the_expert_selects_is_sent(
+    folder: Path, fake: FakeModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = Header(backbone="fake", revision="1", channels=6, side=8, hidden=4, close_ups=2)
+    export_expert(make_expert(header), folder / "expert.onnx")
+    encoder = FakeBackbone()
+    parts = (encoder, OnnxExpert(folder / "expert.onnx", encoder))
+    monkeypatch.setattr(inspecting_answers, "inspection_parts", lambda *_: parts)
+    rng = np.random.default_rng(0)
+    shapes = {"linear_1.weight": (10, 6), "linear_1.bias": (10,), "linear_2.weight": (10, 10), "linear_2.bias": (10,)}
+    shapes |= {"image_newline": (10,)} | dict.fromkeys(("slightly", "moderately", "highly"), (6, 10))
+    np.savez(folder / "p.npz", **{name: rng.normal(size=shape) for name, shape in shapes.items()})  # type: ignore[arg-type]
+    fake.takes_embeds = True
+    by = ("--projector", str(folder / "p.npz"), "--expert", str(folder / "expert.onnx"))
+    ran = explain(folder, fake, *by)
+    assert ran.exit_code == 0, ran.output
+    (request,) = fake.requests
+    tokens, words = request["messages"][1]["content"]
+    assert (tokens["type"], words["type"]) == ("image_embeds", "text")
+    sent = np.load(io.BytesIO(base64.b64decode(tokens["image_embeds"])))
+    # 64 x 64 px are 2 x 2 close-ups of 32: the whole, 16 rows of 16 and a newline, the phrase, r, and the selected.
+    assert sent.shape == (64 + 16 * 17 + 6 + 1 + 4 + 4 * 5, 10)
+
+
+def test_tokens_need_an_expert_who_selects_them(folder: Path, fake: FakeModelServer) -> None:
+    ran = explain(folder, fake, "--projector", str(folder / "p.npz"))
+    assert ran.exit_code != 0
+    assert "--projector needs --expert" in ran.output + str(ran.exception)
+    assert not fake.requests
 
 
 def test_a_key_is_not_taken_as_it_is(folder: Path, fake: FakeModelServer) -> None:

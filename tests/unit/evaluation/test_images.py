@@ -153,6 +153,7 @@ def test_what_it_costs_is_told(folder: Path) -> None:
 
     class Expert:
         revision = "fake"
+        close_ups = 1
 
         def score(self, features: Features) -> Reading:
             nonlocal now

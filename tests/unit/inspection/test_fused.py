@@ -19,13 +19,15 @@ class FakeExpert:
 
     revision = "fake"
 
-    def __init__(self, *logits: float) -> None:
-        self._logits = list(logits)
+    def __init__(self, *logits: float, close_ups: int = 1) -> None:
+        self._logits, self.close_ups = list(logits), close_ups
+        self.pictures: list[int] = []
 
     def score(self, features: Features) -> Reading:
         logit = self._logits.pop(0) if len(self._logits) > 1 else self._logits[0]
+        self.pictures.append(features.layout.pictures)
         value = float(1 / (1 + np.exp(-logit)))
-        maps = np.full((1, features.side, features.side), 0.9, np.float32)
+        maps = np.full((features.layout.pictures, features.side, features.side), 0.9, np.float32)
         nothing = np.zeros((1, 4, 1), np.float32)
         return Reading(Score(value, maps[0], "expert"), logit, maps, nothing, nothing[0, 0])
 
@@ -105,6 +107,23 @@ def test_who_spoke(memory: float, expert: float, by: str) -> None:
 def test_somebody_must_be_asked() -> None:
     with pytest.raises(ValueError, match="neither"):
         Fused().judge(encoded(0))
+
+
+def test_an_expert_of_close_ups_sees_them_and_the_memory_the_whole() -> None:
+    wide = np.concatenate([pixels(7), pixels(8, spot=True)], axis=1)
+    expert = FakeExpert(*[-3.0] * 4, 4.0, close_ups=4)
+    fused = learn([show(BACKBONE, np.concatenate([pixels(2 * n), pixels(2 * n + 1)], axis=1))[:1] for n in range(4)])
+    both = learn(
+        [show(BACKBONE, np.concatenate([pixels(2 * n), pixels(2 * n + 1)], axis=1), expert)[:1] for n in range(4)],
+        expert,
+    )
+    alone, said = Inspector(BACKBONE, fused).inspect(wide), Inspector(BACKBONE, both).inspect(wide)
+    assert expert.pictures == [1 + 2 * 4] * 5
+    assert said.memory == pytest.approx(alone.memory)
+    assert said.score.heat.shape == alone.score.heat.shape == (8, 8)
+    assert int(said.score.heat.argmax()) == int(alone.score.heat.argmax())
+    assert said.reading is not None
+    assert said.reading.maps.shape == (9, 8, 8)
 
 
 def test_a_crop_is_shown_four_ways() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from streamproc.inspection.nouns import Layout, Pixels
 from streamproc.inspection.spans import span_of
-from streamproc.inspection.views import best_grid, make_plain_views, make_views
+from streamproc.inspection.views import LONGEST_PX, best_grid, make_plain_views, make_views, views_of
 
 
 def crop(height: int, width: int, seed: int = 0) -> Pixels:
@@ -99,3 +99,11 @@ def test_what_is_no_crop_is_refused(shape: tuple[int, ...]) -> None:
         make_views(np.zeros(shape, np.uint8), 16)
     with pytest.raises(ValueError, match="a crop is"):
         make_plain_views(np.zeros(shape, np.uint8), 16)
+
+
+def test_an_expert_gets_the_views_that_it_learned_from() -> None:
+    crop = np.random.default_rng(0).integers(0, 255, (40, 80, 3), np.uint8)
+    np.testing.assert_array_equal(views_of(crop, 16, 1).pictures, make_plain_views(crop, 16).pictures)
+    np.testing.assert_array_equal(views_of(crop, 16, 6).pictures, make_views(crop, 16, 6).pictures)
+    large = np.zeros((200, 2 * LONGEST_PX, 3), np.uint8)
+    assert views_of(large, 256, 6).layout.crop_px == (100, LONGEST_PX)

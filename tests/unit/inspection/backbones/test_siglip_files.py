@@ -42,26 +42,12 @@ def test_another_model_is_refused(tmp_path: Path, said: Any, why: str) -> None:
         siglip.tower_settings(tmp_path / "config.json")
 
 
-def test_of_weights_in_parts_only_those_with_the_tower_are_wanted(tmp_path: Path) -> None:
-    where = {"model.vision_tower.a": "2.safetensors", "model.vision_tower.b": "1.safetensors", "lm": "3.safetensors"}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
-    for name in set(where.values()):
-        (tmp_path / name).touch()
-    assert [path.name for path in siglip._weights(str(tmp_path))] == ["1.safetensors", "2.safetensors"]
-
-
-def test_a_folder_without_weights_is_told_with_their_name(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"holds no model\.safetensors$"):
-        siglip._weights(str(tmp_path))
-
-
-def test_what_is_no_folder_is_asked_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(model: str, name: str) -> str:
-        if name.endswith(".index.json"):
-            raise FileNotFoundError("404")
-        return str(tmp_path / model / name)
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    assert siglip._weights("some/model") == (tmp_path / "some" / "model" / "model.safetensors",)
-    with pytest.raises(ModelLoadError, match=r"some/model: no such folder, and from the hub: a\.index\.json: 404"):
-        siglip._file("some/model", "a.index.json")
+def test_the_towers_tensors_are_told_by_what_stands_before_them() -> None:
+    names = {
+        "vision_tower.vision_model.encoder.a": "encoder.a",
+        "model.vision_tower.encoder.a": "encoder.a",
+        "model.vision_tower.head.b": None,
+        "model.vision_tower.vision_model.post_layernorm.weight": None,
+        "language_model.encoder.a": None,
+    }
+    assert {key: siglip._own(key) for key in names} == names

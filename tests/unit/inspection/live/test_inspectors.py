@@ -25,6 +25,7 @@ class Expert:
     """Holds what is dark for a defect."""
 
     revision = "0123456789ab"
+    close_ups = 1
 
     def score(self, features: Features) -> Reading:
         logit = 4.0 - 10.0 * float(features.tokens[0, :, :3].mean())
