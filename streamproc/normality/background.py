@@ -19,6 +19,9 @@ _NOISE_FACTOR = 6.0
 _LEARNING_PER_S = 6.0
 """Grey levels a second by which the background follows: a standing person joins it within about ten seconds, a walking
 one passes without a trace."""
+_OUTDATED_SHARE = 0.1
+"""Where more of the background than this share of the picture is not as it was learned, that tells nothing any more: in
+another light something may be as bright as its place once was. A man who stands before it is a fiftieth."""
 _RENEWED_SHARE = 0.6
 """Where more of the picture than this differs, it is another picture: lights switched, the camera turned."""
 
@@ -39,8 +42,8 @@ class Background:
         """Whether the last picture replaced the background instead of being compared with it."""
 
     def know(self, background: Grey) -> None:
-        """Watch by ``background`` (height, width), which was learned: what looks as it did there does not stand out,
-        where somebody stood so long that they joined the running background either. The next run begins with it.
+        """Watch by ``background`` (height, width), which was learned, and begin the next run with it. What looks as it
+        was learned does not stand out, also where someone who has left had joined the running background.
         """
         self._known = background
         self._watching = True
@@ -70,7 +73,9 @@ class Background:
                 found = other
             if self._watching:
                 # By the noise of the moment: beside a background learned in another light much would pass for noise.
-                found = replace(found, mask=found.mask & (other.strength > found.least))
+                unlike = other.strength > found.least
+                if cv2.countNonZero((unlike & ~found.mask).view(np.uint8)) < _OUTDATED_SHARE * grey.size:
+                    found = replace(found, mask=found.mask & unlike)
         self._begins = False
         self.renewed = (
             cv2.countNonZero((found.strength > _LEAST_DIFFERENCE).view(np.uint8)) > _RENEWED_SHARE * grey.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 
 import cv2
@@ -193,16 +194,26 @@ def test_who_stood_long_before_what_is_known_leaves_no_hole() -> None:
     assert watched.foreground(somebody, 0.1)[62:88, 52:68].all(), "what is neither known nor was there"
 
 
-def test_in_another_light_what_was_known_hides_nothing() -> None:
+@pytest.mark.parametrize("light", ["sinks", "falls in from the side", "shadow"])
+def test_in_another_light_what_was_known_hides_nothing(light: str) -> None:
+    """Whatever its brightness: as bright as the place once was, too."""
     ground = next(drawn([], 0.1))[..., 0].astype(np.float32)
-    evening = ground + np.linspace(-90.0, 90.0, ground.shape[1], dtype=np.float32)
+    across = np.linspace(0.6, 1.25, ground.shape[1], dtype=np.float32)
+    if light == "shadow":
+        across = np.where(np.arange(ground.shape[1]) < ground.shape[1] // 4, 0.65, 1.0).astype(np.float32)
+    evening = ground * (0.6 if light == "sinks" else across)
     background = Background()
     background.know(ground)
-    for _ in range(300):
+    for _ in range(600):
         background.foreground(evening, 0.1)
     assert not background.renewed
-    evening[60:90, 50:70] += 30
-    assert background.foreground(evening, 0.1)[62:88, 52:68].all()
+    for left in range(10, 60, 10):
+        for brighter in (-60.0, -45.0, 30.0, 35.0, 50.0, 60.0, 75.0):
+            picture = evening.copy()
+            picture[60:90, left : left + 20] += brighter
+            # Looked at by a copy, so that what is tried does not join the background of what follows.
+            found = copy.deepcopy(background).foreground(picture, 0.1)
+            assert found[62:88, left + 2 : left + 18].all(), (left, brighter)
 
 
 def test_exposure_is_not_foreground() -> None:
