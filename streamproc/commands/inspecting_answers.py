@@ -67,6 +67,10 @@ def explain(
     route = make_route(settings.route)
     warn_of_few(normal)
     encoder, known = inspection_parts(backbone, side_px, threads, expert)
+    if projector is not None and known is not None and known.close_ups == 1:
+        raise ConfigError(
+            f"--projector needs an expert of close-ups, as the published ones; {expert} is of one picture"
+        )
     with bars() as tell:
         inspector = Inspector(encoder, learned(normal, encoder, known, "knn", tell))
     pixels = read_picture(picture)

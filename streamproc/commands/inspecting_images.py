@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from streamproc.inspection.nouns import Backbone
     from streamproc.inspection.serving import OnnxExpert
 
-"""In place of a file: the expert that comes with the package."""
 ExpertFile = Annotated[
     Path | None,
     typer.Option(

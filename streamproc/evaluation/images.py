@@ -20,9 +20,9 @@ from streamproc.evaluation.metrics import sklearn_metrics
 from streamproc.evaluation.pixels import Mask, PixelScores
 from streamproc.evaluation.spent import Clock, Spent
 from streamproc.inspection.distances import Kind
-from streamproc.inspection.fused import Expert, Fused, Opinions, learn, show
-from streamproc.inspection.memory import LEVEL, Shown
-from streamproc.inspection.nouns import Backbone, Features, Reading
+from streamproc.inspection.fused import Expert, Fused, Opinions, Seen, learn, show
+from streamproc.inspection.memory import kept
+from streamproc.inspection.nouns import Backbone
 from streamproc.inspection.reading import read_picture
 from streamproc.inspection.views import views_of
 
@@ -80,28 +80,6 @@ class ImagesReport:
         return f"{head}\n{table}\nimage_auroc by seed: {each}{speed}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Encoded:
-    """What scoring a picture again and again needs of its features."""
-
-    features: Features
-    reading: Reading | None
-
-
-class _Read:
-    """Gives back what an expert said before."""
-
-    close_ups = 1  # nothing is cut for it any more
-
-    def __init__(self, revision: str, readings: dict[int, Reading]) -> None:
-        self.revision = revision
-        self._readings = readings
-
-    def score(self, features: Features) -> Reading:
-        """By identity: the same features are asked about in every seed."""
-        return self._readings[id(features)]
-
-
 def evaluate_images(
     images: Sequence[LabelledImage],
     backbone: Backbone,
@@ -135,16 +113,11 @@ def evaluate_images(
     encoded = dict(_encode(images, backbone, expert, spent, tell))
     drawn = {(name, seed): _draw(members, shots, seed) for name, members in things.items() for seed in range(runs)}
     ways = dict(_show({image for images in drawn.values() for image in images}, encoded, backbone, expert, tell))
-    shown = {path: tuple(one.features for one in each) for path, each in ways.items()}
-    cached = None
-    if expert is not None:
-        every = [*encoded.values(), *(one for each in ways.values() for one in each)]
-        cached = _Read(expert.revision, {id(one.features): one.reading for one in every if one.reading is not None})
     scored: dict[str, list[ImageMeasures]] = {}
     for seed in range(runs):
         tell("scoring", seed, runs)
         for name, members in things.items():
-            opinions = _opinions(members, encoded, drawn[name, seed], shown, cached, kind, spent)
+            opinions = _opinions(members, encoded, drawn[name, seed], ways, expert, kind, spent)
             scored.setdefault(name, []).append(_measure(opinions))
             for defect in sorted({one.kind for one in opinions if one.label and one.kind}) if len(things) == 1 else ():
                 part = {one: said for one, said in opinions.items() if not one.label or one.kind == defect}
@@ -177,30 +150,24 @@ def _things(images: Sequence[LabelledImage]) -> dict[str, list[LabelledImage]]:
 
 def _encode(
     images: Sequence[LabelledImage], backbone: Backbone, expert: Expert | None, spent: Spent, tell: Tell
-) -> Iterator[tuple[Path, _Encoded]]:
+) -> Iterator[tuple[Path, Seen]]:
     for number, image in enumerate(images):
         tell("encoding", number, len(images))
         views = views_of(read_picture(image.path), backbone.side_px, 1 if expert is None else expert.close_ups)
         with spent.on("encoder"):
             features = backbone.encode(views)
         if expert is None:
-            yield image.path, _Encoded(_slim(features.whole), None)
+            yield image.path, _in_halves(Seen(features, None))
             continue
         with spent.on("expert"):
             reading = expert.score(features)
-        yield image.path, _Encoded(_slim(features.whole), reading)
+        yield image.path, _in_halves(Seen(features, reading))
     tell("encoding", len(images), len(images))
 
 
-def _kept(features: Features, expert: Expert | None) -> _Encoded:
-    return _Encoded(_slim(features.whole), None if expert is None else expert.score(features))
-
-
-def _slim(features: Features) -> Features:
-    """The memory's tap alone, in half precision, in place of all four: a thousand pictures are 200 MB."""
-    tap = features.taps[LEVEL].astype(np.float16)
-    taps = np.broadcast_to(tap, (LEVEL + 1, *tap.shape))
-    return Features(tokens=taps[0], taps=taps, side=features.side, layout=features.layout)
+def _in_halves(seen: Seen) -> Seen:
+    """In half precision: a thousand pictures are 200 MB."""
+    return Seen(kept(seen.whole, np.float16), seen.reading)
 
 
 def _draw(members: Sequence[LabelledImage], shots: int, seed: int) -> list[LabelledImage]:
@@ -209,20 +176,20 @@ def _draw(members: Sequence[LabelledImage], shots: int, seed: int) -> list[Label
 
 
 def _show(
-    drawn: set[LabelledImage], encoded: dict[Path, _Encoded], backbone: Backbone, expert: Expert | None, tell: Tell
-) -> Iterator[tuple[Path, tuple[_Encoded, ...]]]:
+    drawn: set[LabelledImage], encoded: dict[Path, Seen], backbone: Backbone, expert: Expert | None, tell: Tell
+) -> Iterator[tuple[Path, tuple[Seen, ...]]]:
     """The pictures that some seed learns from, and their mirror images."""
     for number, image in enumerate(sorted(drawn, key=lambda one: one.path)):
         tell("mirroring", number, len(drawn))
         mirrored = show(backbone, read_picture(image.path), expert)[1:]
-        yield image.path, (encoded[image.path], *(_kept(features, expert) for features in mirrored))
+        yield image.path, (encoded[image.path], *map(_in_halves, mirrored))
 
 
 def _opinions(
     members: Sequence[LabelledImage],
-    encoded: dict[Path, _Encoded],
+    encoded: dict[Path, Seen],
     drawn: Sequence[LabelledImage],
-    shown: Mapping[Path, Shown],
+    shown: Mapping[Path, Sequence[Seen]],
     expert: Expert | None,
     kind: Kind,
     spent: Spent,
@@ -233,7 +200,7 @@ def _opinions(
     for image in members:
         if image not in left:
             with spent.on("memory"):
-                said[image] = fused.judge(encoded[image.path].features)
+                said[image] = fused.say(encoded[image.path])
     return said
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from streamproc.inspection.agreement import Agreement
 from streamproc.inspection.distances import Kind
 from streamproc.inspection.heat import heat_over_crop
-from streamproc.inspection.memory import Memory, Shown
+from streamproc.inspection.memory import Memory, kept
 from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score
 from streamproc.inspection.scale import Scale, share
 from streamproc.inspection.views import views_of
@@ -33,6 +33,15 @@ class Expert(Protocol):
     def score(self, features: Features) -> Reading:
         """What it says of one crop; raises InferenceError."""
         ...
+
+
+class Seen(NamedTuple):
+    """A crop as it is needed once it was looked at; 3 MB where the views of a large encoder were 170."""
+
+    whole: Features
+    """Without close-ups: what a memory is of."""
+    reading: Reading | None
+    """The expert's, where there is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +85,12 @@ class Fused:
             InferenceError: a part failed.
             ValueError: there is neither memory nor expert.
         """
-        whole = features.whole  # which a memory is of, however the expert wants its crops
+        return self.say(Seen(features.whole, None if self.expert is None else self.expert.score(features)))
+
+    def say(self, seen: Seen) -> Opinions:
+        """``judge`` of a crop that the expert has read."""
+        whole, reading = seen
         recalled = self.memory.judge(whole) if self.memory is not None else None
-        reading = self.expert.score(features) if self.expert is not None else None
         if recalled is not None and reading is not None:
             scale = self.scale or Scale(-1.0, -0.5)  # a logit of 0 is a score of 0.5
             memory, expert = recalled.times, scale.times(reading.logit)
@@ -104,28 +116,32 @@ def look(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Features:
     return backbone.encode(views_of(crop, backbone.side_px, 1 if expert is None else expert.close_ups))
 
 
-def show(backbone: Backbone, crop: Pixels, expert: Expert | None = None) -> Shown:
-    """A normal crop, (h, w, 3) uint8 RGB, as it is, mirrored, upside down and both: what a memory learns from.
-
-    Raises:
-        ValueError: the crop is empty.
-        InferenceError: the encoder failed.
-    """
-    turns = (crop, crop[:, ::-1], crop[::-1], crop[::-1, ::-1])
-    return tuple(look(backbone, each, expert) for each in turns)
+def see(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Seen:
+    """What is kept of a normal crop, (h, w, 3) uint8 RGB, to learn from; raises as ``look``."""
+    features = look(backbone, crop, expert)
+    return Seen(kept(features), None if expert is None else expert.score(features))
 
 
-def learn(crops: Sequence[Shown], expert: Expert | None = None, kind: Kind = "knn") -> Fused:
-    """From two or more normal crops of one thing, as `show` gives them: its memory, and what the expert makes of them.
+def show(backbone: Backbone, crop: Pixels, expert: Expert | None = None) -> tuple[Seen, ...]:
+    """A normal crop, (h, w, 3) uint8 RGB, each way it is ``turned``: what a memory learns from; raises as ``look``."""
+    return tuple(see(backbone, each, expert) for each in turned(crop))
+
+
+def turned(crop: Pixels) -> tuple[Pixels, ...]:
+    """A crop as it is, mirrored, upside down and both."""
+    return crop, crop[:, ::-1], crop[::-1], crop[::-1, ::-1]
+
+
+def learn(crops: Sequence[Sequence[Seen]], expert: Expert | None = None, kind: Kind = "knn") -> Fused:
+    """From two or more normal crops of one thing, each as ``expert`` saw it, as it is and maybe mirrored.
 
     Raises:
         ValueError: there are fewer than two crops.
-        InferenceError: the expert failed.
     """
-    memory = Memory.learn([[features.whole for features in shown] for shown in crops], kind)
+    memory = Memory.learn([[seen.whole for seen in shown] for shown in crops], kind)
+    readings = [[seen.reading for seen in shown if seen.reading is not None] for shown in crops]
     if expert is None:
         return Fused(memory)
-    readings = [[expert.score(features) for features in shown] for shown in crops]
     scale = Scale.of([first.logit for first, *_ in readings])
     return Fused(
         memory, expert, scale, Agreement.learn(memory, [[one.maps[:1] for one in shown] for shown in readings])

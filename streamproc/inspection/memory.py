@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +131,12 @@ class Memory:
         score = pooled(far.distances)
         maps = far.distances.reshape(-1, side, side) / np.float32(max(self.places.threshold, 1e-9))
         return Recollection(score, self.scale.times(score), maps, far.distances, far.nearest)
+
+
+def kept(features: Features, precision: type[np.floating[Any]] = np.float32) -> Features:
+    """A copy of what a memory looks at: of the whole, its tap alone; a crop in ten views is a hundredth of them."""
+    tap = features.taps[LEVEL, :1].astype(precision)
+    return Features(tap, np.broadcast_to(tap, (LEVEL + 1, *tap.shape)), features.side, features.whole.layout)
 
 
 def unit_tokens(features: Features, level: int) -> Floats:

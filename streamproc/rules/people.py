@@ -114,7 +114,10 @@ class Sentence:
 
     @property
     def nameless(self) -> bool:
-        """Whether it tells of something that has no name, and of nobody: what moves fast does not run."""
+        """Whether it tells of something that has no name, and of nobody: what moves fast does not run.
+
+        What moves "as if cycling or skating" is likened to somebody.
+        """
         return not self.about_people and self.text.casefold().startswith("something ")
 
     def words_for(self, about: About) -> tuple[Word, ...]:

@@ -33,7 +33,7 @@ from streamproc.evaluation.images import read_mask
 from streamproc.evaluation.labelled_images import LabelledImage, load_labels
 from streamproc.evaluation.pixels import PixelScores
 from streamproc.inspection.backbones.opening import SIDE_PX, open_backbone
-from streamproc.inspection.fused import learn, show
+from streamproc.inspection.fused import Seen, learn, turned
 from streamproc.inspection.memory import LEVEL, Shown
 from streamproc.inspection.nouns import Backbone, Features, Floats
 from streamproc.inspection.reading import read_picture
@@ -83,7 +83,7 @@ def ours(ways: int) -> Learn:
     """The product's memory, from so many ways of each normal picture."""
 
     def learned(normals: Sequence[Shown]) -> Judge:
-        fused = learn([shown[:ways] for shown in normals])
+        fused = learn([[Seen(one, None) for one in shown[:ways]] for shown in normals])
 
         def judge(features: Features) -> tuple[float, Floats]:
             said = fused.judge(features)
@@ -204,7 +204,8 @@ def measure(name: str, pictures: Sequence[LabelledImage], backbone: Backbone, se
         normal = [n for n, picture in enumerate(pictures) if picture.label == 0]
         drawn = [normal[i] for i in np.random.default_rng(seed).choice(len(normal), SHOTS, replace=False)]
         for n in set(drawn) - set(ways):
-            ways[n] = (encoded[n], *show(backbone, read_picture(pictures[n].path))[1:])
+            others = turned(read_picture(pictures[n].path))[1:]
+            ways[n] = (encoded[n], *(backbone.encode(make_plain_views(each, SIDE_PX)) for each in others))
         asked = [n for n in range(len(pictures)) if n not in drawn]
         for method, learn_method in METHODS.items():
             torch.manual_seed(seed)  # coresets begin at a random token, in random directions drawn by both

@@ -25,17 +25,17 @@ def extract_projector(model: str, out: Path) -> Projector:
         ModelLoadError: a file is missing, or it is no LLaVA-OneVision; names what is missing.
         ConfigError: ``out`` cannot be written.
     """
-    found = read_tensors(model, _named)
-    if missing := [name for name in (*LAYERS, NEWLINE, _ROWS) if name not in found]:
-        raise ModelLoadError(f"{model}: holds no {missing[0]}: is it a LLaVA-OneVision in transformers' form?")
     file = model_file(model, "tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # tokenizers raises nothing narrower
         raise ModelLoadError(f"{file}: cannot be read as a tokenizer: {error}") from error
-    rows = found.pop(_ROWS)
     phrases = phrase_ids(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, model)
-    tensors = found | {doubt: rows[list(ids)] for doubt, ids in phrases.items()}
+    found = read_tensors(model, _named, {_ROWS: [token for doubt in DOUBTS for token in phrases[doubt]]})
+    if missing := [name for name in (*LAYERS, NEWLINE, _ROWS) if name not in found]:
+        raise ModelLoadError(f"{model}: holds no {missing[0]}: is it a LLaVA-OneVision in transformers' form?")
+    rows = found.pop(_ROWS).reshape(len(DOUBTS), PHRASE_TOKENS, -1)
+    tensors = found | dict(zip(DOUBTS, rows, strict=True))
     unfinished = out.with_name(f"{out.name}.part.npz")  # numpy appends what is not there
     try:
         np.savez(unfinished, **{name: tensor.float().numpy() for name, tensor in tensors.items()})

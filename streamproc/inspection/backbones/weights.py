@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,12 @@ def model_file(model: str, name: str) -> Path:
         raise ModelLoadError(f"{model}: no such folder, and from the hub: {name}: {error}") from error
 
 
-def read_tensors(model: str, named: Callable[[str], str | None]) -> dict[str, Any]:
+def read_tensors(
+    model: str, named: Callable[[str], str | None], rows: Mapping[str, Sequence[int]] | None = None
+) -> dict[str, Any]:
     """PyTorch's tensors of those that ``named`` gives a name, by it; of a large model only the files that hold them.
+
+    ``rows``: of tensors of these names only so many rows are read.
 
     Raises:
         ModelLoadError: a file is missing or cannot be read; names it.
@@ -42,10 +46,22 @@ def read_tensors(model: str, named: Callable[[str], str | None]) -> dict[str, An
             with safe_open(path, framework="pt") as file:
                 for key in file.keys():  # noqa: SIM118 - it is no mapping
                     if (name := named(key)) is not None:
-                        found[name] = file.get_tensor(key)
+                        wanted = (rows or {}).get(name)
+                        found[name] = (
+                            file.get_tensor(key) if wanted is None else _rows(file.get_slice(key), wanted, key)
+                        )
         except (OSError, SafetensorError) as error:
             raise ModelLoadError(f"{path}: cannot be read: {error}") from error
     return found
+
+
+def _rows(tensor: Any, wanted: Sequence[int], key: str) -> Any:
+    import torch
+
+    count = tensor.get_shape()[0]
+    if max(wanted) >= count:
+        raise ModelLoadError(f"{key} has {count} rows, the tokenizer wants row {max(wanted)}")
+    return torch.stack([tensor[row : row + 1][0] for row in wanted])
 
 
 def files_of(model: str, named: Callable[[str], str | None]) -> Sequence[Path]:

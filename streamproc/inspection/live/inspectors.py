@@ -9,7 +9,7 @@ import structlog
 
 from streamproc.config import CameraSettings, InspectionSettings
 from streamproc.errors import ConfigError
-from streamproc.inspection.fused import Expert, Fused, Inspector, learn, look
+from streamproc.inspection.fused import Expert, Fused, Inspector, learn, see
 from streamproc.inspection.header import OFFICIAL
 from streamproc.inspection.live.crops import Thing
 from streamproc.inspection.live.enrolled import Enrolled
@@ -69,7 +69,7 @@ def inspectors_of(
         known = _known(camera, thing, enrolled)
         if known and enrolled is not None:
             # As they are, not mirrored: before a camera that stands still nothing is upside down.
-            crops = [(look(backbone, picture, expert),) for picture in known]
+            crops = [(see(backbone, picture, expert),) for picture in known]
             kind = settings.memory.kind
             recalls = ModelRef("memory", f"{kind} of {len(known)} pictures", enrolled.revision)
             found[thing.key] = ThingInspector(Inspector(backbone, learn(crops, expert, kind)), (*models, recalls))

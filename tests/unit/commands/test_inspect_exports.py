@@ -58,7 +58,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_projector_of_what_is_no_model_is_refused(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["inspect", "projector", str(tmp_path), "--out", str(tmp_path / "p.npz")])
     assert ran.exit_code != 0
-    assert "holds no model.safetensors" in ran.output + str(ran.exception)
+    assert "holds no tokenizer.json" in ran.output + str(ran.exception)
 
 
 def test_what_is_not_installed_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamproc.inspection.fused import Fused, Inspector, learn, show, who
+from streamproc.inspection.fused import Fused, Inspector, Seen, learn, see, show, who
 from streamproc.inspection.nouns import Features, Pixels, Reading, Score
 from streamproc.inspection.scale import Scale
 from streamproc.inspection.views import make_plain_views
@@ -46,6 +46,10 @@ def encoded(seed: int, spot: bool = False) -> Features:
 NORMAL = [show(BACKBONE, pixels(seed)) for seed in range(16)]
 
 
+def learned_with(expert: FakeExpert) -> Fused:
+    return learn([[Seen(seen.whole, expert.score(seen.whole)) for seen in shown] for shown in NORMAL], expert)
+
+
 def test_the_memory_alone_tells_a_spot_and_where() -> None:
     inspector = Inspector(BACKBONE, learn(NORMAL))
     said, fine = inspector.inspect(pixels(7, spot=True)), inspector.inspect(pixels(7))
@@ -65,7 +69,7 @@ def test_the_expert_alone_keeps_its_own_score() -> None:
 
 def test_the_expert_is_held_against_its_scores_of_normal_crops() -> None:
     """A thing that it finds odd as it is does not alarm for that."""
-    fused = learn(NORMAL, FakeExpert(*[3.0, 3.1, 2.9, 3.0] * 16, 3.0))
+    fused = learned_with(FakeExpert(*[3.0, 3.1, 2.9, 3.0] * 16, 3.0))
     assert fused.scale is not None
     assert fused.scale.median == pytest.approx(3.0)
     said = fused.judge(encoded(7))
@@ -74,7 +78,7 @@ def test_the_expert_is_held_against_its_scores_of_normal_crops() -> None:
 
 
 def test_both_are_asked_and_both_speak() -> None:
-    said = learn(NORMAL, FakeExpert(*[-3.0] * 64, 4.0)).judge(encoded(7, spot=True))
+    said = learned_with(FakeExpert(*[-3.0] * 64, 4.0)).judge(encoded(7, spot=True))
     assert said.memory is not None
     assert said.expert is not None
     assert said.memory > 1
@@ -84,7 +88,7 @@ def test_both_are_asked_and_both_speak() -> None:
 
 def test_an_expert_that_finds_everything_odd_changes_nothing() -> None:
     """Its scores are not added: what it suspects everywhere, in normal crops too, is no evidence."""
-    alone, both = learn(NORMAL), learn(NORMAL, FakeExpert(*[0.0] * 64, 9.0))
+    alone, both = learn(NORMAL), learned_with(FakeExpert(*[0.0] * 64, 9.0))
     for spot in (False, True):
         crop = encoded(7, spot)
         assert both.judge(crop).times == pytest.approx(alone.judge(crop).times, rel=1e-4)
@@ -111,14 +115,14 @@ def test_somebody_must_be_asked() -> None:
 
 def test_an_expert_of_close_ups_sees_them_and_the_memory_the_whole() -> None:
     wide = np.concatenate([pixels(7), pixels(8, spot=True)], axis=1)
-    expert = FakeExpert(*[-3.0] * 4, 4.0, close_ups=4)
+    expert = FakeExpert(*[-3.0] * 16, 4.0, close_ups=4)
     fused = learn([show(BACKBONE, np.concatenate([pixels(2 * n), pixels(2 * n + 1)], axis=1))[:1] for n in range(4)])
     both = learn(
         [show(BACKBONE, np.concatenate([pixels(2 * n), pixels(2 * n + 1)], axis=1), expert)[:1] for n in range(4)],
         expert,
     )
     alone, said = Inspector(BACKBONE, fused).inspect(wide), Inspector(BACKBONE, both).inspect(wide)
-    assert expert.pictures == [1 + 2 * 4] * 5
+    assert expert.pictures == [1 + 2 * 4] * 17
     assert said.memory == pytest.approx(alone.memory)
     assert said.score.heat.shape == alone.score.heat.shape == (8, 8)
     assert int(said.score.heat.argmax()) == int(alone.score.heat.argmax())
@@ -128,13 +132,21 @@ def test_an_expert_of_close_ups_sees_them_and_the_memory_the_whole() -> None:
 
 def test_a_crop_is_shown_four_ways() -> None:
     shown = show(BACKBONE, pixels(0, spot=True))
-    side = shown[0].side
-    grid, *others = (each.tokens[0].reshape(side, side, -1) for each in shown)
+    side = shown[0].whole.side
+    grid, *others = (each.whole.tokens[0].reshape(side, side, -1) for each in shown)
     for turned, other in zip((grid[:, ::-1], grid[::-1], grid[::-1, ::-1]), others, strict=True):
         np.testing.assert_allclose(turned, other, atol=1e-5)
+
+
+def test_of_a_crop_in_close_ups_a_copy_of_the_whole_alone_is_kept() -> None:
+    seen = see(BACKBONE, np.concatenate([pixels(7), pixels(8)], axis=1), FakeExpert(1.0, close_ups=4))
+    assert seen.whole.taps.shape[1] == 1
+    assert seen.whole.layout.pictures == 1
+    held = seen.whole.tokens if seen.whole.tokens.base is None else seen.whole.tokens.base
+    assert held.size == seen.whole.tokens.size, "the close-ups are kept alive"
 
 
 def test_every_way_is_learned() -> None:
     memory = learn(NORMAL).memory
     assert memory is not None
-    assert len(memory.known.tokens) == sum(features.tokens.shape[1] for shown in NORMAL for features in shown)
+    assert len(memory.known.tokens) == sum(seen.whole.tokens.shape[1] for shown in NORMAL for seen in shown)

@@ -62,6 +62,13 @@ def test_another_model_is_refused_by_what_it_lacks(model: Path, tmp_path: Path) 
     assert not (tmp_path / "projector.npz").exists()
 
 
+def test_a_tokenizer_of_another_model_is_refused(model: Path, tmp_path: Path) -> None:
+    tensors = safe(model) | {"model.language_model.embed_tokens.weight": torch.zeros(3, 8)}
+    save_file(tensors, model / "model.safetensors")
+    with pytest.raises(ModelLoadError, match=r"embed_tokens\.weight has 3 rows, the tokenizer wants row 27"):
+        extract_projector(str(model), tmp_path / "projector.npz")
+
+
 def test_a_tokenizer_of_too_few_tokens_is_refused() -> None:
     with pytest.raises(ModelLoadError, match=r"^m: its tokenizer makes 5 tokens of a phrase of 6$"):
         phrase_ids(lambda text: list(range(len(text.split()) + 1)), "m")
