@@ -153,8 +153,8 @@ def camera_desk(
 ) -> AlertDesk:
     """Where the camera's verdicts become alerts; pictures and clips go to ``evidence``, none are made without it.
 
-    They are made on ``threads``, or by the caller before the alert is told where there are none. ``explained`` is
-    what has been said of the camera's defects.
+    They are made on ``threads``, or by the caller before the alert is told where there are none. ``explained`` takes
+    what has been said of the camera's defects, where their incident begins and where it ends.
     """
     alerts = loaded.settings.alerts
     exhibits = None
@@ -243,7 +243,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             on_ready=wake,
             evidence=kept.directory,
             threads=threads,
-            explained=partial(explaining.of, camera.id) if explaining is not None else tuple,
+            explained=partial(explaining.take, camera.id) if explaining is not None else tuple,
         )
         calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
         taken = partial(hub.take_dropped, camera.id)

@@ -114,9 +114,10 @@ def _resolution(
     if incident.last_alert is None:
         raise ValueError("an incident that was never told has nothing to resolve")
     last = incident.last_alert.data
-    words = [one.text for one in explained if one.text and redact(one.text) not in last.reason]
+    words = dict.fromkeys(one.text for one in explained if one.text and redact(one.text) not in last.reason)
     speakers = [_model(one.model) for one in explained if one.model is not None]
-    missing = [text for one in explained if (text := redact(one.missing)) and text not in last.pipeline.degraded]
+    reasons = dict.fromkeys(redact(one.missing) for one in explained if one.missing)
+    missing = [text for text in reasons if text not in last.pipeline.degraded]
     return last.model_copy(
         update={
             "revision": incident.revision,

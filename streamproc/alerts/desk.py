@@ -47,12 +47,14 @@ class AlertDesk:
         explained: Callable[[], Sequence[Explained]] = tuple,
     ) -> None:
         """``on_ready`` is given each alert, as it goes out, once it may; any thread calls it. Without ``evidence``
-        none is made. ``explained`` is what has been said of the camera's defects when their incident is resolved."""
+        none is made. ``explained`` takes what has been said of the camera's defects: it is asked where their incident
+        begins, so that what was before is not told of it, and where it ends."""
         self._origin, self._incidents, self._outbox = origin, incidents, outbox
         self._evidence = evidence
         self._on_ready, self._metrics = on_ready, metrics
         self._clock = clock or SystemClock()
         self._explained = explained
+        self._taken: tuple[Explained, ...] = ()  # for a resolution that is not stored yet
         self._turn = threading.Lock()
 
     @property
@@ -120,6 +122,7 @@ class AlertDesk:
         for decision in decisions:
             place = (decision.incident.camera_id, decision.incident.kind)
             states[place] = None
+            words = self._words(decision)
             if decision.action is None:
                 continue
             gathered = self._evidence.gather(decision, picture, verdict) if self._evidence is not None else None
@@ -132,7 +135,7 @@ class AlertDesk:
                 heatmaps=[one.heatmap_uri for one in kept.objects] if kept is not None else (),
                 publish_ms=1000 * (self._clock.monotonic() - started_s),
                 degraded=() if gathered is None else (NOT_READY,),
-                explained=self._explained() if decision.incident.kind == "defect" else (),
+                explained=words,
             )
             incident = self._incidents.told(alert, decision.incident)
             if decision.action != "resolve":
@@ -143,7 +146,19 @@ class AlertDesk:
         out = [Outgoing(alert.id, alert.subject, alert.body()) for alert, _ in decided]
         held = {alert.id: gathered.hold_s for alert, gathered in decided if gathered is not None}
         new = set(self._outbox.decide(out, states, held))
+        if any(_ends_defects(decision) for decision in decisions):
+            self._taken = ()
         return [one for one in decided if one[0].id in new]
+
+    def _words(self, decision: Decision) -> tuple[Explained, ...]:
+        """Of the defects whose incident the decision ends; where it begins one, what was before is dropped."""
+        if decision.incident.kind != "defect" or decision.action == "update":
+            return ()
+        said = self._explained()
+        if not _ends_defects(decision):
+            return ()
+        self._taken = tuple(dict.fromkeys((*self._taken, *said)))
+        return self._taken
 
     def _kept(self, incident: Incident) -> AlertData | None:
         """The incident's last message as it went out: its evidence came after the incident was stored."""
@@ -169,3 +184,7 @@ class AlertDesk:
     def _ready(self, alert: Alert) -> None:
         if self._on_ready is not None:
             self._on_ready(alert)
+
+
+def _ends_defects(decision: Decision) -> bool:
+    return decision.incident.kind == "defect" and decision.action in (None, "resolve")

@@ -26,9 +26,9 @@ def enrol(
     from streamproc.inspection.scale import few
 
     report = learn(site, camera, clips)
-    thing, fewest = min(report.pictures.items(), key=lambda one: one[1])
-    if (words := few(fewest)) is not None:
-        note(f"warning: {thing}: {words}")
+    for thing, pictures in report.pictures.items():
+        if (words := few(pictures)) is not None:
+            note(f"warning: {thing}: {words}")
     if json:
         emit_json(report.as_dict())
     else:

@@ -55,11 +55,14 @@ def share(times: float) -> float:
 
 
 def few(normal: int) -> str | None:
-    """What to expect of a threshold that so few normal crops set; None where they are enough."""
+    """What to expect of a threshold that so few normal crops set; None where they are enough, or set none at all."""
+    if normal < 2:
+        return None
     for below, commonly, at_worst in _OF_FEWER:
         if normal < below:
             return (
-                f"{normal} normal pictures are few: with so many, {commonly} of what is normal was taken for a defect, "
-                f"and {at_worst} on the worst draw of them; the threshold was measured with {ENOUGH} (1 to 2 %)"
+                f"{normal} normal pictures are few: with so many, measured on single pictures of solar cells and "
+                f"magnetic tiles, {commonly} of what is normal was taken for a defect, and {at_worst} on the worst "
+                f"draw of them; the threshold was measured with {ENOUGH} (1 to 2 %)"
             )
     return None

@@ -110,3 +110,12 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, backends: list[Fa
     assert ran.stderr.startswith("warning: region valve: 6 normal pictures are few")
     ran = CliRunner().invoke(app, [*said, "--json"])
     assert json.loads(ran.stdout)["pictures"] == {"region valve": 6}
+
+
+def test_the_command_warns_of_each_thing_that_has_few_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = {"region valve": 6, "region pipe": 16, "region tank": 3}
+    monkeypatch.setattr(module, "enrol", lambda *_: module.EnrolmentReport(tmp_path / "gate.zip", pictures, 1, ()))
+    ran = CliRunner().invoke(app, ["inspect", "enrol", "site.yaml", "--camera", "gate", "--clips", "a.mp4"])
+    assert ran.exit_code == 0, ran.output
+    warned = [line.split(" normal")[0] for line in ran.stderr.splitlines() if line.startswith("warning")]
+    assert warned == ["warning: region valve: 6", "warning: region tank: 3"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_fixed
@@ -33,48 +34,66 @@ AGAIN_S = 3.0
 _WAIT_S = 0.5
 
 
+_Over = dict[Key, Explained]
+"""Of an incident's things that are as they should be again, the latest last."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One defect that is asked about."""
+
+    key: Key
+    said: Explained | None = None
+    over: _Over | None = None
+    """Where the answer goes once the defect is over: to its own incident, which may have been resolved before."""
+
+
 class Explaining:
     """Asks about each defect, once more where that may help. All but ``work`` may be called from any thread."""
 
     def __init__(self, explainer: Explainer, end: Callable[[], None], again_s: float = AGAIN_S) -> None:
         """``end`` ends a request that is under way."""
         self._explainer, self._end, self._again_s = explainer, end, again_s
-        self._waiting: Slots[tuple[Key, Found]] = Slots(MOST_WAITING)
-        self._told: dict[Key, Explained | None] = {}
-        self._over: dict[str, dict[Key, Explained]] = {}  # by camera, the latest last
+        self._waiting: Slots[tuple[_Asked, Found]] = Slots(MOST_WAITING)
+        self._asked: dict[Key, _Asked] = {}
+        self._over: dict[str, _Over] = {}  # by camera, of the incident that goes on
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
     def ask(self, key: Key, thing: str, crop: Pixels, score: float, heat: Floats) -> None:
         """As ``Words`` says; where too many wait it is not asked about, and that is what is told."""
         with self._lock:
-            if not any(camera_id == key[0] for camera_id, *_ in self._told):
-                self._over.pop(key[0], None)  # nothing was wrong there: what was before is another incident's
+            asked = self._asked[key] = _Asked(key)
             if len(self._waiting) >= MOST_WAITING:
-                self._told[key] = Explained("", missing=f"no explanation: {MOST_WAITING} other defects wait for one")
+                asked.said = Explained("", missing=f"no explanation: {MOST_WAITING} other defects wait for one")
                 return
-            self._told[key] = None
             try:
-                self._waiting.put(key[0], key, (key, Found(crop, Score(score, heat, "both"), f"a {thing}")))
+                self._waiting.put(key[0], key, (asked, Found(crop, Score(score, heat, "both"), f"a {thing}")))
             except ChannelClosed:
-                del self._told[key]  # the site stops
+                del self._asked[key]  # the site stops
 
     def told(self, key: Key) -> Explained | None:
         """As ``Words`` says."""
         with self._lock:
-            return self._told.get(key)
+            asked = self._asked.get(key)
+            return asked.said if asked is not None else None
 
     def forget(self, key: Key) -> None:
         """As ``Words`` says; one that waits is not asked about any more."""
         with self._lock:
-            if (told := self._told.pop(key, None)) is not None:
-                self._remember(key, told)
+            if (asked := self._asked.pop(key, None)) is not None:
+                asked.over = self._over.setdefault(key[0], {})
+                if asked.said is not None:
+                    _remember(asked.over, key, asked.said)
 
-    def of(self, camera_id: str) -> tuple[Explained, ...]:
-        """What there is to say of a camera's defects when its incident is resolved: of those that are over too."""
+    def take(self, camera_id: str) -> tuple[Explained, ...]:
+        """What there is to say of a camera's defects where its incident begins or ends, of those that are over too.
+
+        Those are then no incident's any more: neither they nor their late answers are told again.
+        """
         with self._lock:
-            still = {key: told for key, told in self._told.items() if key[0] == camera_id and told is not None}
-            return tuple((self._over.get(camera_id, {}) | still).values())
+            still = {key: one.said for key, one in self._asked.items() if key[0] == camera_id and one.said is not None}
+            return tuple((self._over.pop(camera_id, {}) | still).values())
 
     def work(self) -> None:
         """Ask for what waits until ``close``."""
@@ -89,32 +108,24 @@ class Explaining:
         self._waiting.close()
         self._end()
 
-    def _wanted(self, key: Key) -> bool:
+    def _wanted(self, asked: _Asked) -> bool:
         with self._lock:
-            return key in self._told
+            return asked.over is None
 
-    def _tell(self, key: Key, told: Explained) -> None:
+    def _tell(self, asked: _Asked, told: Explained) -> None:
         with self._lock:
-            if key in self._told:
-                self._told[key] = told
-            else:
-                self._remember(key, told)
+            asked.said = told
+            if asked.over is not None:
+                _remember(asked.over, asked.key, told)
 
-    def _remember(self, key: Key, told: Explained) -> None:
-        over = self._over.setdefault(key[0], {})
-        over.pop(key, None)
-        over[key] = told
-        if len(over) > MOST_OVER:
-            del over[next(iter(over))]
-
-    def _explained(self, key: Key, found: Found) -> Explained:
+    def _explained(self, asked: _Asked, found: Found) -> Explained:
         def missing(error: BaseException | None) -> Explained:
             why = redact(str(error))
-            log.warning("defect_not_explained", camera=key[0], thing=key[1], error=why)
+            log.warning("defect_not_explained", camera=asked.key[0], thing=asked.key[1], error=why)
             return Explained("", missing=f"no explanation: {why}")
 
         def meanwhile(state: RetryCallState) -> None:
-            self._tell(key, missing(state.outcome.exception() if state.outcome else None))
+            self._tell(asked, missing(state.outcome.exception() if state.outcome else None))
 
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, ModelError) and error.retriable),
@@ -128,6 +139,13 @@ class Explaining:
             return in_words(retrying(self._explainer.explain, found), found.thing)
         except ModelError as error:
             return missing(error)
+
+
+def _remember(over: _Over, key: Key, told: Explained) -> None:
+    over.pop(key, None)
+    over[key] = told
+    if len(over) > MOST_OVER:
+        del over[next(iter(over))]
 
 
 def in_words(said: Explanation, thing: str) -> Explained:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from streamproc.errors import ConfigError
 from streamproc.inspection.checkpoint import save_expert
 from streamproc.inspection.export import export_expert
 from streamproc.inspection.header import Header, Variant
@@ -48,10 +49,15 @@ def follow(
     """Write ``expert.pt``, ``expert.onnx``, ``recipe.json`` and the history to ``out``; keep features.
 
     Raises:
-        ConfigError: a source or a folder that does not fit; see ``train``.
+        ConfigError: a source or a folder that does not fit; see ``train``. Too few held-out pictures to weigh
+            ``own_picture`` by.
         InferenceError: the encoder failed.
         ModelError: the exported model does not give what the trained one gives.
     """
+    if recipe.own_picture and recipe.held_out < 2:
+        raise ConfigError(
+            f"--own-picture is weighed by the spread of held-out pictures: --held-out {recipe.held_out} is fewer than 2"
+        )
     seed = recipe.settings.seed
     opened = [open_source(said, seed, recipe.pictures, backbone.side_px) for said in recipe.sources]
     banks = [encode(source, backbone, features / str(number), told) for number, source in enumerate(opened)]
@@ -71,7 +77,7 @@ def follow(
     expert = train(banks, watched, header, recipe.settings, out, told, resume=resume)
     round_weights(expert)
     if recipe.own_picture:
-        expert = with_own_picture(expert, watched or banks)
+        expert = with_own_picture(expert, watched)
         header = header.model_copy(update={"own_picture": True})
     save_expert(expert, out / "expert.pt")
     export_expert(expert, out / "expert.onnx")

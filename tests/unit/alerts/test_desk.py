@@ -179,6 +179,61 @@ def test_what_the_last_message_said_is_not_said_twice_nor_of_what_people_do(offi
     assert "Rust." not in other.data.reason
 
 
+def test_what_several_things_have_in_common_is_said_once(office: Office) -> None:
+    vlm = ModelRef("explanation", "vlm", "1")  # the same words need not be of the same model
+    words = [Explained("Rust."), Explained("Rust.", vlm), Explained("", missing="busy"), Explained("", vlm, "busy")]
+    desk = office.desk(explained=lambda: words)
+    desk.feed(replace(verdict_at(2.0), kind="defect"))
+    (resolved,) = desk.feed(replace(verdict_at(9.0, alarm=False), kind="defect"))
+    assert resolved.data.reason.count("Rust.") == 1
+    assert resolved.data.pipeline.degraded == ("busy",)
+
+
+class Words:
+    """Is there until it is taken."""
+
+    def __init__(self) -> None:
+        self.said: list[Explained] = []
+
+    def take(self) -> list[Explained]:
+        said, self.said = self.said, []
+        return said
+
+
+def test_words_are_taken_where_an_incident_begins_and_where_it_ends_and_not_between(office: Office) -> None:
+    words = Words()
+    desk = office.desk(explained=words.take, schedules=(Schedule(hours="20:00-22:00"),))
+    first = replace(verdict_at(2.0), kind="defect")
+    words.said.append(Explained("Of before."))
+    assert [one.data.action for one in desk.feed(first)] == ["suppress"]
+    assert words.said == []
+    words.said.append(Explained("Of what was not watched."))
+    desk.feed(replace(verdict_at(9.0, alarm=False), kind="defect"))
+    assert words.said == []
+
+
+def test_words_of_a_resolution_that_could_not_be_stored_are_in_it_when_it_can(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = Words()
+    desk = office.desk(explained=words.take)
+    desk.feed(replace(verdict_at(2.0), kind="defect"))
+    words.said.append(Explained("Rust."))
+
+    def full(*_: object) -> None:
+        raise SinkError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.outbox, "decide", full)
+        with pytest.raises(SinkError):
+            desk.feed(replace(verdict_at(9.0, alarm=False), kind="defect"))
+    (resolved,) = desk.feed(replace(verdict_at(10.0, alarm=False), kind="defect"))
+    assert resolved.data.reason.endswith("Rust.")
+    desk.feed(replace(verdict_at(20.0), kind="defect"))
+    (other,) = desk.feed(replace(verdict_at(29.0, alarm=False), kind="defect"))
+    assert "Rust." not in other.data.reason
+
+
 def test_a_desk_after_a_restart_goes_on_with_the_incident(office: Office) -> None:
     (first,) = office.desk().feed(verdict_at(2.0))
     office.clock.advance(3600)

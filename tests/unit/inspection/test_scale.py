@@ -43,7 +43,9 @@ def test_what_to_expect_of_few_is_told_by_how_few(normal: int, share: str) -> No
     assert told is not None
     assert told.startswith(f"{normal} normal pictures are few")
     assert share in told
+    assert "on single pictures of solar cells and magnetic tiles" in told
 
 
-def test_of_enough_nothing_is_told() -> None:
-    assert few(16) is None
+@pytest.mark.parametrize("normal", [0, 1, 16])
+def test_of_enough_and_of_what_is_refused_nothing_is_told(normal: int) -> None:
+    assert few(normal) is None

@@ -15,7 +15,7 @@ from streamproc.errors import ChannelClosed
 from streamproc.inspection.answers.explainer import Explainer
 from streamproc.inspection.answers.routes import make_route
 from streamproc.inspection.answers.settings import PictureRoute
-from streamproc.inspection.live.explaining import MOST_OVER, MOST_WAITING, Explaining
+from streamproc.inspection.live.explaining import MOST_OVER, MOST_WAITING, Explaining, _Asked
 from streamproc.inspection.live.findings import Key
 from streamproc.modelserver import ModelServer
 from streamproc.runtime.clock import SystemClock
@@ -23,6 +23,7 @@ from streamproc.testing_modelserver import Fail, FakeModelServer, Hang
 from streamproc.types import Explained
 
 VALVE: Key = ("gate", "region valve", None)
+PIPE: Key = ("gate", "region pipe", None)
 SAID = {"there": "yes", "what": "A dent.", "why": "", "prevention": "Pad it."}
 
 
@@ -168,15 +169,15 @@ def test_between_the_two_it_is_said_why_there_is_none_and_the_end_waits_for_neit
     paused = threading.Event()
     tell = slow._tell
 
-    def telling(key: Key, told: Explained) -> None:
-        tell(key, told)
+    def telling(asked: _Asked, told: Explained) -> None:
+        tell(asked, told)
         paused.set()
 
     slow._tell = telling  # type: ignore[method-assign]
     ask(slow)
     with working(slow):
         assert paused.wait(10)
-        (told,) = slow.of("gate")
+        (told,) = slow.take("gate")
     assert "out of memory" in told.missing
 
 
@@ -194,23 +195,71 @@ def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
     with working(explaining):
         assert asked.wait(10)
         explaining.forget(VALVE)  # while it is being asked about
-        assert explaining.of("gate") == ()
         answer.set()
         assert explaining._waiting.settle("gate", 20)
-        (told,) = explaining.of("gate")
+        assert explaining.take("yard") == ()
+        (told,) = explaining.take("gate")
         assert '"A dent."' in told.text
-        assert explaining.of("yard") == ()
-        ask(explaining, ("gate", "region pipe", None))
-        assert all("a valve" not in one.text for one in explaining.of("gate"))  # another incident's
+        assert explaining.take("gate") == ()  # another incident's
+
+
+def test_an_answer_that_comes_after_its_incidents_end_is_told_of_no_other(
+    fake: FakeModelServer, explaining: Explaining
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def reply(_: object) -> str:
+        asked.set()
+        return json.dumps(SAID) if answer.wait(10) else ""
+
+    fake.reply = reply
+    ask(explaining)
+    with working(explaining):
+        assert asked.wait(10)
+        explaining.forget(VALVE)
+        assert explaining.take("gate") == ()  # it is resolved
+        ask(explaining, PIPE)
+        answer.set()
+        assert explaining._waiting.settle("gate", 20)
+        assert len(fake.requests) == 2
+        explaining.forget(PIPE)
+        assert len(explaining.take("gate")) == 1
+
+
+def test_a_late_answer_is_not_that_of_the_same_things_next_defect(explaining: Explaining) -> None:
+    ask(explaining)
+    before = explaining._asked[VALVE]
+    explaining.forget(VALVE)
+    explaining.take("gate")
+    ask(explaining)
+    explaining._tell(before, Explained("Of before."))
+    assert explaining.told(VALVE) is None
+    assert explaining.take("gate") == ()
+
+
+def test_what_was_said_of_a_thing_stays_where_another_fails_before_the_incidents_end(explaining: Explaining) -> None:
+    ask(explaining)
+    explaining._tell(explaining._asked[VALVE], Explained("Of the valve."))
+    explaining.forget(VALVE)
+    ask(explaining, PIPE)
+    assert [one.text for one in explaining.take("gate")] == ["Of the valve."]
+
+
+def test_a_defect_that_outlasts_its_incident_is_told_of_in_the_next(explaining: Explaining) -> None:
+    ask(explaining)
+    still = explaining._asked[VALVE]
+    assert explaining.take("gate") == ()
+    explaining._tell(still, Explained("Of the valve."))
+    explaining.forget(VALVE)
+    assert [one.text for one in explaining.take("gate")] == ["Of the valve."]
 
 
 def test_only_the_last_few_that_are_over_are_remembered(explaining: Explaining) -> None:
     cars: list[Key] = [("gate", "object car", number) for number in range(MOST_OVER + 1)]
-    ask(explaining)  # goes on, so that it is one incident
+    ask(explaining)  # goes on
     for key in cars:
         ask(explaining, key)
-        explaining._tell(key, Explained(f"Of {key[2]}."))
+        explaining._tell(explaining._asked[key], Explained(f"Of {key[2]}."))
         explaining.forget(key)
-    assert [one.text for one in explaining.of("gate")] == [f"Of {key[2]}." for key in cars[1:]]
-    explaining._tell(VALVE, Explained("Of the valve."))
-    assert explaining.of("gate")[-1].text == "Of the valve."
+    explaining._tell(explaining._asked[VALVE], Explained("Of the valve."))
+    assert [one.text for one in explaining.take("gate")] == [*(f"Of {key[2]}." for key in cars[1:]), "Of the valve."]

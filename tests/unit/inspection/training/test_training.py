@@ -222,6 +222,14 @@ def test_its_own_picture_counts_for_twice_the_spread_of_what_was_learned(tmp_pat
     assert written["held_out_auroc"] == auroc((learned + added).numpy(), drawn.labels)
 
 
+@pytest.mark.parametrize("held_out", [0, 1])
+def test_its_own_picture_needs_two_held_out_pictures_before_anything_is_encoded(held_out: int, tmp_path: Path) -> None:
+    recipe = Recipe(pictures=6, held_out=held_out, hidden=4, own_picture=True, settings=Settings(epochs=1, batch=4))
+    with pytest.raises(ConfigError, match=f"--own-picture .* --held-out {held_out} is fewer than 2"):
+        follow(recipe, FakeBackbone(), tmp_path / "out", tmp_path / "features", quiet)
+    assert not list(tmp_path.iterdir())
+
+
 def test_drawn_samples_know_where_they_are_defective() -> None:
     source = Synthetic(1, 4, 32)
     good, bad = source.sample(0), source.sample(1)
