@@ -34,11 +34,11 @@ def extract_projector(model: str, out: Path) -> Projector:
     found = read_tensors(model, _named, {_ROWS: [token for doubt in DOUBTS for token in phrases[doubt]]})
     if missing := [name for name in (*LAYERS, NEWLINE, _ROWS) if name not in found]:
         raise ModelLoadError(f"{model}: holds no {missing[0]}: is it a LLaVA-OneVision in transformers' form?")
-    rows = found.pop(_ROWS).reshape(len(DOUBTS), PHRASE_TOKENS, -1)
-    tensors = found | dict(zip(DOUBTS, rows, strict=True))
+    rows = np.stack([row.float().numpy() for row in found.pop(_ROWS)]).reshape(len(DOUBTS), PHRASE_TOKENS, -1)
+    tensors = {name: tensor.float().numpy() for name, tensor in found.items()} | dict(zip(DOUBTS, rows, strict=True))
     unfinished = out.with_name(f"{out.name}.part.npz")  # numpy appends what is not there
     try:
-        np.savez(unfinished, **{name: tensor.float().numpy() for name, tensor in tensors.items()})
+        np.savez(unfinished, **tensors)
         projector = Projector.load(unfinished)
         unfinished.replace(out)
     except OSError as error:

@@ -33,7 +33,7 @@ def read_tensors(
 ) -> dict[str, Any]:
     """PyTorch's tensors of those that ``named`` gives a name, by it; of a large model only the files that hold them.
 
-    ``rows``: of tensors of these names only so many rows are read.
+    ``rows``: of tensors of these names only so many rows are read, each a tensor in a list.
 
     Raises:
         ModelLoadError: a file is missing or cannot be read; names it.
@@ -55,13 +55,11 @@ def read_tensors(
     return found
 
 
-def _rows(tensor: Any, wanted: Sequence[int], key: str) -> Any:
-    import torch
-
+def _rows(tensor: Any, wanted: Sequence[int], key: str) -> list[Any]:
     count = tensor.get_shape()[0]
     if max(wanted) >= count:
         raise ModelLoadError(f"{key} has {count} rows, the tokenizer wants row {max(wanted)}")
-    return torch.stack([tensor[row : row + 1][0] for row in wanted])
+    return [tensor[row] for row in wanted]
 
 
 def files_of(model: str, named: Callable[[str], str | None]) -> Sequence[Path]:
