@@ -45,11 +45,15 @@ def inspect_folder(
     kind: Kind,
     heatmaps: Path | None,
     tell: Tell,
+    unread: Callable[[str], None],
 ) -> list[Row]:
     """Score each picture under ``directory``, in the order of their names; overlays go to ``heatmaps`` as PNG.
 
+    ``unread`` is told of each picture that cannot be read, in words; the others are scored.
+
     Raises:
-        ConfigError: there is nothing to hold pictures against, a folder holds none, or one cannot be read or written.
+        ConfigError: there is nothing to hold pictures against, a folder holds none, a normal picture cannot be read, or
+            an overlay cannot be written.
         InferenceError: a part failed.
     """
     pictures = pictures_in(directory)
@@ -57,7 +61,11 @@ def inspect_folder(
     rows = []
     for number, path in enumerate(pictures):
         tell("inspecting", number, len(pictures))
-        pixels = read_picture(path)
+        try:
+            pixels = read_picture(path)
+        except ConfigError as error:
+            unread(str(error))
+            continue
         said = fused.judge(look(backbone, pixels, expert))
         name = path.relative_to(directory)
         rows.append(Row(str(name), said.score.value, said.times >= 1, said.score.by, said.memory, said.expert))
@@ -113,8 +121,10 @@ def pictures_in(directory: Path) -> list[Path]:
     """The pictures under a folder, in the order of their names.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: there is no such folder, or no pictures in it.
     """
+    if not directory.is_dir():
+        raise ConfigError(f"{directory}: there is no such folder")
     found = sorted(path for path in directory.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise ConfigError(f"{directory} holds no pictures ({', '.join(sorted(SUFFIXES))})")

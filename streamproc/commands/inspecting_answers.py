@@ -17,9 +17,9 @@ from streamproc.commands.inspecting_images import (
     inspection_parts,
     warn_of_few,
 )
-from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.commands.output import JsonFlag, emit_json, note, say
 from streamproc.commands.servers import checked
-from streamproc.errors import ConfigError
+from streamproc.errors import ConfigError, ModelError
 
 
 def explain(
@@ -78,7 +78,11 @@ def explain(
     opinions = inspector.judge(features)
     found = Found(pixels, opinions.score, thing, features, opinions.reading)
     with closing(ModelServer(settings, SystemClock())) as client:
-        said = Explainer(client, settings, route).explain(found)
+        try:
+            said = Explainer(client, settings, route).explain(found)
+        except ModelError:
+            note(f"score {opinions.score.value:.2f}; not explained:")
+            raise
     if json:
         emit_json(said)
         return

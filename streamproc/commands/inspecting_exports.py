@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write an expert as the ONNX file that --expert and `inspection.expert.path` take.
 
-    The published weights belong to one LLaVA-OneVision's tower each, and the file does not say to which: name that one
-    with --backbone siglip:MODEL.
+    The published weights belong to one LLaVA-OneVision's tower each, and the file does not say to which: tell
+    `inspect images` and the others by --backbone siglip:MODEL.
     """
     _require("torch", "onnx")
     from streamproc.inspection.checkpoint import load_expert

@@ -61,18 +61,31 @@ def images(
 ) -> None:
     """Score pictures: 0.5 is the threshold that the normal ones set, or the expert's own.
 
-    Prints CSV, or JSON: image, score, whether it is a defect, who spoke, and each one's times of its threshold.
+    Prints CSV, or JSON: image, score, whether it is a defect (1), by whom, memory, expert. The last two are each one's
+    own times of its threshold: 0 at the median of the normal pictures, 1 where it speaks of a defect; without --normal
+    the expert's threshold is a score of 0.5. With both, the score is not their mean: the memory's distances, raised
+    where the expert sees more than in what is normal. The threshold is strict: 1 or 2 of 100 normal pictures reach it,
+    and about a third of the defects; sort by score to see what comes next.
+
+    A picture that cannot be read is told of and left out, and the command ends with 1.
     """
     from streamproc.inspected import as_csv, inspect_folder
 
     warn_of_few(normal)
     encoder, asked = inspection_parts(backbone, side_px, threads, expert)
+    unread: list[str] = []
     with bars() as tell:
-        rows = inspect_folder(directory, normal, encoder, asked, kind=kind, heatmaps=heatmaps, tell=tell)
+        rows = inspect_folder(
+            directory, normal, encoder, asked, kind=kind, heatmaps=heatmaps, tell=tell, unread=unread.append
+        )
     if json:
         emit_json(rows)
     else:
         say(as_csv(rows).rstrip("\n"))
+    for words in unread:
+        note(f"error: {words}")
+    if unread:
+        raise typer.Exit(1)
 
 
 def evaluate(

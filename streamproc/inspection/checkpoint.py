@@ -51,9 +51,10 @@ def _read(path: Path, official: Header) -> tuple[Header, dict[str, Any]]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelLoadError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # an unpickler's errors have no common base
-        reason = str(error).partition("\n")[0]
-        raise ModelLoadError(f"{path}: is not a file of weights alone: {reason}") from error
+    except Exception as error:  # an unpickler's errors have no common base; its advice is to load what is not safe
+        already = "is an ONNX model already" if path.suffix == ".onnx" else "is not a file of weights alone"
+        wanted = "an expert's weights are the published .pth, or expert.pt of `streamproc inspect train`"
+        raise ModelLoadError(f"{path}: {already}; {wanted}") from error
     if not isinstance(content, dict):
         raise ModelLoadError(f"{path}: holds a {type(content).__name__}, not named tensors")
     if HEADER not in content:

@@ -43,6 +43,7 @@ def rows(folder: Path, heatmaps: Path | None = None) -> list[Row]:
         kind="knn",
         heatmaps=heatmaps,
         tell=lambda *_: None,
+        unread=lambda _: None,
     )
 
 
@@ -80,12 +81,14 @@ def test_rows_as_csv() -> None:
     ("asked", "normal", "match"),
     [
         ("asked", None, "nothing to hold pictures against"),
-        ("nowhere", "normal", "nowhere holds no pictures"),
-        ("asked", "nowhere", "nowhere holds no pictures"),
+        ("nowhere", "normal", "nowhere: there is no such folder"),
+        ("asked", "nowhere", "nowhere: there is no such folder"),
+        ("hollow", "normal", "hollow holds no pictures"),
         ("asked", "asked/line 2", "holds one picture"),
     ],
 )
 def test_mistakes_are_named(folder: Path, asked: str, normal: str | None, match: str) -> None:
+    (folder / "hollow").mkdir()
     with pytest.raises(ConfigError, match=match):
         inspect_folder(
             folder / asked,
@@ -95,7 +98,20 @@ def test_mistakes_are_named(folder: Path, asked: str, normal: str | None, match:
             kind="knn",
             heatmaps=None,
             tell=lambda *_: None,
+            unread=lambda _: None,
         )
+
+
+def test_a_picture_that_cannot_be_read_is_left_out_and_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "asked" / "torn.png").write_bytes(b"no picture")
+    monkeypatch.setattr(inspecting_images, "inspection_parts", lambda *_: (FakeBackbone(), None))
+    ran = CliRunner().invoke(app, ["inspect", "images", str(folder / "asked"), "--normal", str(folder / "normal")])
+    assert ran.exit_code == 1
+    first, *rows = ran.stdout.splitlines()
+    assert first.startswith("image,score,")
+    assert rows
+    assert not any("torn.png" in row for row in rows)
+    assert ran.stderr.splitlines()[-1] == f"error: {folder / 'asked' / 'torn.png'} cannot be read as a picture"
 
 
 @pytest.mark.parametrize("more", [0, 10])

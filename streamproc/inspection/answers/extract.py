@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from streamproc.errors import ConfigError, ModelLoadError
 from streamproc.inspection.answers.projector import DOUBTS, LAYERS, NEWLINE, Projector
 from streamproc.inspection.answers.prompts import Doubt, phrase
+from streamproc.inspection.backbones.siglip import tower_settings
 from streamproc.inspection.backbones.weights import model_file, read_tensors
 from streamproc.inspection.spans import PHRASE_TOKENS
 
@@ -25,6 +26,7 @@ def extract_projector(model: str, out: Path) -> Projector:
         ModelLoadError: a file is missing, or it is no LLaVA-OneVision; names what is missing.
         ConfigError: ``out`` cannot be written.
     """
+    tower_settings(model_file(model, "config.json"))  # refuses another model by what it is
     file = model_file(model, "tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(str(file))

@@ -41,8 +41,12 @@ class Projector:
         try:
             with np.load(path, allow_pickle=False) as file:
                 tensors = {name: np.asarray(file[name], np.float32) for name in file.files}
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise ModelLoadError(f"{path}: cannot be read as a projector: {error}") from error
+        except OSError as error:
+            raise ModelLoadError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except (ValueError, TypeError, zipfile.BadZipFile) as error:  # numpy's advice is to load what is not safe
+            raise ModelLoadError(
+                f"{path}: cannot be read as a projector, which `streamproc inspect projector` writes"
+            ) from error
         wanted = (*LAYERS, NEWLINE, *DOUBTS)
         if missing := [name for name in wanted if name not in tensors]:
             raise ModelLoadError(f"{path}: {', '.join(map(repr, missing))} is missing; a projector has {len(wanted)}")

@@ -77,6 +77,7 @@ def test_a_refusal_is_told_in_the_servers_words(folder: Path, fake: FakeModelSer
     ran = explain(folder, fake)
     assert ran.exit_code != 0
     assert "tiny is not a multimodal model" in " ".join((ran.output + str(ran.exception)).split())
+    assert "not explained:" in ran.stderr, "its score is told all the same"
 
 
 def test_by_tokens_what_the_expert_selects_is_sent(

@@ -45,6 +45,14 @@ def test_what_is_no_expert_is_refused_and_nothing_is_written(tmp_path: Path) -> 
     ran = export(tmp_path / "other.pth", tmp_path / "expert.onnx")
     assert ran.exit_code != 0
     assert "other.pth" in ran.output + str(ran.exception)
+    (tmp_path / "torn.pth").write_bytes(b"hello")
+    said = str(export(tmp_path / "torn.pth", tmp_path / "expert.onnx").exception)
+    assert said.endswith(
+        "not a file of weights alone; an expert's weights are the published .pth, or expert.pt of "
+        "`streamproc inspect train`"
+    )
+    (tmp_path / "torn.pth").rename(tmp_path / "served.onnx")
+    assert "is an ONNX model already" in str(export(tmp_path / "served.onnx", tmp_path / "expert.onnx").exception)
     assert not (tmp_path / "expert.onnx").exists()
 
 
@@ -58,7 +66,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_projector_of_what_is_no_model_is_refused(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["inspect", "projector", str(tmp_path), "--out", str(tmp_path / "p.npz")])
     assert ran.exit_code != 0
-    assert "holds no tokenizer.json" in ran.output + str(ran.exception)
+    assert "holds no config.json" in ran.output + str(ran.exception)
 
 
 def test_what_is_not_installed_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def model(tmp_path: Path) -> Path:
     save_file(tensors, folder / "model.safetensors")
     tokenizer = Tokenizer(BPE({letter: number for number, letter in enumerate(LETTERS)}, []))
     tokenizer.save(str(folder / "tokenizer.json"))
+    kinds = {"model_type": "llava_onevision", "vision_config": {"model_type": "siglip_vision_model"}}
+    (folder / "config.json").write_text(json.dumps(kinds))
     return folder
 
 
