@@ -105,8 +105,9 @@ def evaluate(
     """Learn from a few pictures of label 0, score all others, and measure what is told apart.
 
     Measures are anomalib's: over images AUROC, average precision and the best F1; over pixels, where there are masks,
-    AUROC and AUPRO. Classes that hold normal and other pictures are things of their own, each with a memory; classes
-    of one label are kinds of defects of one thing.
+    AUROC and AUPRO; false_alarms and caught are the shares of normal and of other pictures that reach the threshold.
+    Classes that hold normal and other pictures are things of their own, each with a memory; classes of one label are
+    kinds of defects of one thing.
     """
     from streamproc.evaluation.images import evaluate_images
     from streamproc.evaluation.labelled_images import load_labels

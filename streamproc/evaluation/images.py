@@ -183,6 +183,7 @@ def _show(
         tell("mirroring", number, len(drawn))
         mirrored = show(backbone, read_picture(image.path), expert)[1:]
         yield image.path, (encoded[image.path], *map(_in_halves, mirrored))
+    tell("mirroring", len(drawn), len(drawn))
 
 
 def _opinions(
