@@ -232,7 +232,7 @@ class Made:
 
 def test_a_cameras_desk_knows_what_was_said_of_its_defects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Explaining:
-        def of(self, camera_id: str) -> tuple[Explained, ...]:
+        def take(self, camera_id: str) -> tuple[Explained, ...]:
             return (Explained(f"Said of {camera_id}."),)
 
     monkeypatch.setattr(FakeBackends, "explaining", lambda _: Explaining())
