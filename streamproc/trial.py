@@ -1,3 +1,4 @@
+# Longer than 300 lines: all that is tried of a pipeline's servers is one report, read in the order of its lines.
 """`streamproc models check`: what a site runs once its model servers are up, before it trusts them with cameras."""
 
 from __future__ import annotations

@@ -20,11 +20,10 @@ from streamproc.evaluation.metrics import sklearn_metrics
 from streamproc.evaluation.pixels import Mask, PixelScores
 from streamproc.evaluation.spent import Clock, Spent
 from streamproc.inspection.distances import Kind
-from streamproc.inspection.fused import Expert, Fused, Opinions, Seen, learn, show
+from streamproc.inspection.fused import Expert, Fused, Opinions, Seen, cut, learn, show
 from streamproc.inspection.memory import kept
 from streamproc.inspection.nouns import Backbone
 from streamproc.inspection.reading import read_picture
-from streamproc.inspection.views import views_of
 
 Tell = Callable[[str, int, int], None]
 """What is done, how much of it, of how much."""
@@ -153,7 +152,7 @@ def _encode(
 ) -> Iterator[tuple[Path, Seen]]:
     for number, image in enumerate(images):
         tell("encoding", number, len(images))
-        views = views_of(read_picture(image.path), backbone.side_px, 1 if expert is None else expert.close_ups)
+        views = cut(backbone, read_picture(image.path), expert)
         with spent.on("encoder"):
             features = backbone.encode(views)
         if expert is None:

@@ -12,7 +12,7 @@ from streamproc.inspection.agreement import Agreement
 from streamproc.inspection.distances import Kind
 from streamproc.inspection.heat import heat_over_crop
 from streamproc.inspection.memory import Memory, kept
-from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score
+from streamproc.inspection.nouns import Backbone, By, Features, Floats, Layout, Pixels, Reading, Score, Views
 from streamproc.inspection.scale import Scale, share
 from streamproc.inspection.views import views_of
 
@@ -113,7 +113,12 @@ def look(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Features:
         ValueError: the crop is empty.
         InferenceError: the encoder failed.
     """
-    return backbone.encode(views_of(crop, backbone.side_px, 1 if expert is None else expert.close_ups))
+    return backbone.encode(cut(backbone, crop, expert))
+
+
+def cut(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Views:
+    """The pictures of a crop that ``look`` has encoded."""
+    return views_of(crop, backbone.side_px, 1 if expert is None else expert.close_ups)
 
 
 def see(backbone: Backbone, crop: Pixels, expert: Expert | None) -> Seen:
@@ -139,9 +144,9 @@ def learn(crops: Sequence[Sequence[Seen]], expert: Expert | None = None, kind: K
         ValueError: there are fewer than two crops.
     """
     memory = Memory.learn([[seen.whole for seen in shown] for shown in crops], kind)
-    readings = [[seen.reading for seen in shown if seen.reading is not None] for shown in crops]
     if expert is None:
         return Fused(memory)
+    readings = [[seen.reading for seen in shown if seen.reading is not None] for shown in crops]
     scale = Scale.of([first.logit for first, *_ in readings])
     return Fused(
         memory, expert, scale, Agreement.learn(memory, [[one.maps[:1] for one in shown] for shown in readings])

@@ -181,9 +181,8 @@ def test_between_the_two_it_is_said_why_there_is_none_and_the_end_waits_for_neit
     assert "out of memory" in told.missing
 
 
-def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
-    fake: FakeModelServer, explaining: Explaining
-) -> None:
+def holding(fake: FakeModelServer) -> tuple[threading.Event, threading.Event]:
+    """It is set once the model is asked; it answers once the other is."""
     asked, answer = threading.Event(), threading.Event()
 
     def reply(_: object) -> str:
@@ -191,6 +190,13 @@ def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
         return json.dumps(SAID) if answer.wait(10) else ""
 
     fake.reply = reply
+    return asked, answer
+
+
+def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
+    fake: FakeModelServer, explaining: Explaining
+) -> None:
+    asked, answer = holding(fake)
     ask(explaining)
     with working(explaining):
         assert asked.wait(10)
@@ -206,13 +212,7 @@ def test_what_was_said_of_a_thing_that_is_over_is_there_for_its_incidents_end(
 def test_an_answer_that_comes_after_its_incidents_end_is_told_of_no_other(
     fake: FakeModelServer, explaining: Explaining
 ) -> None:
-    asked, answer = threading.Event(), threading.Event()
-
-    def reply(_: object) -> str:
-        asked.set()
-        return json.dumps(SAID) if answer.wait(10) else ""
-
-    fake.reply = reply
+    asked, answer = holding(fake)
     ask(explaining)
     with working(explaining):
         assert asked.wait(10)
