@@ -7,21 +7,26 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from streamproc.demo.broker import free_port
 from streamproc.models.store import ModelStore
 from streamproc.testing_rtsp import RtspServer
 
+_NOISE = 2.0
+"""Standard deviation of a good sensor's noise by day, of 255."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -37,23 +42,92 @@ def machine() -> str:
     )
 
 
-def pedestrians(path: Path, size: tuple[int, int], fps: int, seconds: float) -> Path:
-    """Real footage of ``size`` (width, height) as H.264, a keyframe every two seconds; nearest pictures at ``fps``."""
-    pictures = []
+_Pixels = npt.NDArray[np.uint8]
+
+
+def pedestrians(path: Path, size: tuple[int, int], fps: int, seconds: float, *, still: bool = False) -> Path:
+    """Real footage of ``size`` (width, height) as H.264, a keyframe every two seconds; nearest pictures at ``fps``.
+
+    ``still``: the same place with nobody in it, the median of the footage, seen with a sensor's noise.
+    """
+    pictures = list(islice(_walking(size), int(seconds * 10)))
+    if still:
+        empty = np.median(pictures[::20], axis=0)
+        grain = np.random.default_rng(0)
+        pictures = [(empty + grain.normal(0, _NOISE, (*size[::-1], 1))).clip(0, 255).astype(np.uint8) for _ in pictures]
+    shown = (pictures[min(len(pictures) - 1, index * 10 // fps)] for index in range(int(len(pictures) * fps / 10)))
+    _encode(path, size, fps, shown, {"bf": "0", "crf": "23"}, keyframe_s=2)
+    return path
+
+
+def surveillance(keyframe_s: int, b_frames: int) -> Path:
+    """Real footage as a common camera sends it: H.264, 1280x720, 25 fps, 2 Mbit/s, 30 s to be looped; encoded once.
+
+    The recording has ten pictures a second; they are shown at 25, so that each is another.
+    """
+    path = Path(tempfile.gettempdir()) / "streamproc-bench" / f"surveillance-{keyframe_s}-{b_frames}.mp4"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.mp4")
+        options = {"b": "2M", "maxrate": "3M", "bufsize": "4M", "bf": str(b_frames)}
+        _encode(partial, (1280, 720), 25, islice(_walking((1280, 720)), 30 * 25), options, keyframe_s)
+        partial.rename(path)
+    return path
+
+
+def _walking(size: tuple[int, int]) -> Iterator[_Pixels]:
     with av.open(str(ModelStore().ensure("vtest"))) as source:
         for frame in source.decode(video=0):
-            pictures.append(cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_AREA))
-            if len(pictures) >= seconds * 10:
-                break
+            yield cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_AREA)
+
+
+def _encode(
+    path: Path, size: tuple[int, int], fps: int, pictures: Iterable[_Pixels], options: dict[str, str], keyframe_s: int
+) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", 2 * fps
-        stream.options = {"preset": "veryfast", "bf": "0", "crf": "23"}
-        for index in range(int(len(pictures) * fps / 10)):
-            picture = np.ascontiguousarray(pictures[min(len(pictures) - 1, index * 10 // fps)])
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", keyframe_s * fps
+        stream.options = {"preset": "veryfast", "x264-params": "scenecut=0", **options}
+        for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-    return path
+
+
+def processor_s(pid: int) -> float:
+    """Processor seconds of a process and of all that it started, so far."""
+    ticks = sum(int(field) for one in _family(pid) for field in _stat(one)[11:15])  # with those of children that ended
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> float:
+    """Resident megabytes of a process and of all that it started; what several share is counted once."""
+    return sum(_memory_mb(one) for one in _family(pid))
+
+
+def _memory_mb(pid: int) -> float:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    found = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) * 1024e-6 if found else 0.0
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all that it started, and that they did."""
+    parents = {int(folder.name): _stat(int(folder.name))[1:2] for folder in Path("/proc").glob("[0-9]*")}
+    family = [pid]
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == [str(one)]]
+    return family
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the third on; none where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,14 +145,12 @@ class Running:
         return sum(float(value) for found, _, value in _SAMPLE.findall(page) if found == f"streamproc_{name}")
 
     def cpu_s(self) -> float:
-        """Processor seconds of the process so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds so far."""
+        return processor_s(self.process.pid)
 
     def memory_mb(self) -> float:
         """Resident megabytes."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="utf-8").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return memory_mb(self.process.pid)
 
     def wait(self, name: str, least: float, within_s: float) -> None:
         """Until the sum of a metric is at least ``least``."""

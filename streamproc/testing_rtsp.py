@@ -28,11 +28,13 @@ def make_h264(
     size: tuple[int, int] = (320, 240),
     gop: int | None = None,
     speed_px: float = 4.0,
+    b_frames: int = 0,
 ) -> Path:
     """Write a clip of a white box that goes right by ``speed_px`` a frame over a still, structured ground.
 
-    ``size`` is (width, height), both even; ``gop`` frames from keyframe to keyframe, two seconds by default. The first
-    frame's box stands at the left edge, so that a loop's seam can be seen. Returns ``path`` (mp4, no B-frames).
+    ``size`` is (width, height), both even; ``gop`` frames from keyframe to keyframe, two seconds by default;
+    ``b_frames`` in a row at most. The first frame's box stands at the left edge, so that a loop's seam can be seen.
+    Returns ``path`` (mp4).
     """
     width, height = size
     ground = np.random.default_rng(7).integers(60, 120, (height // 8, width // 8, 3), dtype=np.uint8)
@@ -43,7 +45,9 @@ def make_h264(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.gop_size = gop or 2 * fps
         stream.codec_context.time_base = Fraction(1, fps)
-        stream.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0"}
+        stream.options = {"preset": "ultrafast", "x264-params": "scenecut=0", "bf": str(b_frames)}
+        if not b_frames:
+            stream.options["tune"] = "zerolatency"
         for index in range(frames):
             pixels = ground.copy()
             left = int(index * speed_px) % (width - 32)
@@ -61,8 +65,16 @@ class RtspServer:
     ``restart`` keeps the port, as a camera keeps its address.
     """
 
-    def __init__(self, clips: Mapping[str, Path], user: str | None = None, password: str | None = None) -> None:
-        self._clips, self._user, self._password = dict(clips), user, password
+    def __init__(
+        self,
+        clips: Mapping[str, Path],
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        endless: bool = False,
+    ) -> None:
+        """``endless``: media time runs on where a clip begins anew, as a camera's does."""
+        self._clips, self._user, self._password, self._endless = dict(clips), user, password, endless
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -81,6 +93,8 @@ class RtspServer:
         for name, path in self._clips.items():
             argv += ["--camera", f"{name}={path}"]
         environ = dict(os.environ)
+        if self._endless:
+            argv.append("--endless")
         if self._user:
             argv += ["--user", self._user, "--password-env", "RTSP_SERVER_PASSWORD"]
             environ["RTSP_SERVER_PASSWORD"] = self._password or ""
@@ -95,6 +109,11 @@ class RtspServer:
         """Address of a clip, with credentials if given."""
         login = f"{quote(user, safe='')}:{quote(password or '', safe='')}@" if user else ""
         return f"rtsp://{login}127.0.0.1:{self.port}/{name}"
+
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 where it does not run."""
+        return 0 if self._process is None else self._process.pid
 
     def kill(self) -> None:
         """Gone at once, as in a power cut."""

@@ -21,10 +21,12 @@ _FU_A = 28
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One encoded picture, ready to be sent."""
+    """One encoded picture, ready to be sent; a clip's are in the order in which they are decoded."""
 
+    due: int
+    """Decoding time since the clip's beginning, in 1/90000 s: when it is sent."""
     ticks: int
-    """Presentation time since the clip's beginning, in 1/90000 s."""
+    """Presentation time since the clip's beginning, in 1/90000 s; not in order where there are B-frames."""
     payloads: tuple[bytes, ...]
     """RTP payloads, at most 1400 bytes each; the last one takes the marker bit."""
 
@@ -59,7 +61,7 @@ class Clip:
 
 
 def load_clip(path: Path) -> Clip:
-    """Read an H.264 file (mp4 or mkv, no B-frames) into memory.
+    """Read an H.264 file (mp4 or mkv) into memory.
 
     Raises:
         ValueError: the file holds no such video.
@@ -75,20 +77,20 @@ def load_clip(path: Path) -> Clip:
         length_size, sps, pps = _parameter_sets(extradata)
         pictures: list[Picture] = []
         for packet in container.demux(stream):
-            if packet.pts is None or packet.time_base is None:
+            if packet.pts is None or packet.dts is None or packet.time_base is None:
                 continue  # the demuxer's last, empty packet
             units = list(_units(bytes(packet), length_size))
             if packet.is_keyframe:
                 units = [sps, pps, *units]
-            ticks = round(packet.pts * packet.time_base * CLOCK_HZ)
-            pictures.append(Picture(ticks, tuple(p for unit in units for p in payloads(unit))))
+            due, ticks = (round(time * packet.time_base * CLOCK_HZ) for time in (packet.dts, packet.pts))
+            pictures.append(Picture(due, ticks, tuple(p for unit in units for p in payloads(unit))))
     if len(pictures) < 2:
         raise ValueError(f"{path}: fewer than two pictures in it")
-    first, last = pictures[0].ticks, pictures[-1].ticks
-    if any(b.ticks <= a.ticks for a, b in itertools.pairwise(pictures)):
-        raise ValueError(f"{path}: pictures are not in the order of their times; encode without B-frames")
-    shifted = tuple(Picture(p.ticks - first, p.payloads) for p in pictures)
-    return Clip(shifted, (last - first) / (len(pictures) - 1) * len(pictures) / CLOCK_HZ, sps, pps)
+    first, last = pictures[0], pictures[-1]
+    if any(b.due <= a.due for a, b in itertools.pairwise(pictures)):
+        raise ValueError(f"{path}: pictures are not in the order of their decoding times")
+    shifted = tuple(Picture(p.due - first.due, p.ticks - first.ticks, p.payloads) for p in pictures)
+    return Clip(shifted, (last.due - first.due) / (len(pictures) - 1) * len(pictures) / CLOCK_HZ, sps, pps)
 
 
 def payloads(unit: bytes) -> Iterator[bytes]:
@@ -111,9 +113,9 @@ class RtpSender:
         self._ssrc = ssrc
         self._sequence = 0
 
-    def packets(self, picture: Picture) -> Iterator[bytes]:
-        """The picture's RTP packets; the timestamp is the clip's own, so it goes back where the clip begins anew."""
-        timestamp = (FIRST_TIMESTAMP + picture.ticks) & 0xFFFFFFFF
+    def packets(self, picture: Picture, since_ticks: int = 0) -> Iterator[bytes]:
+        """The picture's RTP packets, stamped with its clip's time, to which ``since_ticks`` are added."""
+        timestamp = (FIRST_TIMESTAMP + since_ticks + picture.ticks) & 0xFFFFFFFF
         last = len(picture.payloads) - 1
         for index, payload in enumerate(picture.payloads):
             kind = PAYLOAD_TYPE | (0x80 if index == last else 0)

@@ -6,8 +6,8 @@ registries; ``rtsp`` encodes every picture anew (a third of a core); ``aio-rtsp-
 passwords nor UDP, and its timestamps run on across the loop.
 
 Every session begins at the file's beginning, so what a client sees is the same each time. Where the loop starts again
-the RTP timestamp goes back to its first value within the same session; a client that sees media time go back counts a
-new run.
+the RTP timestamp goes back to its first value within the same session, and a client that sees media time go back counts
+a new run; ``--endless`` has it run on, as a camera's does.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -54,6 +55,11 @@ class Login:
         return given.get("username") == self.user and given.get("response") == wanted
 
 
+def _send_each(transport: asyncio.DatagramTransport, packets: Iterable[bytes]) -> None:
+    for packet in packets:
+        transport.sendto(packet)
+
+
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
@@ -71,13 +77,20 @@ class Session:
     """One client's connection."""
 
     def __init__(
-        self, clips: Mapping[str, Clip], login: Login | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        clips: Mapping[str, Clip],
+        login: Login | None,
+        endless: bool,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
-        self._clips, self._login = clips, login
+        """``endless``: media time runs on where a clip begins anew."""
+        self._clips, self._login, self._endless = clips, login, endless
         self._reader, self._writer = reader, writer
         self._nonce, self._id = secrets.token_hex(16), secrets.token_hex(8)
         self._clip: Clip | None = None
-        self._send: Callable[[bytes], None] | None = None
+        self._send: Callable[[Iterable[bytes]], None] | None = None
+        """Takes the RTP packets of a picture."""
         self._playing: asyncio.Task[None] | None = None
         self._sockets: list[asyncio.DatagramTransport] = []
 
@@ -159,8 +172,9 @@ class Session:
             channel = int(found[1])
             if channel > 255:
                 return None
-            self._send = lambda packet: self._writer.write(
-                b"$" + bytes((channel,)) + len(packet).to_bytes(2, "big") + packet
+            mark = b"$" + bytes((channel,))
+            self._send = lambda packets: self._writer.write(  # at once: a call of the system for each costs most of all
+                b"".join(part for packet in packets for part in (mark, len(packet).to_bytes(2, "big"), packet))
             )
             return f"RTP/AVP/TCP;unicast;interleaved={found[1]}-{found[2]}"
         if found := re.search(r"RTP/AVP(?:/UDP)?;unicast.*client_port=(\d+)-(\d+)", wanted):
@@ -171,32 +185,33 @@ class Session:
                 )
                 self._sockets.append(transport)
             ports = [transport.get_extra_info("sockname")[1] for transport in self._sockets[-2:]]
-            self._send = self._sockets[-2].sendto
+            self._send = partial(_send_each, self._sockets[-2])
             return f"RTP/AVP;unicast;client_port={found[1]}-{found[2]};server_port={ports[0]}-{ports[1]}"
         return None
 
-    async def _play(self, clip: Clip, send: Callable[[bytes], None]) -> None:
+    async def _play(self, clip: Clip, send: Callable[[Iterable[bytes]], None]) -> None:
         loop, sender = asyncio.get_running_loop(), RtpSender(secrets.randbits(32))
-        began = loop.time()
+        began, since_ticks = loop.time(), 0
         with contextlib.suppress(OSError, TimeoutError):
             while True:
                 for picture in clip.pictures:
-                    await asyncio.sleep(max(0.0, began + picture.ticks / CLOCK_HZ - loop.time()))
-                    for packet in sender.packets(picture):
-                        if self._writer.is_closing():
-                            return  # the client hung up
-                        send(packet)
-                    await asyncio.wait_for(self._writer.drain(), _DRAIN_S)
+                    await asyncio.sleep(max(0.0, began + picture.due / CLOCK_HZ - loop.time()))
+                    if self._writer.is_closing():
+                        return  # the client hung up
+                    send(sender.packets(picture, since_ticks))
+                    async with asyncio.timeout(_DRAIN_S):
+                        await self._writer.drain()
                 began += clip.duration_s
+                since_ticks += round(clip.duration_s * CLOCK_HZ) if self._endless else 0
         self._writer.close()
 
 
-async def serve(clips: Mapping[str, Clip], host: str, port: int, login: Login | None) -> None:
+async def serve(clips: Mapping[str, Clip], host: str, port: int, login: Login | None, *, endless: bool) -> None:
     """Serve until cancelled; prints one ``ready`` line with the addresses."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await Session(clips, login, reader, writer).run()
+        await Session(clips, login, endless, reader, writer).run()
 
     server = await asyncio.start_server(connected, host, port)
     bound = server.sockets[0].getsockname()[1]
@@ -212,6 +227,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--camera", action="append", required=True, metavar="NAME=FILE.mp4")
     parser.add_argument("--user", help="ask clients for this user and a password")
     parser.add_argument("--password-env", metavar="NAME", help="environment variable that holds the password")
+    parser.add_argument("--endless", action="store_true", help="media time runs on where a file begins anew")
     flags = parser.parse_args(argv)
     login = None
     if flags.user or flags.password_env:
@@ -221,11 +237,12 @@ def main(argv: list[str] | None = None) -> int:
         login = Login(flags.user, password)
     try:
         pairs = [camera.partition("=") for camera in flags.camera]
-        clips = {name: load_clip(Path(file)) for name, _, file in pairs}
+        loaded = {file: load_clip(Path(file)) for file in {file for _, _, file in pairs}}
+        clips = {name: loaded[file] for name, _, file in pairs}
     except (OSError, ValueError) as error:
         parser.error(str(error))
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(clips, flags.host, flags.port, login))
+        asyncio.run(serve(clips, flags.host, flags.port, login, endless=flags.endless))
     return 0
 
 

@@ -83,6 +83,20 @@ def test_windows_arrive_and_a_loop_is_a_new_run_without_a_lost_camera(server: Rt
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_reordered_pictures_keep_their_times_and_an_endless_clip_is_one_run(tmp_path: Path, transport: str) -> None:
+    reordered = make_h264(tmp_path / "b.mp4", frames=30, fps=10, gop=10, b_frames=3)
+    with RtspServer({"gate": reordered}, endless=True) as server, watching(server.url("gate"), transport) as emit:
+        assert emit.arrived(lambda e: len(e.windows) >= 5)
+    assert {observed.window.run for observed in emit.windows} == {1}
+    received = [round(batch.packets[0].pts_s * 10) for batch in emit.batches]
+    assert received != sorted(received)
+    assert set(range(40)) <= set(received)
+    ends = [observed.window.end_s for observed in emit.windows[:5]]
+    assert ends == pytest.approx([0.9, 1.9, 2.9, 3.9, 4.9], abs=1e-3)
+    assert emit.drops.get("corrupt", 0) == 0
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_server_that_is_killed_and_started_again_is_a_new_run(server: RtspServer, transport: str) -> None:
     with watching(server.url("gate"), transport) as emit:
         assert emit.arrived(phase("streaming"))
