@@ -251,5 +251,6 @@ class CameraUnit:
     def _viewing(self) -> Viewing:
         settings = self._settings
         corrupt = partial(self._emit.dropped, self.camera_id, "corrupt")
+        decoded = partial(self._emit.decoded, self.camera_id)
         masks = settings.camera.privacy_masks
-        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt)
+        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded)

@@ -180,6 +180,10 @@ class Hub:
         with self._lock:
             self._dropped[camera_id] = self._dropped.get(camera_id, 0) + count
 
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+        """To metrics."""
+        self._metrics.decoded(camera_id, pictures, keyframe_every_s)
+
     def fault(self, camera_id: str, fault: CameraFault) -> None:
         """To metrics."""
         self._metrics.camera_fault(camera_id, fault)

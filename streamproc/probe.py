@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.config import CameraSettings, PyavDecoder
-from streamproc.decoding.factory import make_decoder
+from streamproc.decoding.factory import Everything, make_decoder
 from streamproc.errors import ConfigError, SourceError
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.secrets import redact, resolve
@@ -63,11 +63,6 @@ class ProbeReport:
         ]
         lines = [f"{name:<18} {value}" for name, value in rows]
         return "\n".join(lines + [f"note: {remark}" for remark in self.remarks])
-
-
-class _Everything:
-    def wants(self, pts_s: float) -> bool:  # noqa: ARG002 - every frame will do
-        return True
 
 
 def probe(
@@ -145,7 +140,7 @@ def _collect(camera: CameraSettings, seconds: float, clock: Clock) -> list[Packe
 def _first_picture(camera: CameraSettings, got: list[PacketBatch]) -> npt.NDArray[np.uint8] | None:
     stream = got[0].stream
     try:
-        decoder = make_decoder(stream, PyavDecoder(), _Everything(), camera.privacy_masks, max(2, stream.width_px))
+        decoder = make_decoder(stream, PyavDecoder(), Everything(), camera.privacy_masks, max(2, stream.width_px))
     except ValueError:
         raise SourceError(camera.id, f"no decoder for codec {stream.codec}; set the camera to H.264 or H.265") from None
     for batch in got:

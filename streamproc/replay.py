@@ -106,6 +106,9 @@ class _Recorded:
     def fault(self, camera_id: str, fault: CameraFault) -> None:
         pass
 
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+        pass
+
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:  # noqa: ARG002
         self.lost += count
 

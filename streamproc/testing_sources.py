@@ -123,6 +123,8 @@ class RecordingEmit:
         self.main_states: list[CameraState] = []
         self.windows: list[ObservedWindow] = []
         self.drops: dict[DropCause, int] = {}
+        self.pictures = 0
+        self.keyframe_every_s: float | None = None
         self.faults: list[CameraFault] = []
         self.closed = False
         self._changed = threading.Condition()
@@ -163,6 +165,13 @@ class RecordingEmit:
         """Add to the cause's count."""
         with self._changed:
             self.drops[cause] = self.drops.get(cause, 0) + count
+            self._changed.notify_all()
+
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+        """Add to the pictures; keep the distance of keyframes."""
+        with self._changed:
+            self.pictures += pictures
+            self.keyframe_every_s = keyframe_every_s
             self._changed.notify_all()
 
     def fault(self, camera_id: str, fault: CameraFault) -> None:

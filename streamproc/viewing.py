@@ -22,8 +22,10 @@ class Viewing:
         decoder: PyavDecoder,
         masks: Sequence[Area],
         undecodable: Callable[[int], None],
+        decoded: Callable[[int, float | None], None] = lambda _pictures, _keyframe_every_s: None,
     ) -> None:
-        """``undecodable`` is told how many packets gave no frame because they were damaged."""
+        """``undecodable`` is told how many packets gave no frame because they were damaged; ``decoded``, by the group,
+        how many pictures were decoded and how far apart keyframes are."""
         self._camera_id = camera_id
         self._sampling = sampling
         self._settings = decoder
@@ -32,7 +34,8 @@ class Viewing:
         self._windows = WindowBuilder(sampling)
         self._run: int | None = None
         self._decoder: Decoder | None = None
-        self._told = 0
+        self._decoded = decoded
+        self._told = self._told_decoded = 0
 
     def add(self, batch: PacketBatch) -> list[Window]:
         """The windows that the batch completes, oldest first.
@@ -48,14 +51,15 @@ class Viewing:
                 self._decoder = self._make(batch)
             if self._decoder is not None:
                 windows += self._group(self._decoder.decode(packet))
-        self._tell()
+        self._tell(batch.packets[-1].is_keyframe)
         return windows
 
     def end(self) -> list[Window]:
         """What the decoder and the last window still hold; the run is over."""
         windows = self._group(self._decoder.flush()) if self._decoder is not None else []
-        self._tell()
-        self._decoder, self._told = None, 0
+        self._tell(True)
+        self._decoder = None
+        self._told = self._told_decoded = 0
         return windows + self._windows.flush()
 
     def _make(self, batch: PacketBatch) -> Decoder:
@@ -70,7 +74,12 @@ class Viewing:
     def _group(self, frames: list[Frame]) -> list[Window]:
         return [window for frame in frames for window in self._windows.add(frame)]
 
-    def _tell(self) -> None:
-        if self._decoder is not None and self._decoder.undecodable > self._told:
+    def _tell(self, decoded: bool) -> None:
+        if self._decoder is None:
+            return
+        if self._decoder.undecodable > self._told:
             self._undecodable(self._decoder.undecodable - self._told)
             self._told = self._decoder.undecodable
+        if decoded:
+            self._decoded(self._decoder.decoded - self._told_decoded, self._decoder.keyframe_every_s)
+            self._told_decoded = self._decoder.decoded

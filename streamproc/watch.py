@@ -51,6 +51,10 @@ class Emit(Protocol):
         """Packets or windows were lost."""
         ...
 
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+        """So many more pictures were decoded, of all that was received; how far apart keyframes are, once known."""
+        ...
+
     def fault(self, camera_id: str, fault: CameraFault) -> None:
         """Something went wrong among the camera's threads that a reconnect does not tell."""
         ...

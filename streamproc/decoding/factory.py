@@ -11,18 +11,50 @@ from streamproc.types import Frame, Packet, StreamInfo
 
 
 class Plan(Protocol):
-    """Which frames will be looked at; asked once a frame, in the order of presentation."""
+    """Which frames will be looked at; asked once a frame, in the order of presentation, before it is decoded."""
 
-    def wants(self, pts_s: float) -> bool:
-        """Whether the frame at ``pts_s`` seconds of media time will be looked at."""
+    def wants(self, pts_s: float, keyframe_s: float, every_s: float) -> bool:
+        """Whether the frame at ``pts_s`` seconds of media time will be looked at.
+
+        ``keyframe_s`` is when the next keyframe is expected: ``pts_s`` itself for one, infinity where nobody knows.
+        ``every_s`` is how far apart keyframes are.
+        """
         ...
+
+    def wants_before(self, keyframe_s: float, every_s: float) -> bool:
+        """Whether any frame that is still to come before the keyframe at ``keyframe_s`` will be looked at."""
+        ...
+
+
+class Everything:
+    """A plan that looks at every frame."""
+
+    def wants(self, pts_s: float, keyframe_s: float, every_s: float) -> bool:  # noqa: ARG002 - any will do
+        """True."""
+        return True
+
+    def wants_before(self, keyframe_s: float, every_s: float) -> bool:  # noqa: ARG002
+        """True."""
+        return True
 
 
 class Decoder(Protocol):
     """Pictures of one run. A packet that cannot be decoded costs the frames up to the next keyframe, nothing else."""
 
-    undecodable: int
-    """Packets so far that gave no frame because they, or one they build on, were damaged."""
+    @property
+    def undecodable(self) -> int:
+        """Packets so far that gave no frame because they, or one they build on, were damaged."""
+        ...
+
+    @property
+    def decoded(self) -> int:
+        """Pictures so far that were decoded; of the other packets nobody wanted one, nor what builds on it."""
+        ...
+
+    @property
+    def keyframe_every_s(self) -> float | None:
+        """How far apart keyframes are, the most of the last few; None while nobody knows."""
+        ...
 
     def decode(self, packet: Packet) -> list[Frame]:
         """The wanted frames that ``packet`` completes, masked and scaled, oldest first."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
 from fractions import Fraction
 from typing import cast
 
@@ -14,24 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from streamproc.config import Area
 from streamproc.config import PyavDecoder as PyavSettings
 from streamproc.decoding.factory import Plan
 from streamproc.decoding.masks import mask_picture
+from streamproc.decoding.selection import Selection
 from streamproc.types import Frame, Packet, StreamInfo
 
 log = structlog.get_logger(__name__)
 
 _TICKS = 1_000_000
-_HELD = 64
-"""More packets than any codec holds back for reordering."""
+_SKIPPING = ("h264", "hevc")
+"""Codecs whose decoders leave out pictures on which no other builds, when told to."""
 
 
 class PyavDecoder:
-    """Decodes every packet, because pictures build on one another, and converts only the wanted frames."""
+    """Decodes what ``Selection`` says, and converts only the wanted frames, once."""
 
     def __init__(
         self, stream: StreamInfo, settings: PyavSettings, plan: Plan, masks: Sequence[Area], width_px: int
@@ -45,70 +44,109 @@ class PyavDecoder:
             context.pix_fmt = stream.pix_fmt
         context.thread_count = settings.threads
         self._context = context
-        self._plan = plan
+        self._skips = stream.codec in _SKIPPING
         self._masks = tuple(masks)
         self._width_px = width_px
         self._scaler = VideoReformatter()
-        self._received: OrderedDict[int, datetime] = OrderedDict()
-        self._packet: Packet | None = None
-        self._last_ticks = -1
-        self._await_keyframe = True
-        self.undecodable = 0
+        self._selection = Selection(plan, self)
+        self._early: dict[int, VideoFrame] = {}
+        """Pictures that came before it was known whether they are wanted."""
+        self._keyframes: set[int] = set()
+        """Whose pictures have not come."""
+        self._frames: list[Frame] = []
+        self.decoded = 0
+
+    @property
+    def undecodable(self) -> int:
+        """Packets that gave no frame because of damage."""
+        return self._selection.undecodable
+
+    @property
+    def keyframe_every_s(self) -> float | None:
+        """How far apart keyframes are."""
+        return self._selection.keyframe_every_s
 
     def decode(self, packet: Packet) -> list[Frame]:
-        """The wanted frames that ``packet`` completes."""
-        if self._await_keyframe and not packet.is_keyframe:
-            self.undecodable += 1
-            return []
-        self._await_keyframe = False
+        """The wanted frames that can be had now."""
+        self._selection.add(packet)
+        if self._early:
+            open_ticks = {_ticks(pts_s) for pts_s in self._selection.undecided}
+            self._early = {ticks: picture for ticks, picture in self._early.items() if ticks in open_ticks}
+        return self._taken()
+
+    def flush(self) -> list[Frame]:
+        """The wanted frames still held back."""
+        self._selection.end()
+        return self._taken()
+
+    def _taken(self) -> list[Frame]:
+        frames, self._frames = self._frames, []
+        return sorted(frames, key=lambda frame: frame.pts_s)
+
+    # ---- what the selection asks for
+
+    def feed(self, packet: Packet, skippable: bool) -> bool:
+        """Decode ``packet``; False where it is damaged."""
         # FFmpeg reads beyond a packet's end and wants zeros there, which a packet made from bytes does not have.
         encoded = av.Packet(len(packet.data))
         if packet.data:
             encoded.update(packet.data)
         encoded.time_base = Fraction(1, _TICKS)
-        encoded.pts = round(packet.pts_s * _TICKS)
-        encoded.dts = round(packet.dts_s * _TICKS)
+        encoded.pts = _ticks(packet.pts_s)
+        encoded.dts = _ticks(packet.dts_s)
         encoded.is_keyframe = packet.is_keyframe  # Without it FFmpeg's PNG decoder adds each picture to the one before.
-        self._packet = packet
-        self._received[encoded.pts] = packet.received_at
-        while len(self._received) > _HELD:
-            self._received.popitem(last=False)
+        if packet.is_keyframe:
+            self._keyframes.add(encoded.pts)
+        if self._skips:
+            self._context.skip_frame = "NONREF" if skippable else "DEFAULT"
         try:
-            decoded = self._context.decode(encoded)
+            return self._pictures(self._context.decode(encoded))
         except av.error.FFmpegError as error:
-            self._give_up(packet, error.strerror or type(error).__name__)
-            return []
-        return self._frames(decoded)
+            reason = error.strerror or type(error).__name__
+            log.debug("packet_undecodable", camera=packet.camera_id, run=packet.run, pts_s=packet.pts_s, reason=reason)
+            return False
 
-    def flush(self) -> list[Frame]:
-        """The wanted frames still held back."""
+    def claim(self, packet: Packet) -> bool:
+        """Take the picture of ``packet`` if it came already."""
+        picture = self._early.pop(_ticks(packet.pts_s), None)
+        if picture is not None:
+            self._take(packet, picture)
+        return picture is not None
+
+    def drain(self) -> None:
+        """Give what is held back."""
         try:
-            return self._frames(self._context.decode(None))
+            self._pictures(self._context.decode(None))
         except (av.error.FFmpegError, EOFError):
-            return []
+            return
 
-    def _give_up(self, packet: Packet, reason: str) -> None:
-        self.undecodable += 1
-        self._await_keyframe = True
-        self._context.flush_buffers()
-        log.debug("packet_undecodable", camera=packet.camera_id, run=packet.run, pts_s=packet.pts_s, reason=reason)
+    def restart(self) -> None:
+        """Forget everything."""
+        if self._context.is_open:
+            self._context.flush_buffers()
 
-    def _frames(self, decoded: list[VideoFrame]) -> list[Frame]:
-        frames: list[Frame] = []
+    def _pictures(self, decoded: list[VideoFrame]) -> bool:
+        """Keep what is wanted; False from a damaged one on."""
+        wanted = {_ticks(pts_s): pts_s for pts_s in self._selection.wanted}
+        undecided = {_ticks(pts_s) for pts_s in self._selection.undecided}
         for picture in decoded:
-            # Where a container tells no presentation times, reordered pictures seem to go back in time.
-            if self._packet is None or picture.pts is None or picture.pts <= self._last_ticks:
+            if picture.pts is None:
                 continue
             if picture.is_corrupt:
-                self._give_up(self._packet, "corrupt picture")
-                break
-            self._last_ticks = picture.pts
-            pts_s = picture.pts / _TICKS
-            received_at = self._received.pop(picture.pts, self._packet.received_at)
-            if self._plan.wants(pts_s):
-                pixels = self._convert(picture)
-                frames.append(Frame(self._packet.camera_id, self._packet.run, pts_s, received_at, pixels))
-        return frames
+                return False
+            self.decoded += 1
+            if picture.pts in self._keyframes:
+                self._keyframes.clear()
+                self._selection.saw_keyframe(whole=picture.pict_type == PictureType.I)
+            if picture.pts in wanted:
+                self._take(self._selection.wanted.pop(wanted.pop(picture.pts)), picture)
+            elif picture.pts in undecided:
+                self._early[picture.pts] = picture
+        return True
+
+    def _take(self, packet: Packet, picture: VideoFrame) -> None:
+        pixels = self._convert(picture)
+        self._frames.append(Frame(packet.camera_id, packet.run, packet.pts_s, packet.received_at, pixels))
 
     def _convert(self, picture: VideoFrame) -> npt.NDArray[np.uint8]:
         width_px, height_px = picture.width, picture.height
@@ -122,3 +160,7 @@ class PyavDecoder:
         # What needed no conversion is a view of the decoder's own buffer, which later pictures build on or overwrite.
         own = pixels.copy() if scaled is picture else np.ascontiguousarray(pixels)
         return mask_picture(own, self._masks)
+
+
+def _ticks(pts_s: float) -> int:
+    return round(pts_s * _TICKS)

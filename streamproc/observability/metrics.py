@@ -52,7 +52,9 @@ class Metrics:
 
         self._packets = counter("packets", "Packets received.", "camera")
         self._bytes = counter("packet_bytes", "Bytes of packets received.", "camera")
-        self._frames = counter("frames", "Frames decoded for analysis.", "camera")
+        self._decoded = counter("pictures_decoded", "Pictures decoded; of the rest of its packets none.", "camera")
+        self._keyframe_every = gauge("keyframe_interval_seconds", "How far apart a camera's keyframes are.", "camera")
+        self._frames = counter("frames", "Frames looked at.", "camera")
         self._last_packet = gauge("last_packet_timestamp_seconds", "Wall-clock time of the last packet.", "camera")
         self._windows = counter("windows", "Windows observed: tracked and measured.", "camera")
         self._dropped = counter("windows_dropped", "Windows lost before a model saw them.", "camera", "cause")
@@ -111,7 +113,8 @@ class Metrics:
 
     def _start_at_zero(self) -> None:
         by_camera = (
-            self._packets, self._bytes, self._frames, self._windows, self._incidents, self._reconnects, self._rules,
+            self._packets, self._bytes, self._decoded, self._frames, self._windows, self._incidents,
+            self._reconnects, self._rules,
             self._reload_failures, self._evidence_failures, self._cut_short, self._asked, self._drifted,
             self._inspected, self._defects,
         )  # fmt: skip
@@ -149,8 +152,15 @@ class Metrics:
         self._bytes.labels(camera).inc(size_bytes)
         self._last_packet.labels(camera).set(received_at_s)
 
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+        """Pictures were decoded; keyframes are ``keyframe_every_s`` seconds apart."""
+        camera = self._camera(camera_id)
+        self._decoded.labels(camera).inc(pictures)
+        if keyframe_every_s is not None:
+            self._keyframe_every.labels(camera).set(keyframe_every_s)
+
     def frames(self, camera_id: str, count: int = 1) -> None:
-        """Frames were decoded."""
+        """Frames are looked at."""
         self._frames.labels(self._camera(camera_id)).inc(count)
 
     def camera_phase(self, camera_id: str, phase: CameraPhase) -> None:

@@ -44,11 +44,22 @@ class BurstPlan:
         """Whether the present burst takes no further frames."""
         return self._left == 0
 
-    def wants(self, pts_s: float) -> bool:
-        """Whether the frame at ``pts_s`` will be looked at."""
-        return self.step(pts_s) != "skip"
+    def wants(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> bool:
+        """Whether the frame at ``pts_s`` will be looked at.
 
-    def step(self, pts_s: float) -> Step:
+        ``keyframe_s`` is when the next keyframe is expected, ``pts_s`` itself for one, and ``every_s`` how far apart
+        they are. Where each slot has one, it is waited for; elsewhere only one that is as late as a frame may be early.
+        """
+        return self.step(pts_s, keyframe_s, every_s) != "skip"
+
+    def wants_before(self, keyframe_s: float, every_s: float) -> bool:
+        """Whether a frame that is still to come, before the keyframe at ``keyframe_s``, will be looked at."""
+        if self._left:
+            return True
+        due_s = (self._next_slot - _EARLY) * self._period_s
+        return due_s < keyframe_s and not self._in_time(keyframe_s, self._next_slot, every_s)
+
+    def step(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> Step:
         """What the frame at ``pts_s`` does: start a burst, join the present one, or neither."""
         joins = self._left > 0 and pts_s - self._before_s <= NEIGHBOUR_S
         self._before_s = pts_s
@@ -57,8 +68,13 @@ class BurstPlan:
             return "join"
         self._left = 0
         slot = math.floor(pts_s / self._period_s + _EARLY)
-        if slot < self._next_slot:
+        if slot < self._next_slot or (pts_s < keyframe_s and self._in_time(keyframe_s, slot, every_s)):
             return "skip"
         self._next_slot = slot + 1
         self._left = self._frames - 1
         return "start"
+
+    def _in_time(self, keyframe_s: float, slot: int, every_s: float) -> bool:
+        """Whether the keyframe at ``keyframe_s`` is soon enough to be the slot's frame."""
+        late = 1 - _EARLY if every_s <= self._period_s else _EARLY
+        return keyframe_s < (slot + late) * self._period_s

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.config import CameraSettings, PyavDecoder
-from streamproc.decoding.factory import make_decoder
+from streamproc.decoding.factory import Everything, make_decoder
 from streamproc.errors import SourceError
 from streamproc.sources.folder import pictures_in
 from streamproc.sources.session import RawPacket, Session, open_session
@@ -78,13 +78,10 @@ def test_packets_come_with_a_keyframe_first_and_decoding_times_that_go_on(sessio
 
 
 def test_what_was_described_is_enough_to_decode(session: Session) -> None:
-    class Every:
-        def wants(self, pts_s: float) -> bool:
-            return True
 
     timeline = Timeline("gate", 1, session.stream.fps)
     with session:
-        decoder = make_decoder(session.stream, PyavDecoder(), Every(), (), 640)
+        decoder = make_decoder(session.stream, PyavDecoder(), Everything(), (), 640)
         frames = []
         for raw in islice(session, 8):
             place = timeline.place(raw)

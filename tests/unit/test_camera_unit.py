@@ -105,6 +105,14 @@ def test_a_recording_inline_is_the_same_each_time(clip: Path) -> None:
     assert first[2] == 50
 
 
+def test_how_much_was_decoded_is_told(clip: Path) -> None:
+    emit = RecordingEmit()
+    unit = CameraUnit(settings(str(clip)), emit, FakeClock(), lambda _: FakeObserver())
+    assert list(unit.run_inline(START))
+    assert 0 < emit.pictures <= sum(len(batch.packets) for batch in emit.batches)
+    assert emit.keyframe_every_s == 1.0
+
+
 def test_a_recording_inline_that_is_missing_is_an_error() -> None:
     unit = CameraUnit(settings("nowhere.mp4"), RecordingEmit(), FakeClock(), lambda _: FakeObserver())
     with pytest.raises(SourceError, match="no such file"):

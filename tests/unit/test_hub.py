@@ -72,6 +72,14 @@ def test_packets_go_to_the_ring_and_are_counted() -> None:
     assert wired.value('packet_bytes_total{camera="gate"}') == 15
 
 
+def test_what_was_decoded_is_a_metric() -> None:
+    wired = Wired()
+    wired.hub.decoded("gate", 3, None)
+    wired.hub.decoded("gate", 4, 2.0)
+    assert wired.value('pictures_decoded_total{camera="gate"}') == 7
+    assert wired.value('keyframe_interval_seconds{camera="gate"}') == 2.0
+
+
 def test_packets_of_the_main_stream_go_to_the_ring_and_its_state_is_a_metric() -> None:
     wired = Wired()
     wired.hub.main_state(CameraState("gate", 0, "connecting", AT))

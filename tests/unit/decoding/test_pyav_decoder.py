@@ -24,9 +24,12 @@ class Every:
         self.asked: list[float] = []
         self._nth = nth
 
-    def wants(self, pts_s: float) -> bool:
+    def wants(self, pts_s: float, keyframe_s: float, every_s: float) -> bool:
         self.asked.append(pts_s)
         return (len(self.asked) - 1) % self._nth == 0
+
+    def wants_before(self, keyframe_s: float, every_s: float) -> bool:
+        return True
 
 
 def packets(path: Path, fps: str = "") -> tuple[StreamInfo, list[Packet]]:

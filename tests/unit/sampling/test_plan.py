@@ -102,3 +102,40 @@ def test_bursts_come_as_often_as_asked_where_the_camera_is_fast_enough(settings:
     assert 1 <= len(starts) <= most
     if fps >= 2 * settings.bursts_per_s * settings.burst_frames and settings.burst_frames / fps < 0.5 * NEIGHBOUR_S:
         assert len(starts) >= times[-1] * settings.bursts_per_s * 0.99 - 1
+
+
+def offered(plan: BurstPlan, times: list[float], every_s: float) -> list[float]:
+    """What is taken of ``times`` where keyframes are ``every_s`` apart, as is known."""
+    taken = []
+    for t in times:
+        begun = int(t / every_s + 1e-6) * every_s
+        keyframe_s = t if t - begun < 1e-6 else begun + every_s
+        if plan.wants(t, keyframe_s, every_s):
+            taken.append(round(t, 3))
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("per_s", "every_s", "expected"),
+    [
+        (0.5, 2.0, [0, 2, 4, 6, 8]),  # not 1.84, though it would be early enough
+        (0.5, 1.5, [0, 3, 4.52, 6, 9]),  # each slot waits for its keyframe
+        (0.5, 1.0, [0, 2, 4, 6, 8]),
+        (1.0, 2.0, [0, 0.92, 2, 2.92, 4, 4.92, 6, 6.92, 8, 8.92]),
+        (1.0, 2.5, [0, 0.92, 1.92, 2.92, 3.92, 5, 5.92, 6.92, 7.92, 8.92]),  # 2.5 is too late for 2.0
+    ],
+)
+def test_keyframes_are_waited_for_where_they_come_in_time(per_s: float, every_s: float, expected: list[float]) -> None:
+    plan = BurstPlan(SamplingSettings(bursts_per_s=per_s, burst_frames=1))
+    assert offered(plan, at(25, 240), every_s) == pytest.approx(expected, abs=0.03)
+
+
+def test_whether_anything_is_wanted_before_the_next_keyframe() -> None:
+    plan = BurstPlan(SamplingSettings(bursts_per_s=1.0, burst_frames=2))
+    assert plan.wants_before(0.5, 2.0)
+    plan.step(0.0)
+    assert plan.wants_before(0.5, 2.0)  # the burst's second frame
+    plan.step(0.04)
+    assert not plan.wants_before(0.8, 2.0)
+    assert not plan.wants_before(1.0, 2.0)  # that keyframe will do
+    assert plan.wants_before(2.0, 2.0)
