@@ -6,6 +6,7 @@ for `replay` alike; ``assemble`` makes the rest of a running site.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,7 @@ from streamproc.calibrations import CalibrationInForce
 from streamproc.camera import CameraUnit, UnitSettings
 from streamproc.camera_inspection import camera_inspection
 from streamproc.camera_rules import alarm_score, rules_path
-from streamproc.config import CameraSettings
+from streamproc.config import CameraSettings, LlmSettings, VlmPerception
 from streamproc.decoding.masks import mask_picture
 from streamproc.deduction.deducer import Deducer
 from streamproc.inspection_branch import InspectedCamera, Inspection
@@ -45,7 +46,9 @@ from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
 from streamproc.site import LoadedSite
+from streamproc.sources.address import is_live
 from streamproc.sources.evidence import EvidenceRing
+from streamproc.sources.session import analysed_address
 from streamproc.types import Explained, RuleSet
 
 log = structlog.get_logger(__name__)
@@ -112,6 +115,8 @@ def camera_line(
         on_refusal=lambda _: metrics.rule_reload_failed(camera.id),
     )
     in_force(file.rules)
+    # Where nothing may be lost, pictures are stamped by media time, and their age means nothing.
+    in_time = live and (camera.realtime or is_live(analysed_address(camera)))
     return CameraLine(
         camera.id,
         MotionGate(loaded.pipeline.sampling),
@@ -128,13 +133,23 @@ def camera_line(
             backends.llm(),
             zones=camera.zones,
             models=backends.models(),
+            stale_after_s=_stale_after_s(settings.llm, 2) if in_time else math.inf,
+            on_not_sent=partial(metrics.not_sent, camera.id, "deduction"),
         ),
         desk,
         metrics,
         clock,
         take_dropped=take_dropped,
         live=live,
+        stale_after_s=_stale_after_s(loaded.pipeline.perception) if in_time else math.inf,
     )
+
+
+def _stale_after_s(asked: object, deadlines: int = 1) -> float:
+    """How old a window may be before a server is not asked about it any more."""
+    if not isinstance(asked, VlmPerception | LlmSettings):
+        return math.inf
+    return asked.stale_after_s or deadlines * asked.deadline_s
 
 
 def camera_desk(
@@ -213,6 +228,8 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         )
 
     backends = Backends(loaded.pipeline, store, clock, server_health)
+    for role, server in backends.servers.items():
+        metrics.model_servers(role, server.readings)
     names = sink_names(settings.alerts.sinks)
     outbox = Outbox(settings.alerts.outbox, names, clock)
     resolve_removed(settings, outbox, metrics, clock)

@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from streamproc.secrets import check_address, check_placeholders, check_secret
@@ -70,12 +79,36 @@ def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
+def _as_several(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given
+
+
+def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(addresses)) < len(addresses):
+        raise ValueError("an address stands there twice; each server is named once")
+    return addresses
+
+
 Slug = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"),
     Form("lower-case letters, digits, - and _, at most 63, beginning with a letter or digit"),
 ]
 Address = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_address)]
+Addresses = Annotated[
+    tuple[Address, ...],
+    Field(min_length=1),
+    AfterValidator(_each_once),
+    BeforeValidator(_as_several),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+]
 Placeholder = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_placeholders)]
 Secret = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_secret)]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
@@ -204,10 +237,10 @@ class ScenePerception(Settings):
 
 
 class ServerSettings(Settings):
-    """An OpenAI-compatible model server, vLLM by reference."""
+    """An OpenAI-compatible model server, vLLM by reference, or several that serve the same model."""
 
-    base_url: Address
-    """Address of the API, with its version: http://gpu1:8000/v1."""
+    base_url: Addresses
+    """Address of the API, with its version: http://gpu1:8000/v1; or a list of them, which share the requests."""
     model: Annotated[str, StringConstraints(min_length=1)]
     """Model name as the server lists it."""
     revision: str = "unpinned"
@@ -215,13 +248,18 @@ class ServerSettings(Settings):
     api_key: Secret | None = None
     """As ${NAME} or ${file:/run/secrets/name}; none if the server wants none."""
     deadline_s: Annotated[float, Field(gt=0, le=300)] = 10.0
-    """Seconds after which a request is given up, retries included."""
+    """Seconds after which a request is given up, retries included; of several servers one has half of it to answer,
+    then another is asked."""
     max_in_flight: Annotated[int, Field(ge=1, le=256)] = 8
-    """Requests under way at once."""
+    """Requests under way at once, at each server."""
     max_tokens: Annotated[int, Field(ge=16, le=4096)] = 400
     """Longest reply."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
-    """Further attempts within the deadline, with jitter."""
+    """Further attempts within the deadline, with jitter; of several servers, at each."""
+
+    def at(self, address: str) -> Self:
+        """The same for one of the servers alone."""
+        return self.model_copy(update={"base_url": (address,)})
 
 
 class VlmPerception(ServerSettings):
@@ -239,6 +277,9 @@ class VlmPerception(ServerSettings):
     """At most so many numbered outlines are drawn around what moves or stands out; 0 for pictures as they are."""
     close_ups: Annotated[int, Field(ge=0, le=8)] = 1
     """So many of the pictures show the first of them enlarged; 0 for whole views only."""
+    stale_after_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """Seconds after its last picture came from which a window whose turn it is is not sent any more, but has the
+    verdict unknown; deadline_s if left out. Recordings that are played at full speed are always sent."""
 
 
 class LlmSettings(ServerSettings):
@@ -252,6 +293,9 @@ class LlmSettings(ServerSettings):
     """Whether a reply counts with the probability of its verdict, where the server tells it; else each counts 1."""
     reflect: bool = True
     """Whether the model is asked once more, about the rule in doubt, where it contradicts what others are sure of."""
+    stale_after_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """Seconds after its last picture came from which the model is not asked about a window any more; twice deadline_s
+    if left out, for it had to be put into words before. Of recordings that are played at full speed it is asked all."""
 
 
 class StatisticalInduction(Settings):

@@ -10,6 +10,7 @@
     ├─ ModelError
     │  ├─ ModelLoadError           fatal at start, names the file and hash
     │  ├─ InferenceError           the window is "unknown" (captioner) or lost (detector), and counted
+    │  │  └─ NotSent(cause)        the model was not asked: the window's turn came too late
     │  └─ ReplyError(text)         the model's reply is unusable; the text is kept
     └─ SinkError
        └─ DeliveryError            retriable; the outbox keeps the alert
@@ -21,6 +22,11 @@ servers' in ``perception`` and ``deduction``, Kafka's and SQLite's in ``alerts``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+NotSentCause = Literal["stale", "overloaded"]
+"""``stale``: a window's turn came longer after its last picture than it may wait; ``overloaded``: as many requests as
+the settings permit were under way."""
 
 
 class StreamprocError(Exception):
@@ -98,6 +104,20 @@ class InferenceError(ModelError):
     """A model or its server failed on one window; the window is counted as lost."""
 
     retriable = True
+
+
+class NotSent(InferenceError):  # noqa: N818 - a state
+    """No model was asked about a window, because its turn came too late; no model or server is to blame."""
+
+    retriable = False
+
+    def __init__(self, message: str, cause: NotSentCause) -> None:
+        super().__init__(message, cause)
+        self.message = message
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ReplyError(ModelError):

@@ -6,13 +6,14 @@ line (``runtime.channels.Lanes`` sees to it), so it holds no lock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
 import structlog
 
-from streamproc.errors import ModelError, ReplyError, SinkError
+from streamproc.errors import ModelError, NotSent, ReplyError, SinkError
 from streamproc.observability.metrics import Metrics
 from streamproc.perception.captioner import Captioner
 from streamproc.runtime.clock import Clock
@@ -89,9 +90,11 @@ class CameraLine:
         *,
         take_dropped: Callable[[], int] = lambda: 0,
         live: bool = True,
+        stale_after_s: float = math.inf,
     ) -> None:
         """``take_dropped`` tells how many windows were dropped since it was last asked; those that the captioner loses
-        are added. Latencies are measured only of a ``live`` camera: a replay gives the same alerts each time."""
+        are added. Latencies are measured only of a ``live`` camera: a replay gives the same alerts each time. A window
+        whose last picture came more than ``stale_after_s`` ago is not given to the captioner."""
         self._camera_id = camera_id
         self._gate = gate
         self._captioner = captioner
@@ -102,6 +105,7 @@ class CameraLine:
         self._clock = clock
         self._take_dropped = take_dropped
         self._live = live
+        self._stale_after_s = stale_after_s
         self._lost_in_a_row = 0
         self._lost_since_verdict = 0
         self.unheard = ""
@@ -114,8 +118,8 @@ class CameraLine:
     def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
         """Walk the line with one window; None where the gate kept it from a verdict.
 
-        A window that the captioner fails on is "unknown": neither normal nor an alarm. Incidents do not hear of it and
-        end as where nothing is judged.
+        A window that the captioner fails on, or was not asked about, is "unknown": neither normal nor an alarm.
+        Incidents do not hear of it and end as where nothing is judged.
 
         ``decode_ms`` is how long the window took from receipt to being observed.
         """
@@ -126,6 +130,8 @@ class CameraLine:
         age_ms = (self._clock.now() - observed.window.captured_at).total_seconds() * 1e3
         began = self._clock.monotonic()
         try:
+            if (age_s := age_ms / 1e3) > self._stale_after_s:
+                raise NotSent(f"it waited {age_s:.1f} s for its turn; {self._stale_after_s:g} s are permitted", "stale")
             caption = self._captioner.caption(observed)
         except ModelError as error:
             self._lose(error)
@@ -164,7 +170,10 @@ class CameraLine:
     def _lose(self, error: ModelError) -> None:
         self._lost_in_a_row += 1
         self._lost_since_verdict += 1
-        self._metrics.lost(self._camera_id, "perception")
+        if isinstance(error, NotSent):
+            self._metrics.not_sent(self._camera_id, "perception", error.cause)
+        else:
+            self._metrics.lost(self._camera_id, "perception")
         self._metrics.verdict(self._camera_id, "unknown")
         self.unheard = f"{self._lost_in_a_row} windows in a row could not be put into words: {redact(str(error))}"
         tell = log.error if self._lost_in_a_row >= LOST_IN_A_ROW else log.warning

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-import openai
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic_core import from_json
 
 from streamproc.errors import InferenceError, ReplyError
 from streamproc.secrets import redact
@@ -30,12 +30,35 @@ class ServerUnfit(InferenceError):  # noqa: N818 - says what happened
     retriable = False
 
 
+class TryLater(InferenceError):  # noqa: N818 - says what happened
+    """The server asks to be left alone for a time (``Retry-After``)."""
+
+    def __init__(self, message: str, after_s: float) -> None:
+        super().__init__(message, after_s)
+        self.message, self.after_s = message, after_s
+
+    def __str__(self) -> str:
+        return self.message
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What was read and written, as a server counts it; None where it does not say."""
 
     prompt_tokens: int | None
     reply_tokens: int | None
+    cached_tokens: int | None = None
+    """Of the prompt, what the server had kept from requests before: its prefix cache's hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model as a server lists it; None where it does not say, as only vLLM does."""
+
+    context_tokens: int | None
+    """How many tokens prompt and reply may have together."""
+    root: str | None
+    """What was loaded: a repository or a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +114,18 @@ class _Choice(BaseModel):
     logprobs: _Logprobs | None = None
 
 
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
 class _Usage(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+
+    def usage(self) -> Usage:
+        details = self.prompt_tokens_details
+        return Usage(self.prompt_tokens, self.completion_tokens, details.cached_tokens if details else None)
 
 
 class _Completion(BaseModel):
@@ -104,38 +136,42 @@ class _Completion(BaseModel):
 class _Model(BaseModel):
     id: str
     max_model_len: int | None = None
+    root: str | None = None
 
 
 class _Models(BaseModel):
     data: list[_Model]
 
 
-def read_choices(body: str, reply: type[R]) -> list[R | ReplyError]:
-    """The choices of a chat completion, each as a ``reply`` or as what is wrong with it.
+def read_choices(body: str | bytes, reply: type[R]) -> tuple[list[R | ReplyError], Usage]:
+    """The choices of a chat completion, each as a ``reply`` or as what is wrong with it; and what it cost.
 
     Raises:
         InferenceError: ``body`` is not a chat completion; what answers is no model server.
     """
+    completion = _completion(body)
+    return [_read(choice, reply) for choice in completion.choices], (completion.usage or _Usage()).usage()
+
+
+def read_text(body: str | bytes) -> tuple[str | ReplyError, Usage]:
+    """The first choice of a chat completion as it is, or what is wrong with it; and what it cost.
+
+    Raises:
+        InferenceError: as ``read_choices``.
+    """
+    completion = _completion(body)
+    choice = completion.choices[0]
+    return _unfinished(choice) or choice.message.content or "", (completion.usage or _Usage()).usage()
+
+
+def _completion(body: str | bytes) -> _Completion:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError:
         raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
     if not completion.choices:
         raise InferenceError("the chat completion holds no choices")
-    return [_read(choice, reply) for choice in completion.choices]
-
-
-def read_text(body: str) -> str | ReplyError:
-    """The first choice of a chat completion as it is, or what is wrong with it.
-
-    Raises:
-        InferenceError: as ``read_choices``.
-    """
-    try:
-        (choice, *_) = _Completion.model_validate_json(body).choices
-    except ValueError:
-        raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
-    return _unfinished(choice) or choice.message.content or ""
+    return completion
 
 
 def _unfinished(choice: _Choice) -> ReplyError | None:
@@ -169,53 +205,49 @@ def _token(token: _Token) -> Token:
     return Token(token.text(), tuple(alternatives.items()))
 
 
-def read_usage(body: str) -> Usage:
-    """What a chat completion cost.
-
-    Raises:
-        InferenceError: ``body`` is not a chat completion.
-    """
-    try:
-        used = _Completion.model_validate_json(body).usage or _Usage()
-    except ValidationError:
-        raise InferenceError(f"the answer is not a chat completion: {quoted(body)}") from None
-    return Usage(used.prompt_tokens, used.completion_tokens)
-
-
-def read_models(body: str) -> dict[str, int | None]:
-    """The models that a server lists, with the tokens that prompt and reply may have together, where it says (vLLM).
+def read_models(body: str | bytes) -> dict[str, Listed]:
+    """The models that a server lists.
 
     Raises:
         InferenceError: ``body`` is not a list of models.
     """
     try:
-        return {model.id: model.max_model_len for model in _Models.model_validate_json(body).data}
+        return {model.id: Listed(model.max_model_len, model.root) for model in _Models.model_validate_json(body).data}
     except ValidationError:
         raise InferenceError(f"the answer is not a list of models: {quoted(body)}") from None
 
 
-def quoted(text: str) -> str:
+def quoted(text: str | bytes) -> str:
     """A server's words, on one line, cut short, without credentials."""
-    line = " ".join(redact(text).split())
+    line = " ".join(redact(text if isinstance(text, str) else text.decode(errors="replace")).split())
     return line if len(line) <= LONGEST_QUOTE else line[:LONGEST_QUOTE] + " …"
 
 
-def translate(error: openai.APIError) -> InferenceError:
-    """The openai client's error in our tree; its message names status and cause and never a credential."""
-    match error:
-        case openai.APITimeoutError():
-            return InferenceError("does not answer in time")
-        case openai.APIConnectionError():
-            cause = error.__cause__
-            words = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
-            return InferenceError(f"cannot be reached: {quoted(words)}")
-        case openai.APIStatusError(status_code=401 | 403 as status):
+def refusal(status: int, body: str, retry_after: str = "") -> InferenceError:
+    """An answer of ``status`` 400 or above in our tree; the message names status and cause and never a credential.
+
+    ``retry_after`` is the header's value; only seconds are understood, not a date.
+    """
+    words = quoted(_cause(body))
+    match status:
+        case 401 | 403:
             return ServerUnfit(f"refuses the key (HTTP {status})")
-        case openai.APIStatusError(status_code=404):
-            return ServerUnfit(f"does not serve this model or path (HTTP 404): {quoted(error.message)}")
-        case openai.APIStatusError(status_code=400 | 413 | 422 as status):
-            return RequestRefused(f"refuses the request (HTTP {status}): {quoted(error.message)}")
-        case openai.APIStatusError():
-            return InferenceError(f"failed (HTTP {error.status_code}): {quoted(error.message)}")
-        case _:
-            return InferenceError(quoted(str(error)))
+        case 404:
+            return ServerUnfit(f"does not serve this model or path (HTTP 404): {words}")
+        case 400 | 413 | 422:
+            return RequestRefused(f"refuses the request (HTTP {status}): {words}")
+    failed = f"failed (HTTP {status}): {words}"
+    try:
+        return TryLater(failed, max(0.0, float(retry_after)))
+    except ValueError:
+        return InferenceError(failed)
+
+
+def _cause(body: str) -> str:
+    """What an error's body says: OpenAI's ``{"error": {"message": …}}``, or the whole of it."""
+    try:
+        read = from_json(body)
+        error = read.get("error", read)
+        return str(error if isinstance(error, str) else error.get("message") or body)
+    except (ValueError, AttributeError):
+        return body

@@ -1,44 +1,51 @@
 # Longer than 300 lines: one client, whose deadline, retries, limit and fallbacks hold only together.
-"""A client of an OpenAI-compatible model server (vLLM by reference), shared by perception and deduction.
+"""A client of a model, shared by perception and deduction: one server or several, or an engine in this process.
 
-Requests are made on an event loop of the client's own, because only there a deadline can end a request as a whole: the
-openai client's timeouts bound each read, so a server that trickles bytes would pass them for ever, and its own retries
-sleep as long as ``Retry-After`` says, past any deadline. They are off; tenacity's stop before a pause that would pass
-it. A cancelled request closes its connection, which tells vLLM to stop generating.
+Requests are made on an event loop of the client's own, because only there a deadline can end a request as a whole: an
+HTTP client's timeouts bound each read, so a server that trickles bytes would pass them for ever, and retries that sleep
+as long as ``Retry-After`` says pass any deadline. tenacity's stop before a pause that would pass it. A cancelled
+request closes its connection, which tells vLLM to stop generating.
+
+Of several servers the one with the fewest requests is asked. Where it fails, or has not answered within half of the
+deadline, another is, without a pause; each has a breaker, so that one that is gone costs a few calls that much and then
+none until it is back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
 
-import httpx2
-import openai
 import structlog
 from openai.types.chat import ChatCompletionMessageParam
-from openai.types.shared_params import ResponseFormatJSONSchema
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
 from streamproc.config import ServerSettings
-from streamproc.errors import ChannelClosed, ConfigError, InferenceError, ReplyError
+from streamproc.endpoints.balancing import Way
+from streamproc.endpoints.endpoint import Endpoint, Request
+from streamproc.endpoints.http import HttpEndpoint
+from streamproc.endpoints.replica import Replica, added
+from streamproc.errors import ChannelClosed, ConfigError, InferenceError, NotSent, ReplyError
 from streamproc.modelreply import (
+    Listed,
     Reply,
     RequestRefused,
     ServerUnfit,
+    TryLater,
     Usage,
+    quoted,
     read_choices,
-    read_models,
     read_text,
-    read_usage,
-    translate,
 )
 from streamproc.runtime.breaker import Breaker, Health
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.loopthread import LoopThread
-from streamproc.secrets import redact, resolve
+from streamproc.types import ServerReading
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R", bound=Reply)
@@ -47,17 +54,31 @@ PROBE_S = 2.0
 """Seconds within which a server that was down must list its models before a window is risked on it."""
 ALTERNATIVES = 5
 """So many tokens are asked for in each place: as many as every server permits."""
+LOOK_EVERY_S = 10.0
+"""Least seconds between two looks at what servers tell of themselves; Prometheus' usual interval is 15."""
 _GRACE_S = 1.0
+_FAIR = 0.9
+"""Of the time that a server should have; one that was given less and did not answer is not held to be down."""
 
 
-class Overloaded(InferenceError):  # noqa: N818 - a state
-    """As many requests as the settings allow are under way; the window is lost, the server is not to blame."""
+class Late(InferenceError):  # noqa: N818 - says what happened
+    """No answer in the time there was."""
 
-    retriable = False
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A replica's turn at a call."""
+
+    replica: Replica
+    wait_s: float
+    """How long a request may wait for a slot: half of the time, so that what begins has time to be answered."""
+
+    async def complete(self, request: Request) -> bytes:
+        return await self.replica.in_slot(lambda: self.replica.endpoint.complete(request), self.wait_s)
 
 
 class ModelServer:
-    """One model on one server, with its deadline, its bound on requests under way, and its health. Thread-safe."""
+    """One model where it is served, with its deadline, its bound on requests under way, and its health. Thread-safe."""
 
     def __init__(
         self,
@@ -65,39 +86,75 @@ class ModelServer:
         clock: Clock,
         *,
         on_health: Callable[[Health], None] = lambda _: None,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        endpoints: Sequence[Endpoint] = (),
         open_after: int = 3,
     ) -> None:
         """Nothing is sent before the first call.
 
-        ``on_health`` hears each change between up and down, on the client's own thread, and must not block. After
-        ``open_after`` failures in a row the server counts as down. ``transport`` replaces the network in tests.
+        ``on_health`` hears each change between up and down, on the client's own thread, and must not block; with
+        several servers the last one's going down and the first one's coming back. After ``open_after`` failures in a
+        row a server counts as down. ``endpoints`` are used in place of the settings' in tests.
         """
         self.settings = settings
         self.clock = clock
         self._on_health = on_health
-        self._breaker = Breaker(clock, open_after=open_after, on_change=self._changed)
-        self._transport = transport
-        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        self._replicas = tuple(
+            Replica(endpoint, self._breaker(endpoint, open_after), settings.model, settings.max_in_flight)
+            for endpoint in endpoints or _endpoints(settings)
+        )
+        self._was_up = True
+        self._turns = itertools.count(1)
         self._thread = LoopThread(f"model-{settings.model}")
-        self._client: openai.AsyncOpenAI | None = None
-        self._refuses_n = False
-        self._refuses_logprobs = False
-        self._refuses_narrow = False
-        self.spent = Usage(0, 0)
-        """What the replies so far cost together, as the server counts; None once it did not say."""
-        self.context_tokens: int | None = None
-        """How many tokens prompt and reply may have together, once ``check`` was told so; vLLM does."""
+        self._look_at_s = 0.0
+
+    def _breaker(self, endpoint: Endpoint, open_after: int) -> Breaker:
+        return Breaker(self.clock, open_after=open_after, on_change=lambda health: self._changed(endpoint.name, health))
 
     @property
     def health(self) -> Health:
-        """Whether it is believed to answer, and the last failure's reason."""
-        return self._breaker.health
+        """Whether one of the servers is believed to answer, and the last failures' reasons."""
+        all_ = [(one.name, one.breaker.health) for one in self._replicas]
+        if len(all_) == 1:
+            return all_[0][1]
+        reasons = "; ".join(f"{name} {health.reason}" for name, health in all_ if health.reason)
+        return Health(any(health.up for _, health in all_), reasons, min(health.failures for _, health in all_))
+
+    @property
+    def spent(self) -> Usage:
+        """What the replies so far cost together, as the servers count; None once one did not say."""
+        total = Usage(0, 0, 0)
+        for one in self._replicas:
+            total = added(total, one.spent)
+        return total
+
+    @property
+    def listed(self) -> Listed | None:
+        """The model as the first server that ``check`` reached lists it."""
+        return next((one.listed for one in self._replicas if one.listed is not None), None)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens prompt and reply may have together at each server, once ``check`` was told so; vLLM does."""
+        told = [one.listed.context_tokens for one in self._replicas if one.listed is not None]
+        return min((tokens for tokens in told if tokens is not None), default=None)
+
+    def reached(self) -> tuple[str, ...]:
+        """Addresses of the servers that ``check`` reached, with their placeholders."""
+        pairs = zip(self.settings.base_url, self._replicas, strict=True)
+        return tuple(address for address, one in pairs if one.listed is not None)
+
+    def readings(self) -> tuple[ServerReading, ...]:
+        """Each server as it is now; what they tell of themselves is as of the last time this was asked."""
+        now_s = self.clock.monotonic()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            self._thread.start(self._look)
+        return tuple(one.reading() for one in self._replicas)
 
     @property
     def name(self) -> str:
-        """Model and address in words, without credentials."""
-        return f"{self.settings.model} at {redact(self.settings.base_url)}"
+        """Model and addresses in words, without credentials."""
+        return f"{self.settings.model} at {', '.join(one.name for one in self._replicas)}"
 
     def ask(
         self,
@@ -118,10 +175,11 @@ class ModelServer:
         ``schema`` is a narrower one than ``reply``'s own, for the server alone; one that refuses it is sent that.
 
         Raises:
-            InferenceError: no usable answer within ``deadline_s``, retries included; or the server is down and not
-                to be tried yet, which is said at once. The message holds no credential.
+            InferenceError: no usable answer within ``deadline_s``, retries and other servers included; or all are
+                down and not to be tried yet, which is said at once. The message holds no credential.
+            NotSent: as many requests as permitted are under way.
         """
-        return self._run(lambda: self._ask(messages, reply, n, temperature, logprobs, schema), within_s)
+        return self._run(lambda turn: self._ask(turn, messages, reply, n, temperature, logprobs, schema), within_s)
 
     def ask_one(
         self,
@@ -150,17 +208,12 @@ class ModelServer:
             ReplyError: the reply is truncated or refused; keeps its text.
         """
 
-        async def once() -> str | ReplyError:
-            raw = await self._connected().chat.completions.with_raw_response.create(
-                model=self.settings.model,
-                messages=list(messages),
-                max_tokens=self.settings.max_tokens,
-                temperature=0.0,
-            )
-            self._spend(raw.text)
-            return read_text(raw.text)
+        async def once(turn: _Turn) -> str | ReplyError:
+            said, cost = read_text(await turn.complete(self._request(messages, self.settings.max_tokens, 0.0)))
+            turn.replica.spend(cost)
+            return said
 
-        said = self._run(lambda: self._attempts(once))
+        said = self._run(once)
         if isinstance(said, ReplyError):
             raise said
         return said
@@ -172,33 +225,43 @@ class ModelServer:
             InferenceError: as ``ask``.
         """
 
-        async def once() -> Usage:
-            raw = await self._connected().chat.completions.with_raw_response.create(
-                model=self.settings.model, messages=list(messages), max_tokens=max_tokens, temperature=0.0
-            )
-            return read_usage(raw.text)
+        async def once(turn: _Turn) -> Usage:
+            return read_text(await turn.complete(self._request(messages, max_tokens, 0.0)))[1]
 
-        return self._run(lambda: self._attempts(once))
+        return self._run(once)
 
     def check(self) -> tuple[str, ...]:
-        """Ask the server which models it has; their names.
+        """Ask each server which models it has; the names of one's that answers.
 
         Raises:
-            ConfigError: it does not serve ``settings.model`` (the message names what it does serve), refuses the
+            ConfigError: one does not serve ``settings.model`` (the message names what it does serve), refuses the
                 key, or is no OpenAI-compatible API; or a secret is missing.
-            InferenceError: it cannot be reached now, which may pass.
+            InferenceError: none can be reached now, which may pass.
         """
-        resolve(self.settings.base_url)
-        resolve(self.settings.api_key or "")
-        try:
-            models = self._run(lambda: self._attempts(self._models))
-        except ServerUnfit as error:
-            raise ConfigError(f"{error}; base_url ends with the API's version: http://host:8000/v1") from None
-        if self.settings.model not in models:
-            has = ", ".join(redact(model) for model in models) or "none"
-            raise ConfigError(f"model server {self.name} does not serve {self.settings.model}; it has: {has}")
-        self.context_tokens = models[self.settings.model]
-        return tuple(models)
+        for replica in self._replicas:
+            replica.endpoint.check()
+        names: tuple[str, ...] = ()
+        unreached: list[InferenceError] = []
+        for replica in self._replicas:
+            try:
+                models = self._run(_models, replicas=(replica,))
+            except ServerUnfit as error:
+                raise ConfigError(f"{error}; base_url ends with the API's version: http://host:8000/v1") from None
+            except InferenceError as error:
+                unreached.append(error)
+                continue
+            if self.settings.model not in models:
+                raise ConfigError(self._without_the_model(replica, models))
+            replica.listed, names = models[self.settings.model], tuple(models)
+        if len(unreached) == len(self._replicas):
+            raise unreached[0]
+        for gone in unreached:
+            log.warning("model_server_unreachable", model=self.settings.model, error=str(gone))
+        return names
+
+    def _without_the_model(self, replica: Replica, models: Mapping[str, Listed]) -> str:
+        has = ", ".join(quoted(model) for model in models) or "none"
+        return f"model server {self._named(replica)} does not serve {self.settings.model}; it has: {has}"
 
     def close(self) -> None:
         """End the connections and the thread; requests under way fail. The client can be used no more."""
@@ -206,8 +269,19 @@ class ModelServer:
 
     # ---- on the client's own thread
 
+    def _request(
+        self, messages: Sequence[ChatCompletionMessageParam], max_tokens: int, temperature: float
+    ) -> dict[str, Any]:
+        return {
+            "model": self.settings.model,
+            "messages": messages,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+        }
+
     async def _ask(
         self,
+        turn: _Turn,
         messages: Sequence[ChatCompletionMessageParam],
         reply: type[R],
         n: int,
@@ -215,194 +289,220 @@ class ModelServer:
         logprobs: bool,
         schema: Mapping[str, object] | None,
     ) -> tuple[R | ReplyError, ...]:
-        own = reply.model_json_schema()
+        replica, own = turn.replica, _schema(reply)
 
         async def complete(count: int) -> list[R | ReplyError]:
-            if schema is None or self._refuses_narrow:
+            if schema is None or replica.refuses_narrow:
                 return await once(count, own)
             try:
                 return await once(count, schema)
-            except openai.APIStatusError as error:
-                if error.status_code not in (400, 422):
-                    raise
+            except RequestRefused:
                 # For its form, or for itself? The plain one tells: some servers know no choice of objects.
                 replies = await once(count, own)
-                self._refuses_narrow = True
+                replica.refuses_narrow = True
                 log.info("model_server_without_narrow_schema", model=self.settings.model)
                 return replies
 
         async def once(count: int, form: Mapping[str, object]) -> list[R | ReplyError]:
-            response_format: ResponseFormatJSONSchema = {
-                "type": "json_schema",
-                "json_schema": {"name": reply.__name__.strip("_"), "schema": dict(form), "strict": True},
+            request = self._request(messages, self.settings.max_tokens, temperature) | {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": reply.__name__.strip("_"), "schema": form, "strict": True},
+                }
             }
-            create = partial(
-                self._connected().chat.completions.with_raw_response.create,
-                model=self.settings.model,
-                messages=list(messages),
-                max_tokens=self.settings.max_tokens,
-                temperature=temperature,
-                response_format=response_format,
-                n=count if count > 1 else openai.omit,
-            )
-            if logprobs and not self._refuses_logprobs:
+            if count > 1:
+                request["n"] = count
+            if logprobs and not replica.refuses_logprobs:
                 try:
-                    return self._read((await create(logprobs=True, top_logprobs=ALTERNATIVES)).text, reply)
-                except openai.APIStatusError as error:
+                    return await read(request | {"logprobs": True, "top_logprobs": ALTERNATIVES})
+                except (RequestRefused, ServerUnfit) as error:
                     # A server that has none says so; replies without them do.
-                    if not 400 <= error.status_code < 500 or "logprob" not in error.message.casefold():
+                    if "logprob" not in str(error).casefold():
                         raise
-                    self._refuses_logprobs = True
+                    replica.refuses_logprobs = True
                     log.info("model_server_without_logprobs", model=self.settings.model)
-            return self._read((await create()).text, reply)
+            return await read(request)
+
+        async def read(request: Request) -> list[R | ReplyError]:
+            choices, cost = read_choices(await turn.complete(request), reply)
+            replica.spend(cost)
+            return choices
 
         replies: list[R | ReplyError] = []
-        if n > 1 and not self._refuses_n:
+        if n > 1 and not replica.refuses_n:
             try:
-                replies = await self._attempts(lambda: complete(n))
+                replies = await complete(n)
             except RequestRefused:
                 # For its n, or for itself? A single request tells: some servers know only n = 1.
-                replies = await self._attempts(lambda: complete(1))
-                self._refuses_n = True
-        rest = (self._attempts(lambda: complete(1)) for _ in range(n - len(replies)))
+                replies = await complete(1)
+                replica.refuses_n = True
+        rest = (complete(1) for _ in range(n - len(replies)))
         for several in await asyncio.gather(*rest, return_exceptions=True):
             if isinstance(several, BaseException):
                 raise several
             replies += several
         return tuple(replies[:n])
 
-    def _read(self, body: str, reply: type[R]) -> list[R | ReplyError]:
-        read = read_choices(body, reply)
-        self._spend(body)
-        return read
+    async def _served(self, work: Callable[[_Turn], Awaitable[T]], way: Way, deadline_s: float) -> T:
+        """``work`` at one replica after the other, with jittered pauses once around, while that may help and the
+        deadline has room; errors in our tree, with the server's name."""
+        ends_s = asyncio.get_running_loop().time() + deadline_s
 
-    def _spend(self, body: str) -> None:
-        cost = read_usage(body)
-        self.spent = Usage(
-            _sum(self.spent.prompt_tokens, cost.prompt_tokens), _sum(self.spent.reply_tokens, cost.reply_tokens)
-        )
+        def again(error: BaseException) -> bool:
+            if not isinstance(error, InferenceError) or isinstance(error, RequestRefused | NotSent):
+                return False
+            if way.at is None:
+                return False  # all are down
+            return way.elsewhere() or (error.retriable and way.rounds < self.settings.retries)
 
-    async def _attempts(self, once: Callable[[], Awaitable[T]]) -> T:
-        """``once`` in one of the slots, again with jittered pauses while that may help and the deadline has room."""
         retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, InferenceError) and error.retriable),
-            stop=stop_after_attempt(self.settings.retries + 1) | stop_before_delay(self.settings.deadline_s),
-            wait=_Pause(),
+            retry=retry_if_exception(again),
+            stop=stop_before_delay(deadline_s),
+            wait=_Pause(way),
             sleep=asyncio.sleep,
             reraise=True,
         )
-
-        return await retrying(self._in_slot, once)
-
-    async def _in_slot(self, once: Callable[[], Awaitable[T]]) -> T:
-        """``once`` when fewer than ``max_in_flight`` are under way; its errors in our tree.
-
-        A slot is waited for during half the deadline at most, so that what begins has time to be answered.
-        """
+        answered = False
         try:
-            async with asyncio.timeout(self.settings.deadline_s / 2):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Overloaded(f"has {self.settings.max_in_flight} requests under way and none ended") from None
-        try:
-            return await once()
-        except openai.APIError as error:
-            raise translate(error) from error
+            result: T = await retrying(self._attempt, work, way, deadline_s, ends_s)
+            answered = True
+        except RequestRefused:
+            answered = True  # it is well enough to refuse
+            raise
         finally:
-            self._slots.release()
+            way.ends(answered)
+        return result
 
-    async def _models(self) -> dict[str, int | None]:
-        raw = await self._connected().models.with_raw_response.list()
-        return read_models(raw.text)
-
-    def _connected(self) -> openai.AsyncOpenAI:
-        """The client, with the credentials as they are now: a rotated secret file is read again."""
+    async def _attempt(self, work: Callable[[_Turn], Awaitable[T]], way: Way, deadline_s: float, ends_s: float) -> T:
+        left_s = ends_s - asyncio.get_running_loop().time() if way.at is not None else deadline_s
+        replica = way.next()
+        if replica is None:
+            raise self._down()
+        # Half of the whole is a fair time to answer in, and leaves as much to another.
+        given_s = min(left_s, self.settings.deadline_s / 2) if way.elsewhere() else left_s
         try:
-            base_url = resolve(self.settings.base_url)
-            key = resolve(self.settings.api_key) if self.settings.api_key else "none"
-        except ConfigError as error:
-            raise InferenceError(f"cannot be asked: {error}") from None
-        if self._client is None:
-            # Connecting is bounded more tightly than answering: a host that is gone leaves time for another attempt.
-            connect_s = self.settings.deadline_s / (self.settings.retries + 1)
-            timeout = httpx2.Timeout(self.settings.deadline_s, connect=connect_s)
-            http = openai.DefaultAsyncHttpxClient(transport=self._transport, timeout=timeout)
-            self._client = openai.AsyncOpenAI(api_key=key, http_client=http, timeout=timeout, max_retries=0)
-        return self._client.with_options(base_url=base_url, api_key=key)
+            try:
+                async with asyncio.timeout(given_s):
+                    if way.probes:
+                        await self._probe(replica)
+                    return await work(_Turn(replica, given_s / 2))
+            except TimeoutError:
+                raise Late(f"does not answer within {given_s:.1f} s") from None
+        except InferenceError as error:
+            fair_s = self.settings.deadline_s / (2 if len(self._replicas) > 1 else 1)
+            untried = isinstance(error, NotSent | RequestRefused) or (
+                isinstance(error, Late) and given_s < _FAIR * fair_s
+            )
+            if not untried:
+                way.failed(str(error))
+            raise _named(error, f"model server {self._named(replica)} ") from None
+
+    async def _probe(self, replica: Replica) -> None:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await replica.endpoint.models()
+        except TimeoutError:
+            raise _StillDown("still does not answer") from None
+
+    async def _look(self) -> None:
+        for replica in self._replicas:
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    await replica.look()
+            except (TimeoutError, InferenceError):
+                log.debug("model_server_tells_nothing", server=replica.name)
+
+    def _down(self) -> InferenceError:
+        again_s = min(one.breaker.next_probe_s for one in self._replicas)
+        several = len(self._replicas) > 1
+        return InferenceError(
+            f"model server{'s' if several else ''} {self.name} {'are' if several else 'is'} down "
+            f"(next try in {again_s:.0f} s): {self.health.reason}"
+        )
+
+    def _named(self, replica: Replica) -> str:
+        return f"{self.settings.model} at {replica.name}"
 
     async def _disconnect(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        for replica in self._replicas:
+            await replica.endpoint.close()
 
     # ---- the seam to other threads
 
-    def _run(self, work: Callable[[], Awaitable[T]], within_s: float | None = None) -> T:
-        """``work`` under breaker and deadline; errors leave here with the server's name and without a credential."""
+    def _run(
+        self,
+        work: Callable[[_Turn], Awaitable[T]],
+        within_s: float | None = None,
+        replicas: Sequence[Replica] = (),
+    ) -> T:
+        """``work`` under deadline, at ``replicas`` or any."""
         deadline_s = self.settings.deadline_s if within_s is None else min(within_s, self.settings.deadline_s)
-        admission = self._breaker.admit()
-        if admission == "refused":
-            again = f"next try in {self._breaker.next_probe_s:.0f} s"
-            raise InferenceError(f"model server {self.name} is down ({again}): {self.health.reason}")
+        asked = replicas or self._replicas
 
         async def bounded() -> T:
-            if admission == "probe":
-                try:
-                    async with asyncio.timeout(PROBE_S):
-                        await self._in_slot(self._models)
-                except TimeoutError:
-                    raise InferenceError("still does not answer") from None
-            async with asyncio.timeout(deadline_s):
-                return await work()
+            for one in asked:
+                await one.endpoint.ready()
+            return await self._served(work, Way(asked, lambda: next(self._turns)), deadline_s)
 
+        ready_s = sum(one.endpoint.ready_s for one in asked)
         try:
-            result = self._thread.run(bounded, deadline_s + PROBE_S + _GRACE_S)
-        except RequestRefused as error:
-            self._breaker.succeeded()  # it is well enough to refuse
-            raise RequestRefused(f"model server {self.name} {error}") from None
-        except Overloaded as error:
-            self._breaker.abandoned()  # says nothing about the server
-            raise Overloaded(f"model server {self.name} {error}") from None
-        except InferenceError as error:
-            self._breaker.failed(str(error))
-            raise type(error)(f"model server {self.name} {error}") from None
-        except TimeoutError:
-            reason = f"does not answer within {deadline_s:.3g} s"
-            if deadline_s < self.settings.deadline_s:
-                self._breaker.abandoned()  # it was not given its time
-            else:
-                self._breaker.failed(reason)
-            raise InferenceError(f"model server {self.name} {reason}") from None
+            return self._thread.run(bounded, ready_s + deadline_s + _GRACE_S)
         except ChannelClosed:
-            self._breaker.abandoned()
             raise InferenceError(f"model server {self.name}: the client is closed") from None
-        except BaseException:
-            self._breaker.abandoned()
-            raise
-        self._breaker.succeeded()
-        return result
 
-    def _changed(self, health: Health) -> None:
+    def _changed(self, server: str, health: Health) -> None:
         if health.up:
-            log.info("model_server_up", model=self.settings.model)
+            log.info("model_server_up", model=self.settings.model, server=server)
         else:
-            log.warning("model_server_down", model=self.settings.model, reason=health.reason)
-        self._on_health(health)
+            log.warning("model_server_down", model=self.settings.model, server=server, reason=health.reason)
+        whole = self.health
+        if whole.up != self._was_up:
+            self._was_up = whole.up
+            self._on_health(whole)
 
 
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other
+def _endpoints(settings: ServerSettings) -> tuple[Endpoint, ...]:
+    # Connecting is bounded more tightly than answering: a host that is gone leaves time for another attempt.
+    connect_s = settings.deadline_s / (settings.retries + len(settings.base_url))
+    return tuple(HttpEndpoint(address, settings.api_key, connect_s) for address in settings.base_url)
+
+
+async def _models(turn: _Turn) -> Mapping[str, Listed]:
+    return await turn.replica.in_slot(turn.replica.endpoint.models, turn.wait_s)
+
+
+@cache
+def _schema(reply: type[Reply]) -> Mapping[str, object]:
+    return reply.model_json_schema()
+
+
+class _StillDown(InferenceError):  # noqa: N818 - says what happened
+    """Not to be tried again at once."""
+
+    retriable = False
+
+
+def _named(error: InferenceError, name: str) -> InferenceError:
+    """The same with the server's name before its words."""
+    match error:
+        case NotSent():
+            return NotSent(name + str(error), error.cause)
+        case TryLater():
+            return TryLater(name + str(error), error.after_s)
+        case _:
+            return type(error)(name + str(error))
 
 
 class _Pause(wait_base):
-    """As the server asks in Retry-After, else doubling from half a second, at random."""
+    """None before another server; else as the server asks in Retry-After, or doubling from half a second, at random."""
 
     _own = wait_random_exponential(multiplier=0.5, max=8)
 
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
     def __call__(self, retry_state: RetryCallState) -> float:
+        if self._way.elsewhere():
+            return 0.0
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        cause = error.__cause__ if error else None
-        asked = cause.response.headers.get("retry-after", "") if isinstance(cause, openai.APIStatusError) else ""
-        try:
-            return max(0.0, float(asked))
-        except ValueError:
-            return self._own(retry_state)
+        return error.after_s if isinstance(error, TryLater) else self._own(retry_state)

@@ -113,8 +113,8 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         return Reading(not unheard, unheard)
 
     def model_server(role: Role) -> Reading:
-        found = running.backends.servers[role].health
-        return Reading(found.up, found.reason)
+        down = [one for one in running.backends.servers[role].readings() if not one.up]
+        return Reading(not down, "; ".join(f"{one.server} {one.detail}" for one in down))
 
     def delivered() -> Reading:
         waiting = {delivery.name: running.outbox.backlog(delivery.name)[0] for delivery in running.deliveries}

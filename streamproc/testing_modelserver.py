@@ -8,6 +8,7 @@ port of the loopback address and leaves no thread behind.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import math
@@ -16,11 +17,14 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, assert_never
+
+from streamproc.errors import InferenceError
+from streamproc.modelreply import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,67 @@ class Body:
 
     body: str = "<html>gateway</html>"
     content_type: str = "text/html"
+
+
+def prefix_shared(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> str:
+    """What two conversations have in common from their beginning, in the order in which chat templates write them."""
+    first, second = ("\n".join(_written(message) for message in asked) for asked in (one, other))
+    return first[: next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), len(first))]
+
+
+def _written(message: Mapping[str, Any]) -> str:
+    content = message["content"]
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    said = [part["text"] if part["type"] == "text" else part["image_url"]["url"] for part in parts]
+    return "\n".join([message["role"], *said])
+
+
+class FakeEndpoint:
+    """An endpoint without a network: answers as ``answer`` does, in order of ``script`` first."""
+
+    ready_s = 0.0
+
+    def __init__(self, name: str = "fake", answer: str = "{}", *, model: str = "test-model", page: str | None = None):
+        """``answer`` is what each reply says; ``page`` what it tells of itself."""
+        self.name, self.answer, self.page = name, answer, page
+        self.listed: dict[str, Listed] = {model: Listed(None, None)}
+        self.script: deque[InferenceError | str | None] = deque()
+        """What the next requests come to, one each: an error, another answer, or None for no answer at all."""
+        self.requests: list[dict[str, Any]] = []
+        self.closed = False
+        self.asked = threading.Event()
+
+    def check(self) -> None:
+        """Nothing is missing."""
+
+    async def ready(self) -> None:
+        """It is."""
+
+    async def complete(self, request: Mapping[str, object]) -> bytes:
+        """As told."""
+        self.requests.append(dict(request))
+        self.asked.set()
+        said = self.script.popleft() if self.script else self.answer
+        if said is None:
+            await asyncio.Event().wait()
+        if isinstance(said, InferenceError):
+            raise said
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+        wanted = int(str(request.get("n", 1)))
+        usage = {"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 8}}
+        return json.dumps({"choices": [choice] * wanted, "usage": usage}).encode()
+
+    async def models(self) -> Mapping[str, Listed]:
+        """Those in ``listed``."""
+        return self.listed
+
+    async def gauges_page(self) -> str | None:
+        """``page``."""
+        return self.page
+
+    async def close(self) -> None:
+        """Remembered."""
+        self.closed = True
 
 
 Behaviour = Say | Fail | Hang | Trickle | Reset | Body

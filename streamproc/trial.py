@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from streamproc.alike import differences, likenesses
 from streamproc.camera import UnitSettings
 from streamproc.config import (
     CameraSettings,
@@ -157,8 +158,8 @@ class TrialReport:
 
 
 def try_servers(pipeline: PipelineSettings, clip: Path | None, windows: int, clock: Clock) -> TrialReport:
-    """Ask each server of the preset whether it can, time the captioner's over ``windows`` windows of ``clip``, or of
-    drawn pictures, and have a drawn thing explained where defects are.
+    """Ask each server of the preset whether it can, and hold those of one role against each other; time the captioner's
+    over ``windows`` windows of ``clip``, or of drawn pictures, and have a drawn thing explained where defects are.
 
     Raises:
         SourceError: the clip cannot be read.
@@ -172,14 +173,30 @@ def try_servers(pipeline: PipelineSettings, clip: Path | None, windows: int, clo
         "explanation": pipeline.inspection.explain if pipeline.inspection is not None else None,
     }
     for role, settings in wanted.items():
-        if isinstance(settings, VlmPerception):
-            trials.append(_try_eyes(pipeline, settings, clip, windows, clock))
-        elif isinstance(settings, ExplainSettings):
-            trials.append(_try_words(settings, clock))
-        elif isinstance(settings, ServerSettings):
-            with closing(ModelServer(settings, clock)) as server:
-                trials.append(Trial(role, server.name, _refusal(server.check)))
+        if not isinstance(settings, ServerSettings):
+            continue
+        each = [_try_one(role, settings.at(one), pipeline, clip, windows, clock) for one in settings.base_url]
+        differ = _differences(settings, clock) if len(each) > 1 else {}
+        trials += [replace(one, doubts=(*one.doubts, *differ.get(one.server, ()))) for one in each]
     return TrialReport(pipeline.name, tuple(trials))
+
+
+def _try_one(
+    role: str, settings: ServerSettings, pipeline: PipelineSettings, clip: Path | None, windows: int, clock: Clock
+) -> Trial:
+    if isinstance(settings, VlmPerception):
+        return _try_eyes(pipeline, settings, clip, windows, clock)
+    if isinstance(settings, ExplainSettings):
+        return _try_words(settings, clock)
+    with closing(ModelServer(settings, clock)) as server:
+        return Trial(role, server.name, _refusal(server.check))
+
+
+def _differences(settings: ServerSettings, clock: Clock) -> Mapping[str, tuple[str, ...]]:
+    with ExitStack() as opened:
+        servers = [opened.enter_context(closing(ModelServer(settings.at(one), clock))) for one in settings.base_url]
+        well = {server.name: server for server in servers if _refusal(server.check) is None}
+        return differences(likenesses(well))
 
 
 def _short(text: str) -> str:

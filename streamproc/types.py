@@ -471,3 +471,44 @@ DropCause = PacketDropCause | WindowDropCause
 CameraFault = Literal["reader_abandoned", "restarted"]
 """What went wrong among a camera's threads. ``reader_abandoned``: one hung inside FFmpeg and was left behind;
 ``restarted``: they ended for a reason that nobody expected, and were started afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGauges:
+    """What a model server tells of itself; totals since it started, over all who ask it."""
+
+    prefix_queries: float
+    """Tokens of prompts that were looked for in its prefix cache."""
+    prefix_hits: float
+    """Of these, how many it held."""
+    waiting: float
+    """Requests that wait in it now."""
+    running: float
+    """Requests that it works on now."""
+    queue_s: float
+    """Seconds that requests waited in it before it began with them, together."""
+    queued: float
+    """Requests that did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReading:
+    """A model server as its client knows it now."""
+
+    server: str
+    """Its address, without credentials."""
+    up: bool
+    detail: str
+    """The last failure, in words without credentials; empty if there was none since it was up."""
+    in_flight: int
+    """Calls that were given to it and are not over."""
+    answered: int
+    """Requests that it answered, if only with a refusal."""
+    failed: int
+    """Requests that it did not answer, or not in time."""
+    prompt_tokens: int | None
+    """Tokens of all prompts that it answered; None where it does not count."""
+    cached_tokens: int
+    """Of these, what it says that its prefix cache held; 0 where it does not say."""
+    gauges: ServerGauges | None
+    """What it told of itself some seconds ago; None where it tells nothing."""

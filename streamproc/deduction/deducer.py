@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -16,7 +17,7 @@ from streamproc.deduction.recent import Recent
 from streamproc.deduction.smoothing import CausalMean
 from streamproc.deduction.validity import Grounds, checked, grounds
 from streamproc.deduction.voters import UNKNOWN, keyword_vote, novelty_vote, semantic_vote
-from streamproc.errors import InferenceError
+from streamproc.errors import InferenceError, NotSent, NotSentCause
 from streamproc.severity import RANK
 from streamproc.types import (
     Caption,
@@ -48,12 +49,20 @@ class Deducer:
         *,
         zones: Sequence[Area] = (),
         models: Sequence[ModelRef] = (),
+        stale_after_s: float = math.inf,
+        on_not_sent: Callable[[NotSentCause], None] = lambda _: None,
     ) -> None:
-        """``zones`` are the camera's; ``models`` had a part in every window."""
+        """``zones`` are the camera's; ``models`` had a part in every window.
+
+        The language model is not asked about a window whose last picture came more than ``stale_after_s`` ago;
+        ``on_not_sent`` hears of each that it was not asked about.
+        """
         self._settings = settings
         self._llm = llm
         self._zones = tuple(zones)
         self._models = tuple(models)
+        self._stale_after_s = stale_after_s
+        self._on_not_sent = on_not_sent
         self._smoothing = CausalMean(settings.smoothing_s)
         self._recent = Recent()
         self._index: tuple[RuleSet | None, dict[str, Rule]] = (None, {})
@@ -124,8 +133,12 @@ class Deducer:
     ) -> Vote:
         weight = self._settings.weights.llm
         try:
+            if (age_s := llm.age_s(window)) > self._stale_after_s:
+                raise NotSent(f"the window is {age_s:.1f} s old; {self._stale_after_s:g} s are permitted", "stale")
             return llm.vote(evidence, rules, held_against, weight, self._recent.words(window.run))
         except InferenceError as error:
+            if isinstance(error, NotSent):
+                self._on_not_sent(error.cause)
             # Said once as a warning by the client when the server goes down; here for each window.
             log.info("language_model_left_out", camera=window.camera_id, error=str(error))
             degraded.append(f"language model left out: {error}")

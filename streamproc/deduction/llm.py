@@ -19,7 +19,7 @@ from streamproc.deduction.voters import UNKNOWN
 from streamproc.errors import InferenceError, ReplyError
 from streamproc.modelreply import quoted
 from streamproc.modelserver import ModelServer
-from streamproc.types import Judgement, ModelRef, RuleSet, Vote
+from streamproc.types import Judgement, ModelRef, RuleSet, Vote, Window
 
 
 def worth_asking(evidence: Evidence) -> bool:
@@ -46,6 +46,10 @@ class LlmVoter:
     def name(self) -> str:
         """Model and address in words, without credentials."""
         return self._server.name
+
+    def age_s(self, window: Window) -> float:
+        """Seconds since the window's last picture came."""
+        return (self._server.clock.now() - window.captured_at).total_seconds()
 
     def vote(self, evidence: Evidence, rules: RuleSet, held_against: Grounds, weight: float, before: str) -> Vote:
         """The majority of the valid samples; a vote that is void if none is valid, unknown if none is readable.

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, ProcessCollector
 
 from streamproc import __version__
+from streamproc.errors import NotSentCause
+from streamproc.observability.servers import ServerCollector
 from streamproc.types import (
     CameraFault,
     CameraPhase,
@@ -25,6 +27,7 @@ from streamproc.types import (
     Judgement,
     PacketDropCause,
     Reflection,
+    ServerReading,
     WindowDropCause,
 )
 
@@ -32,6 +35,8 @@ SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
 Stage = Literal["decode", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
 ModelRole = Literal["detector", "perception", "deduction", "embedding", "explanation"]
+AskedRole = Literal["perception", "deduction"]
+"""What a model server is asked for about windows."""
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -61,6 +66,9 @@ class Metrics:
         self._packets_dropped = counter("packets_dropped", "Packets that were never decoded.", "camera", "cause")
         self._skipped = counter("windows_skipped", "Windows not worth a model's time.", "camera", "cause")
         self._lost = counter("windows_lost", "Windows lost because a model or its server failed.", "camera", "role")
+        self._not_sent = counter(
+            "model_requests_dropped", "Windows that a model server was not asked about.", "camera", "role", "cause"
+        )
         self._latency = Histogram(
             "streamproc_latency_seconds",
             "Time a window takes, by stage.",
@@ -96,7 +104,9 @@ class Metrics:
         self._main_up = gauge(
             "main_stream_up", "Whether the main stream beside a sub-stream streams: 1 or 0.", "camera"
         )
-        self._model_up = gauge("model_server_up", "Whether a model server answers: 1 or 0.", "role")
+        self._model_up = gauge("model_server_up", "Whether any of a role's servers answers: 1 or 0.", "role")
+        self._servers = ServerCollector()
+        registry.register(self._servers)
         self._rules = gauge("rule_set_version", "Version of the rule set in force.", "camera")
         self._drifted = gauge(
             "normal_drifted", "Whether a camera has for hours measured otherwise than was learned: 1 or 0.", "camera"
@@ -129,6 +139,9 @@ class Metrics:
                 self._crops_dropped.labels(camera, cause)
             for cause in get_args(SkipCause):
                 self._skipped.labels(camera, cause)
+            for role in get_args(AskedRole):
+                for cause in get_args(NotSentCause):
+                    self._not_sent.labels(camera, role, cause)
             for fault in get_args(CameraFault):
                 self._faults.labels(camera, fault)
             for judgement in get_args(Judgement):
@@ -219,6 +232,10 @@ class Metrics:
         """A window was lost because a model failed on it (``InferenceError``)."""
         self._lost.labels(self._camera(camera_id), role).inc()
 
+    def not_sent(self, camera_id: str, role: AskedRole, cause: NotSentCause) -> None:
+        """A model server was not asked about a window; a window that is not put into words has the verdict unknown."""
+        self._not_sent.labels(self._camera(camera_id), role, cause).inc()
+
     def latency(self, stage: Stage, seconds: float) -> None:
         """One window, or for ``publish`` and ``capture_to_topic`` one message, took this long."""
         self._latency.labels(stage).observe(max(0.0, seconds))
@@ -232,6 +249,10 @@ class Metrics:
     def model_server(self, role: ModelRole, up: bool) -> None:
         """A model server answered, or did not."""
         self._model_up.labels(role).set(up)
+
+    def model_servers(self, role: ModelRole, read: Callable[[], Sequence[ServerReading]]) -> None:
+        """Have ``read`` asked at each scrape for what is known of the role's servers; once a role, at wiring."""
+        self._servers.add(role, read)
 
     def stand_in(self, role: str, stand_in_for: str) -> None:
         """A part runs on an embedded stand-in."""

@@ -9,6 +9,7 @@ tell red from blue, is a warning: a site may know better.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Literal, NoReturn
 
 import cv2
@@ -49,16 +50,25 @@ class VisionServer(ModelServer):
     settings: VlmPerception
 
     def check(self) -> tuple[str, ...]:
-        """Ask the server which models it has, and the model whether it can put pictures into words; their names.
+        """Ask each server which models it has, and its model whether it can put pictures into words; their names.
 
         Raises:
             ConfigError: it serves another model, or this one cannot, with reason and remedy.
             InferenceError: it cannot be reached now, which may pass.
         """
         models = super().check()
-        for doubt in self_test(self, self.settings):
-            log.warning("model_doubtful", role="perception", model=self.settings.model, reason=doubt)
+        if len(self.settings.base_url) == 1:
+            self._tell(self_test(self, self.settings))
+            return models
+        for address in self.reached():
+            with closing(VisionServer(self.settings.at(address), self.clock)) as one:
+                ModelServer.check(one)
+                self._tell(self_test(one, one.settings))
         return models
+
+    def _tell(self, doubts: Sequence[str]) -> None:
+        for doubt in doubts:
+            log.warning("model_doubtful", role="perception", model=self.settings.model, reason=doubt)
 
 
 def self_test(server: ModelServer, settings: VlmPerception) -> tuple[str, ...]:

@@ -70,15 +70,24 @@ class Breaker:
         with self._lock:
             return 0.0 if self._health.up else max(0.0, self._probe_at - self._clock.monotonic())
 
+    @property
+    def refuses(self) -> bool:
+        """Whether ``admit`` would refuse now."""
+        with self._lock:
+            return self._refuses()
+
     def admit(self) -> Admission:
         """Whether to try now. After ``probe`` the caller must tell ``succeeded``, ``failed`` or ``abandoned``."""
         with self._lock:
             if self._health.up:
                 return "open"
-            if self._probing or self._clock.monotonic() < self._probe_at:
+            if self._refuses():
                 return "refused"
             self._probing = True
             return "probe"
+
+    def _refuses(self) -> bool:
+        return not self._health.up and (self._probing or self._clock.monotonic() < self._probe_at)
 
     def succeeded(self) -> None:
         """The server answered."""

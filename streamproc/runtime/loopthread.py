@@ -25,6 +25,12 @@ class LoopThread:
         self._closed = False
         self._last: Callable[[], Awaitable[None]] | None = None
 
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``work()`` beside whatever runs, and wait for nothing; what it raises is lost. Closed: do nothing."""
+        with self._lock:
+            if not self._closed:
+                asyncio.run_coroutine_threadsafe(work(), self._running())
+
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], timeout_s: float) -> T:
         """What ``work()`` returns or raises.
 
@@ -35,15 +41,18 @@ class LoopThread:
         with self._lock:
             if self._closed:
                 raise ChannelClosed
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, args=(self._loop,), name=self._name, daemon=True)
-                self._thread.start()
-            future = asyncio.run_coroutine_threadsafe(_uncancelled(work), self._loop)
+            future = asyncio.run_coroutine_threadsafe(_uncancelled(work), self._running())
         try:
             return future.result(timeout_s)
         finally:
             future.cancel()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._serve, args=(self._loop,), name=self._name, daemon=True)
+            self._thread.start()
+        return self._loop
 
     def close(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Cancel what runs, run ``last`` on the loop, end the thread. Again: does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,9 +47,11 @@ class Backends(FakeBackends):
 
 
 def of(camera: str, end_s: float) -> ObservedWindow:
-    """A window of that camera."""
-    seen = observed(end_s)
-    bursts = tuple(tuple(replace(frame, camera_id=camera) for frame in burst) for burst in seen.window.bursts)
+    """A window of that camera, which came just now."""
+    seen, now = observed(end_s), datetime.now(UTC)
+    bursts = tuple(
+        tuple(replace(frame, camera_id=camera, received_at=now) for frame in burst) for burst in seen.window.bursts
+    )
     return replace(seen, window=replace(seen.window, camera_id=camera, bursts=bursts), motion=1.0)
 
 

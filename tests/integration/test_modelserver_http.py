@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from streamproc.config import ServerSettings
-from streamproc.errors import ConfigError, InferenceError, ReplyError
+from streamproc.errors import ConfigError, InferenceError, NotSent, ReplyError
 from streamproc.modelreply import Reply, RequestRefused, ServerUnfit
-from streamproc.modelserver import ModelServer, Overloaded
+from streamproc.modelserver import ModelServer
 from streamproc.runtime.breaker import Health
 from streamproc.testing import FakeClock
 from streamproc.testing_modelserver import Body, Fail, FakeModelServer, Hang, Reset, Say, Trickle
@@ -221,7 +221,7 @@ def test_a_model_that_is_not_served_is_named_beside_those_that_are() -> None:
 
 def test_an_address_without_the_apis_version_is_recognised() -> None:
     with FakeModelServer() as server:
-        wrong = settings(server).model_copy(update={"base_url": server.base_url.removesuffix("/v1")})
+        wrong = settings(server).model_copy(update={"base_url": (server.base_url.removesuffix("/v1"),)})
         model = ModelServer(wrong, FakeClock())
         with pytest.raises(ConfigError, match="ends with the API's version"):
             model.check()
@@ -292,7 +292,7 @@ def test_requests_under_way_are_bounded_and_a_full_client_is_not_the_servers_fau
         with ThreadPoolExecutor(5) as pool:
             errors = [f.result(10) for f in [pool.submit(one) for _ in range(5)]]
         assert len(server.requests) == 2
-        assert sum(isinstance(error, Overloaded) for error in errors) == 3
+        assert sum(isinstance(error, NotSent) for error in errors) == 3
         assert model.health.failures == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -136,6 +137,37 @@ def test_a_line_decides_by_the_cameras_rules_and_threshold(loaded: LoadedSite, t
     assert not verdict.alarm
     assert 'streamproc_rule_set_version{camera="gate"} 3.0' in generate_latest(metrics.registry).decode()
     with_outbox.close()
+
+
+SERVERS = """\
+schema_version: 1
+name: own
+perception: {kind: vlm, base_url: [http://a:1/v1, http://b:1/v1], model: eyes, deadline_s: 8}
+deduction: {llm: {base_url: http://c:1/v1, model: judge, deadline_s: 4, stale_after_s: 30}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "realtime", "live", "permitted"),
+    [
+        ("rtsp://10.0.0.1/", True, True, (8.0, 30.0)),
+        ("clip.mp4", True, True, (8.0, 30.0)),
+        ("clip.mp4", False, True, (math.inf, math.inf)),  # nothing of it may be lost
+        ("rtsp://10.0.0.1/", True, False, (math.inf, math.inf)),  # a replay gives the same each time
+    ],
+)
+def test_only_windows_that_come_in_time_grow_stale(
+    tmp_path: Path, address: str, realtime: bool, live: bool, permitted: tuple[float, float]
+) -> None:
+    (tmp_path / "own.yaml").write_text(SERVERS)
+    write_rules(tmp_path / "rules" / "gate.yaml")
+    loaded = load_site(write_site(tmp_path, "gate", pipeline="./own.yaml"))
+    camera = loaded.camera("gate").model_copy(update={"main": address, "realtime": realtime})
+    calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
+    metrics, clock = Metrics(["gate"]), FakeClock()
+    desk, backends = cast(Any, None), cast(Any, FakeBackends())
+    line = camera_line(loaded, camera, backends, calibration, desk, metrics, clock, live=live)
+    assert (line._stale_after_s, cast(Any, line._deducer)._stale_after_s) == permitted
 
 
 def test_a_rule_edit_is_counted_whether_taken_or_refused(loaded: LoadedSite, tmp_path: Path) -> None:

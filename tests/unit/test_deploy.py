@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from streamproc.observability.metrics import Metrics
 from streamproc.site import load_site
+from streamproc.types import ServerGauges, ServerReading
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -39,6 +40,8 @@ def metric_labels() -> dict[str, set[str]]:
     metrics = Metrics(["gate"])
     metrics.lost("gate", "perception")
     metrics.model_server("perception", up=True)
+    reading = ServerReading("http://gpu1:8000/v1", True, "", 0, 0, 0, 0, 0, ServerGauges(0, 0, 0, 0, 0, 0))
+    metrics.model_servers("perception", lambda: [reading])
     metrics.alerts_pending("kafka", 1, 1.0)
     metrics.delivery_failed("kafka")
     metrics.dead_lettered("kafka")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 
 from streamproc.config import DeductionSettings, SamplingSettings
 from streamproc.deduction.deducer import Deducer
-from streamproc.errors import InferenceError, ReplyError, SinkError
+from streamproc.errors import InferenceError, NotSent, ReplyError, SinkError
 from streamproc.line import LOST_IN_A_ROW, CameraLine
 from streamproc.observability.metrics import Metrics
 from streamproc.sampling.gate import MotionGate
@@ -62,7 +63,11 @@ class Walk:
     """A line with fakes around it, and the real gate and deducer in it."""
 
     def __init__(
-        self, says: Callable[[ObservedWindow], str | Exception] = lambda _: HURRIES, *, live: bool = True
+        self,
+        says: Callable[[ObservedWindow], str | Exception] = lambda _: HURRIES,
+        *,
+        live: bool = True,
+        stale_after_s: float = math.inf,
     ) -> None:
         self.clock = FakeClock()
         self.metrics = Metrics(["gate"])
@@ -82,6 +87,7 @@ class Walk:
             self.clock,
             take_dropped=lambda: self.dropped.pop() if self.dropped else 0,
             live=live,
+            stale_after_s=stale_after_s,
         )
 
     def value(self, sample: str) -> float:
@@ -225,3 +231,40 @@ def test_the_models_of_the_words_and_the_decision_are_named() -> None:
     assert [(model.role, model.name, model.stand_in_for) for model in verdict.models] == [
         ("perception", "scripted", "a captioner")
     ]
+
+
+def test_a_window_whose_turn_comes_too_late_is_not_sent_and_has_the_verdict_unknown() -> None:
+    walk = Walk(stale_after_s=10.0)
+    window = observed(1.0)
+    walk.clock.advance(1.0 + 10.5)  # since its last picture came
+    verdict = walk.line.watch(window)
+    assert verdict is not None
+    assert (verdict.judgement, verdict.alarm, walk.desk.fed) == ("unknown", False, [])
+    assert "it waited 10.5 s for its turn; 10 s are permitted" in verdict.reason
+    assert walk.captioner.asked == 0
+    dropped = 'model_requests_dropped_total{camera="gate",cause="%s",role="perception"}'
+    assert walk.value(dropped % "stale") == 1
+    assert walk.value('windows_dropped_total{camera="gate",cause="busy"}') == 0  # nothing is lost here but a request
+    assert 'streamproc_windows_lost_total{camera="gate"' not in generate_latest(walk.metrics.registry).decode()
+    assert walk.value('verdicts_total{camera="gate",judgement="unknown"}') == 1
+
+    verdict = walk.line.watch(observed(11.0))  # half a second old
+    assert verdict is not None
+    assert verdict.judgement == "anomaly"
+    assert verdict.dropped_windows == 1
+    assert walk.value(dropped % "stale") == 1
+
+
+def test_one_that_was_not_sent_for_a_full_client_is_counted_as_such() -> None:
+    walk = Walk(lambda _: NotSent("has 8 requests under way and none ended", "overloaded"))
+    walk.line.watch(observed(1.0))
+    assert walk.value('model_requests_dropped_total{camera="gate",cause="overloaded",role="perception"}') == 1
+    assert walk.value('model_requests_dropped_total{camera="gate",cause="stale",role="perception"}') == 0
+
+
+def test_without_a_limit_a_window_may_be_of_any_age() -> None:
+    walk = Walk(live=False)
+    walk.clock.advance(1e6)
+    verdict = walk.line.watch(observed(1.0))
+    assert verdict is not None
+    assert verdict.judgement == "anomaly"

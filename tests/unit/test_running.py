@@ -9,6 +9,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.site import LoadedSite, load_site
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
+from streamproc.types import ServerReading
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
@@ -36,6 +38,10 @@ class Server:
         self.health = Health(up=up, reason="" if up else "connection refused")
         self.checked = 0
         self._fails = fails
+
+    def readings(self) -> tuple[ServerReading, ...]:
+        one = ServerReading("http://gpu1:8000/v1", self.health.up, self.health.reason, 0, 0, 0, 0, 0, None)
+        return one, replace(one, server="http://gpu2:8000/v1", up=True, detail="")
 
     def check(self) -> tuple[str, ...]:
         self.checked += 1
@@ -174,9 +180,11 @@ def test_the_pages_tell_cameras_servers_and_stand_ins_until_sigterm_ends_it(
         "model server deduction": (False, "wanted"),
     }
     assert checks["outbox"]["detail"] == "jsonl: 0 waiting"
-    assert checks["model server deduction"]["detail"] == "connection refused"
+    assert checks["model server deduction"]["detail"] == "http://gpu1:8000/v1 connection refused"
     assert checks["calibration gate"]["detail"].startswith("no calibration beside the rule file")
     assert 'streamproc_model_server_up{role="deduction"} 0.0' in pages.metrics
+    assert 'streamproc_model_replica_up{role="deduction",server="http://gpu1:8000/v1"} 0.0' in pages.metrics
+    assert 'streamproc_model_replica_up{role="deduction",server="http://gpu2:8000/v1"} 1.0' in pages.metrics
     assert 'streamproc_stand_in{role="perception",stand_in_for="a captioner"} 1.0' in pages.metrics
 
 

@@ -86,7 +86,7 @@ def test_the_gpu_preset_asks_the_servers_that_its_comments_start() -> None:
     for server in (pipeline.perception, pipeline.deduction.llm, pipeline.induction):
         assert f"--served-model-name {server.model} " in text
         assert f"--revision {server.revision} " in text
-        assert f"--port {server.base_url.split(':')[2].removesuffix('/v1')} " in text
+        assert f"--port {server.base_url[0].split(':')[2].removesuffix('/v1')} " in text
 
 
 def test_the_example_site_loads() -> None:

@@ -181,3 +181,28 @@ def test_the_command_exits_by_what_it_found(tmp_path: Path) -> None:
         failed = CliRunner().invoke(app, [*arguments, "--json"])
         assert failed.exit_code == 1
         assert json.loads(failed.stdout)["passed"] is False
+
+
+def test_each_of_several_servers_is_tried_and_the_one_that_differs_is_named() -> None:
+    told = {"red": 0.9, "blue": 0.1}
+    with (
+        FakeModelServer(reply='{"colour": "red"}', chances=told, context_tokens=8192) as one,
+        FakeModelServer(reply='{"colour": "red"}', chances=told, context_tokens=8192) as same,
+        FakeModelServer(reply='{"colour": "red"}', chances={"red": 0.6, "blue": 0.4}, context_tokens=4096) as other,
+        FakeModelServer(models=("llama",)) as wrong,
+    ):
+        addresses = [server.base_url for server in (one, same, other, wrong)]
+        llm = {"base_url": addresses, "model": "test-model", "retries": 0}
+        judge = PipelineSettings.model_validate({"schema_version": 1, "name": "p", "deduction": {"llm": llm}})
+        report = try_servers(judge, None, 2, SystemClock())
+    assert [trial.server for trial in report.trials] == [f"test-model at {address}" for address in addresses]
+    first, second, third, last = report.trials
+    assert (first.doubts, second.doubts, last.doubts) == ((), (), ())
+    assert third.doubts == (
+        f"it has room for 4096 tokens, and {first.server} for 8192",
+        f"it answers otherwise than {first.server}, by 30% in the probability of a word: other weights, another "
+        "revision or quantisation",
+    )
+    assert [len(trial.faults) for trial in report.trials] == [0, 0, 0, 1]
+    assert "does not serve test-model; it has: llama" in last.faults[0]
+    assert not report.passed
