@@ -213,7 +213,14 @@ class CameraUnit:
         may_drop = self._live or self._settings.camera.realtime
         waiting = max(1, round(WAITING_S / self._settings.sampling.window_s)) if may_drop else 0
         watch = self._watch = Watch(
-            self.camera_id, self._source, self._viewing(), observer, self._emit, self._over, may_drop=waiting
+            self.camera_id,
+            self._source,
+            self._viewing(),
+            observer,
+            self._emit,
+            self._clock,
+            self._over,
+            may_drop=waiting,
         )
         failure = watch.run()
         self._next_run = watch.source.next_run

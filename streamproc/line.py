@@ -22,7 +22,7 @@ from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, V
 
 log = structlog.get_logger(__name__)
 
-_Stage = Literal["decode", "queue", "perception", "deduction"]
+_Stage = Literal["decode", "observe", "queue", "perception", "deduction"]
 
 LOST_IN_A_ROW = 5
 """So many windows lost one after the other are said as an error, not a warning."""
@@ -143,7 +143,8 @@ class CameraLine:
         decided = self._clock.monotonic()
         if self._live:
             latency_ms: dict[_Stage, float] = {
-                "decode": decode_ms,
+                "decode": max(0.0, decode_ms - observed.took_s * 1e3),
+                "observe": observed.took_s * 1e3,
                 "queue": max(0.0, age_ms - decode_ms),
                 "perception": (captioned - began) * 1e3,
                 "deduction": (decided - captioned) * 1e3,

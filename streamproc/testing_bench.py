@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -13,7 +14,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import av
@@ -50,14 +51,22 @@ def pedestrians(path: Path, size: tuple[int, int], fps: int, seconds: float, *, 
 
     ``still``: the same place with nobody in it, the median of the footage, seen with a sensor's noise.
     """
-    pictures = list(islice(_walking(size), int(seconds * 10)))
+    shown = _at(fps, islice(_walking(size), int(seconds * 10)))
     if still:
-        empty = np.median(pictures[::20], axis=0)
+        place = np.median(list(islice(_walking(size), 0, int(seconds * 10), 20)), axis=0)
         grain = np.random.default_rng(0)
-        pictures = [(empty + grain.normal(0, _NOISE, (*size[::-1], 1))).clip(0, 255).astype(np.uint8) for _ in pictures]
-    shown = (pictures[min(len(pictures) - 1, index * 10 // fps)] for index in range(int(len(pictures) * fps / 10)))
+        shown = (
+            (place + grain.normal(0, _NOISE, (*size[::-1], 1))).clip(0, 255).astype(np.uint8)
+            for _ in range(int(seconds * fps))
+        )
     _encode(path, size, fps, shown, {"bf": "0", "crf": "23"}, keyframe_s=2)
     return path
+
+
+def _at(fps: int, pictures: Iterable[_Pixels]) -> Iterator[_Pixels]:
+    """Pictures of ten a second, each as often or as seldom as ``fps`` wants it."""
+    for number, picture in enumerate(pictures):
+        yield from repeat(picture, math.ceil((number + 1) * fps / 10) - math.ceil(number * fps / 10))
 
 
 def surveillance(keyframe_s: int, b_frames: int) -> Path:
@@ -144,6 +153,10 @@ class Running:
             page = answer.read().decode()
         return sum(float(value) for found, _, value in _SAMPLE.findall(page) if found == f"streamproc_{name}")
 
+    def lost(self) -> float:
+        """Windows dropped so far, and packets that were not decoded in time."""
+        return self.metric("windows_dropped_total") + self.metric("packets_dropped_total")
+
     def cpu_s(self) -> float:
         """Processor seconds so far."""
         return processor_s(self.process.pid)
@@ -166,6 +179,11 @@ class Running:
             time.sleep(0.5)
 
 
+def rules_of(path: Path) -> str:
+    """The rules of a rule file, as ``site`` takes them."""
+    return "rules:\n" + path.read_text(encoding="utf-8").split("\nrules:\n")[1].split("\nprovenance:")[0] + "\n"
+
+
 @contextmanager
 def site(
     folder: Path, clip: Path, cameras: int, rules: str, calibration: Path, sink: str, *, update_every_s: float = 10.0
@@ -174,7 +192,7 @@ def site(
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     names = [f"cam{number:02}" for number in range(cameras)]
     port = free_port()
-    with RtspServer(dict.fromkeys(names, clip)) as server:
+    with RtspServer(dict.fromkeys(names, clip), endless=True) as server:
         rows = []
         for name in names:
             text = f"schema_version: 1\nsite: bench\ncamera: {name}\nversion: 1\n{rules}"

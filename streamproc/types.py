@@ -220,6 +220,8 @@ class ObservedWindow:
     the threshold: of that frame and those before it alone."""
     drift: tuple[str, ...] = ()
     """What has come to measure otherwise than the footage that was learned, for hours, in words."""
+    took_s: float = 0.0
+    """Seconds that it took to track and measure, where the camera is live."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import structlog
 
 from streamproc.errors import ChannelClosed, InferenceError
 from streamproc.runtime.channels import Channel, Freshest
+from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.sources.runs import CameraSource
 from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
@@ -98,6 +100,7 @@ class Watch:
         viewing: Viewing,
         observer: Observer,
         emit: Emit,
+        clock: Clock,
         over: threading.Event,
         *,
         may_drop: int,
@@ -108,6 +111,7 @@ class Watch:
         self._viewing = viewing
         self._observer = observer
         self._emit = emit
+        self._clock = clock
         self._over = over
         self._may_drop = may_drop
         self._packets: Channel[PacketBatch] = Channel(_PACKETS)
@@ -180,8 +184,9 @@ class Watch:
     def _observe(self) -> None:
         try:
             for window in self._windows:
+                began_s = self._clock.monotonic()
                 for observed in observe_all(self._observer, [window], self._emit):
-                    self._emit.window(observed)
+                    self._emit.window(replace(observed, took_s=self._clock.monotonic() - began_s))
         finally:
             self._windows.close()
 

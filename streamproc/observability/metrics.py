@@ -33,7 +33,7 @@ from streamproc.types import (
 
 SkipCause = Literal["still"]
 """Why a window was not worth a model's time: nothing moved."""
-Stage = Literal["decode", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
+Stage = Literal["decode", "observe", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
 ModelRole = Literal["detector", "perception", "deduction", "embedding", "explanation"]
 AskedRole = Literal["perception", "deduction"]
 """What a model server is asked for about windows."""

@@ -1,15 +1,23 @@
-"""Latency from capture to topic with two cameras: receipt of a window's last picture until the broker's timestamp.
+"""Latency from capture to topic at four loads: receipt of a window's last picture until the broker's timestamp.
 
-    python tests/benchmarks/site_latency.py
+    python tests/benchmarks/site_latency.py [--held CAMERAS]
 
-Two 640x480 10 fps cameras of real footage over RTSP, the embedded pipeline, a development broker on the same machine. A
-rule that is always met makes every window an alert with its picture and clip, so that there is much to measure: more
-work than any site has. A window spans one second, so what happened at its start waited up to a second more.
+640x480 10 fps cameras of real footage over RTSP, the embedded pipeline, a development broker on the same machine; as
+many cameras as are a quarter, half, three quarters and nine tenths of those that `site_capacity.txt` says are held. A
+rule that is always met makes windows alerts with pictures and clips, twice a second and camera, so that there is much
+to measure: more work than any site has.
+
+`decode` lasts from receipt to the picture, waiting included; `observe` is the detector, the tracker and the
+measurements; `evidence` is everything from the alert's decision to the topic. The last line is all that is neither a
+model nor sampling: what is left of the whole without `observe` and `perception`. Draws `site_latency.png` too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -17,49 +25,89 @@ from pathlib import Path
 
 import numpy as np
 from kafka import KafkaConsumer
+from matplotlib.figure import Figure
 
 from streamproc.demo.broker import DevBroker
 from streamproc.testing_bench import machine, pedestrians, site
 
 FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
 RULES = "rules:\n  - {id: odd-walking, about: human, says: anomaly, text: Somebody walks., keywords: [walk]}\n"
+SHARES = (0.25, 0.5, 0.75, 0.9)
 WATCH_S = 60.0
+WHOLE, REST = "capture to topic", "neither model nor sampling"
+MODELS = ("observe", "perception")
 
 
-def main() -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
-    print("command: python tests/benchmarks/site_latency.py\n")
-    with tempfile.TemporaryDirectory() as temporary, DevBroker(Path(temporary) / "broker") as broker:
-        clip = pedestrians(Path(temporary) / "clip.mp4", (640, 480), 10, 40.0)
+def latencies(folder: Path, clip: Path, cameras: int) -> tuple[dict[str, list[float]], float, float]:
+    """Seconds of each alert by part, the windows dropped, and the cores taken."""
+    parts: dict[str, list[float]] = {}
+    with DevBroker(folder / "broker") as broker:
         sink = f'{{kind: kafka, bootstrap_servers: ["{broker.bootstrap}"]}}'
-        with site(
-            Path(temporary) / "site", clip, 2, RULES, FIXTURES / "two.normality.json", sink, update_every_s=0.5
-        ) as one:
-            one.wait("windows_total", 10, 120)
+        calibration = FIXTURES / "two.normality.json"
+        with site(folder / "site", clip, cameras, RULES, calibration, sink, update_every_s=0.5) as one:
+            one.wait("windows_total", 10 * cameras, 120)
+            since, cpu_s = datetime.now(UTC), one.cpu_s()
             time.sleep(WATCH_S)
-            dropped = one.metric("windows_dropped_total")
+            dropped, cores = one.lost(), (one.cpu_s() - cpu_s) / WATCH_S
         consumer = KafkaConsumer(
             "streamproc.alerts",
             bootstrap_servers=broker.bootstrap,
             auto_offset_reset="earliest",
             consumer_timeout_ms=3000,
         )
-        total: list[float] = []
-        parts: dict[str, list[float]] = {}
         for record in consumer:
             data = json.loads(record.value)["data"]
-            if data["action"] == "resolve":
+            captured = datetime.fromisoformat(data["captured_at"])
+            if data["action"] == "resolve" or captured < since:
                 continue
-            captured = datetime.fromisoformat(data["captured_at"]).timestamp()
-            total.append(record.timestamp / 1e3 - captured)
-            for stage, value_ms in data["pipeline"]["latency_ms"].items():
-                parts.setdefault(stage, []).append(value_ms / 1e3)
+            told = {stage: value_ms / 1e3 for stage, value_ms in data["pipeline"]["latency_ms"].items()}
+            told["evidence"] = record.timestamp / 1e3 - datetime.fromisoformat(data["published_at"]).timestamp()
+            whole = record.timestamp / 1e3 - captured.timestamp()
+            rest = whole - sum(told[stage] for stage in MODELS)
+            for stage, value in {**told, WHOLE: whole, REST: rest}.items():
+                parts.setdefault(stage, []).append(value)
         consumer.close()
-    print(f"{len(total)} alerts, {dropped:.0f} windows dropped; seconds")
-    print(f"{'':<18}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
-    for name, values in {"capture to topic": total, **parts}.items():
-        p50, p95, p99 = np.percentile(values, (50, 95, 99))
-        print(f"{name:<18}{p50:>8.3f}{p95:>8.3f}{p99:>8.3f}{max(values):>8.3f}")
+    return parts, dropped, cores
+
+
+def draw(p95: dict[str, list[float]], cameras: list[int], path: Path) -> None:
+    """What is reached in 95 of 100 alerts, by load."""
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for stage, values in p95.items():
+        axes.plot(cameras, [1e3 * value for value in values], marker="o", label=stage)
+    axes.axhline(50, color="0.6", linestyle="--", linewidth=0.8)
+    axes.set(xlabel="cameras", ylabel="ms at p95", yscale="log")
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=80)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--held", type=int, help="cameras that are the whole load; as site_capacity.txt says if left out"
+    )
+    flags = parser.parse_args()
+    said = re.search(r"640x480, 10 fps, busy: (\d+)", Path(__file__).with_name("site_capacity.txt").read_text("utf-8"))
+    held = flags.held or (int(said[1]) if said else 0)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
+    print(" ".join(["command: python tests/benchmarks/site_latency.py", *sys.argv[1:]]))
+    p95: dict[str, list[float]] = {}
+    numbers = []
+    with tempfile.TemporaryDirectory() as temporary:
+        clip = pedestrians(Path(temporary) / "clip.mp4", (640, 480), 10, 40.0)
+        for share in SHARES:
+            cameras = max(1, round(share * held))
+            numbers.append(cameras)
+            parts, dropped, cores = latencies(Path(temporary) / f"{share:g}", clip, cameras)
+            print(f"\n{share:.0%} of {held} cameras: {cameras}, {cores:.2f} cores")
+            print(f"{len(parts[WHOLE])} alerts, {dropped:.0f} windows dropped; seconds")
+            print(f"{'':<28}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
+            for stage, values in parts.items():
+                p50, p95_s, p99 = np.percentile(values, (50, 95, 99))
+                p95.setdefault(stage, []).append(p95_s)
+                print(f"{stage:<28}{p50:>8.3f}{p95_s:>8.3f}{p99:>8.3f}{max(values):>8.3f}", flush=True)
+    draw(p95, numbers, Path(__file__).with_suffix(".png"))
 
 
 if __name__ == "__main__":

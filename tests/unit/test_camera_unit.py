@@ -208,6 +208,24 @@ def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_r
     assert unit.stop(5)
 
 
+def test_a_watched_window_tells_how_long_it_took_to_observe_and_an_inline_one_does_not(
+    clip: Path, start: Start
+) -> None:
+    clock = FakeClock()
+
+    class Slow(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            clock.advance(0.25)
+            return super().observe(window)
+
+    emit = RecordingEmit()
+    unit = start(CameraUnit(settings(str(clip), realtime=False), emit, clock, lambda _: Slow()))
+    assert unit.join(20)
+    assert [o.took_s for o in emit.windows] == [0.25] * 5
+    inline = CameraUnit(settings(str(clip)), RecordingEmit(), clock, lambda _: Slow()).run_inline(START)
+    assert [o.took_s for o in inline] == [0.0] * 5
+
+
 def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: Path, start: Start) -> None:
     class Fails(FakeObserver):
         def observe(self, window: Window) -> ObservedWindow:

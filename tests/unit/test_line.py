@@ -207,12 +207,18 @@ def test_an_alert_that_cannot_be_decided_is_said_and_the_line_goes_on() -> None:
 
 def test_latencies_of_a_live_camera_by_stage() -> None:
     walk = Walk(lambda _: WALKS)
-    window = observed(1.0)
+    window = replace(observed(1.0), took_s=0.125)
     while walk.clock.now() < window.window.captured_at + timedelta(seconds=0.75):
         walk.clock.advance(0.25)
     verdict = walk.line.watch(window, decode_ms=500.0)
     assert verdict is not None
-    assert verdict.latency_ms == {"decode": 500.0, "queue": 250.0, "perception": 0.0, "deduction": 1000.0}
+    assert verdict.latency_ms == {
+        "decode": 375.0,
+        "observe": 125.0,
+        "queue": 250.0,
+        "perception": 0.0,
+        "deduction": 1000.0,
+    }
     assert walk.value('latency_seconds_sum{stage="deduction"}') == 1.0
     assert walk.value('latency_seconds_count{stage="queue"}') == 1
 
