@@ -254,7 +254,7 @@ def main() -> None:
     silent = sum(max(0, least - came) for came in tally.pictures)
     told = {"pictures": sum(tally.pictures), "missed": tally.missed + silent, "lag_s": tally.lag_s}
     print(json.dumps(told), flush=True)
-    os._exit(0)  # how a way ends is not part of what is measured
+    threading.Event().wait()  # until killed: what it and its children took is still to be read
 
 
 if __name__ == "__main__":
