@@ -38,13 +38,16 @@ from streamproc.inspection_branch import InspectedCamera, Inspection
 from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
-from streamproc.pipeline import CameraParts, Hub, Site
+from streamproc.pipeline import CameraParts, Hub, Site, Unit
 from streamproc.rules.live import LiveRules
 from streamproc.rules.watch import RuleFile, aside, in_place
 from streamproc.runtime.breaker import Health as ServerHealth
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
+from streamproc.shards.child import Launcher
+from streamproc.shards.fleet import Fleet
+from streamproc.shards.hearing import Hearing
 from streamproc.site import LoadedSite
 from streamproc.sources.address import is_live
 from streamproc.sources.evidence import EvidenceRing
@@ -69,6 +72,8 @@ class Assembled:
     """By camera."""
     lines: Mapping[str, CameraLine]
     """By camera."""
+    fleet: Fleet | None
+    """The processes that cameras are watched in; None where that is this one."""
 
 
 def unit_settings(loaded: LoadedSite, camera: CameraSettings) -> UnitSettings:
@@ -246,7 +251,24 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     cameras: dict[str, CameraParts] = {}
     inspected: dict[str, InspectedCamera] = {}
     explaining = backends.explaining()
-    calibrations: dict[str, CalibrationInForce] = {}
+    calibrations = {
+        camera.id: CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
+        for camera in settings.cameras
+    }
+    fleet = _fleet(loaded, store, hub, calibrations, metrics, clock) if loaded.processes else None
+    units: Mapping[str, Unit] = (
+        {
+            camera.id: CameraUnit(
+                unit_settings(loaded, camera),
+                hub,
+                clock,
+                partial(backends.observer, calibrations[camera.id].calibration),
+            )
+            for camera in settings.cameras
+        }
+        if fleet is None
+        else {camera.id: fleet.unit(camera.id) for camera in settings.cameras}
+    )
     for camera in settings.cameras:
         has_sub = camera.sub is not None
         ring = EvidenceRing(kept.ring_s, kept.ring_mb, with_main=has_sub, masked=bool(camera.privacy_masks))
@@ -262,17 +284,12 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
             threads=threads,
             explained=partial(explaining.take, camera.id) if explaining is not None else tuple,
         )
-        calibration = CalibrationInForce(rules_path(loaded, camera), loaded.pipeline.normality)
         taken = partial(hub.take_dropped, camera.id)
-        line = camera_line(loaded, camera, backends, calibration, desk, metrics, clock, take_dropped=taken)
-        unit = CameraUnit(
-            unit_settings(loaded, camera), hub, clock, partial(backends.observer, calibration.calibration)
-        )
-        cameras[camera.id] = CameraParts(unit, ring, desk, line)
+        line = camera_line(loaded, camera, backends, calibrations[camera.id], desk, metrics, clock, take_dropped=taken)
+        cameras[camera.id] = CameraParts(units[camera.id], ring, desk, line)
         close_looks = camera_inspection(loaded, camera, backends, desk, line.rules, metrics, words=explaining)
         if close_looks is not None:
             inspected[camera.id] = close_looks
-        calibrations[camera.id] = calibration
     inspection = None
     if (looks := loaded.pipeline.inspection) is not None and inspected:
         inspection = Inspection(inspected, metrics, clock, most_waiting=looks.most_waiting, explaining=explaining)
@@ -290,4 +307,21 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
     metrics.queue("evidence", threads.__len__)
     supervisor = Supervisor(clock, metrics.thread_restarted)
     site = Site(hub, cameras, deliveries, outbox, threads, kept, clock, supervisor, loaded.workers, metrics, inspection)
-    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations, lines)
+    return Assembled(site, supervisor, hub, metrics, backends, outbox, deliveries, calibrations, lines, fleet)
+
+
+def _fleet(
+    loaded: LoadedSite,
+    store: ModelStore,
+    hub: Hub,
+    calibrations: Mapping[str, CalibrationInForce],
+    metrics: Metrics,
+    clock: Clock,
+) -> Fleet:
+    pages = loaded.settings.observability
+    hearings = {
+        camera.id: Hearing(unit_settings(loaded, camera), hub, calibrations[camera.id].calibration, clock)
+        for camera in loaded.settings.cameras
+    }
+    launch = Launcher(store.cache_dir, pages.log_format, pages.log_level)
+    return Fleet(hearings, loaded.processes, launch, clock, metrics, loaded.process_memory_mb)

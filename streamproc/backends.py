@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never
 
-import structlog
-
-from streamproc.camera import Observer, UnitSettings
 from streamproc.config import (
     CameraSettings,
     DinoV2Encoder,
@@ -23,8 +20,8 @@ from streamproc.config import (
     StatisticalInduction,
     VlmPerception,
 )
-from streamproc.errors import ModelLoadError
 from streamproc.models.store import ModelStore
+from streamproc.observing import ObserverModels
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock
 from streamproc.types import ModelRef
@@ -36,21 +33,17 @@ if TYPE_CHECKING:
     from streamproc.inspection.live.findings import Inspector
     from streamproc.inspection.nouns import Backbone
     from streamproc.inspection.serving import OnnxExpert
-    from streamproc.models.movenet import MoveNet
-    from streamproc.models.nanodet import NanoDet
     from streamproc.models.sentences import SentenceEmbedder
     from streamproc.modelserver import ModelServer
-    from streamproc.normality.calibration import Calibration
     from streamproc.perception.captioner import Captioner
     from streamproc.rules.inducer import Inducer
     from streamproc.rules.meaning import Embedder
 
-log = structlog.get_logger(__name__)
 Role = Literal["perception", "deduction", "explanation"]
 """What a model server is asked for."""
 
 
-class Backends:
+class Backends(ObserverModels):
     """Loads what a pipeline names. Everything it hands out may be used from any thread, observers by one at a time."""
 
     def __init__(
@@ -67,18 +60,11 @@ class Backends:
         Raises:
             ModelLoadError: a model's files cannot be had or do not load.
         """
-        import cv2
-
-        from streamproc.models.nanodet import NanoDet
         from streamproc.models.sentences import SentenceEmbedder
 
-        # Cameras are watched side by side, each by threads of its own: with a pool they would wait for each other.
-        cv2.setNumThreads(1)
+        super().__init__(store)
         self._pipeline, self._store, self._clock = pipeline, store, clock
         self._looks: tuple[Backbone, OnnxExpert | None] | None = None
-        self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
-        self.pose: MoveNet | None = _pose(store)
-        """None where it could not be had: nobody is asked how they hold the body."""
         self.embedder: SentenceEmbedder = SentenceEmbedder(store.ensure("bge-small"))
         self.servers: dict[Role, ModelServer] = {}
         """Model servers by what they are asked for while cameras are watched."""
@@ -98,18 +84,6 @@ class Backends:
                 from streamproc.modelserver import ModelServer
 
                 self.servers[role] = ModelServer(settings, clock, on_health=partial(on_health, role))
-
-    def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> Observer:
-        """A camera's observer, which measures by what ``calibration`` returns at the moment.
-
-        Raises:
-            ConfigError: the calibration does not fit the pipeline.
-        """
-        from streamproc.normality.following import FollowingObserver
-        from streamproc.normality.observer import EmbeddedObserver
-
-        observer = EmbeddedObserver(settings.normality, calibration(), self.detector, pose=self.pose)
-        return FollowingObserver(observer, calibration)
 
     def captioner(self, camera: CameraSettings) -> Captioner:
         """A camera's captioner."""
@@ -214,17 +188,6 @@ class Backends:
         """End the connections to model servers."""
         for server in (*self.servers.values(), *filter(None, [self.writer])):
             server.close()
-
-
-def _pose(store: ModelStore) -> MoveNet | None:
-    """The pose model; a site without a network and without it watches all the same."""
-    from streamproc.models.movenet import MoveNet
-
-    try:
-        return MoveNet(store.ensure("movenet"))
-    except ModelLoadError as error:
-        log.warning("pose_model_missing", reason=str(error), consequence="who lies or crouches is not told as such")
-        return None
 
 
 def make_inducer(

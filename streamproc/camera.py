@@ -70,9 +70,12 @@ class CameraUnit:
         opener: Callable[[], Session] | None = None,
         main_opener: Callable[[], Session] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
+        first_run: int = 1,
+        first_main_run: int = 1,
     ) -> None:
         """``opener`` opens a session with the stream that is analysed, ``main_opener`` with the main stream where that
-        is another, by their addresses if left out; ``backoff`` makes the waits."""
+        is another, by their addresses if left out; ``backoff`` makes the waits. ``first_run`` and ``first_main_run``
+        are the next runs of the two, where the camera was watched before."""
         camera = settings.camera
         self.camera_id = camera.id
         self._settings = settings
@@ -94,11 +97,12 @@ class CameraUnit:
                 on_abandoned=self._abandoned,
                 opener=main_opener,
                 backoff=backoff,
+                first_run=first_main_run,
             )
         self._stop = threading.Event()
         self._over = threading.Event()
         self._done = False
-        self._next_run = 1
+        self._next_run = first_run
         self._ended: CameraState | None = None
         self._thread: threading.Thread | None = None
         self._watch: Watch | None = None

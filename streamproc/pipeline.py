@@ -21,6 +21,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -31,7 +32,6 @@ from streamproc.alerts.evidence_threads import EvidenceThreads
 from streamproc.alerts.health import Health, camera_health
 from streamproc.alerts.outbox import Outbox
 from streamproc.alerts.retention import Sweep
-from streamproc.camera import CameraUnit
 from streamproc.config import EvidenceSettings
 from streamproc.errors import SinkError, StageError
 from streamproc.inspection_branch import Inspection
@@ -53,11 +53,41 @@ _EVIDENCE_S = 3.0
 _TROUBLE = ("lost", "refused", "frozen")
 
 
+class Unit(Protocol):
+    """A camera that is watched, in this process or another; ``camera.CameraUnit`` is one."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether it broke off, and nothing starts it again."""
+        ...
+
+    def start(self) -> None:
+        """Begin to watch; returns at once.
+
+        Raises:
+            ModelLoadError: a model cannot be had.
+            ConfigError: the calibration does not load.
+        """
+        ...
+
+    def ask_to_stop(self) -> None:
+        """Begin to end; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> bool:
+        """End within ``timeout_s``; False, told in the log, if it did not."""
+        ...
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end, of a recording mostly; whether it came within ``timeout_s``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraParts:
     """What one camera is made of."""
 
-    unit: CameraUnit
+    unit: Unit
     ring: EvidenceRing
     desk: AlertDesk
     line: CameraLine

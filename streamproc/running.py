@@ -122,7 +122,15 @@ def _health(loaded: LoadedSite, running: Assembled) -> Health:
         detail = ", ".join(f"{name}: {count} waiting" for name, count in waiting.items())
         return Reading(not failing, detail)
 
+    def processes() -> Reading:
+        doing = running.fleet.doing() if running.fleet is not None else {}
+        return Reading(
+            all(up for up, _ in doing.values()), "; ".join(f"{name}: {says}" for name, (_, says) in doing.items())
+        )
+
     health.add("threads", threads, "alive")
+    if running.fleet is not None:
+        health.add("processes", processes, "wanted")
     health.add("outbox", delivered, "wanted")
     for settings in loaded.settings.cameras:
         health.add(f"camera {settings.id}", partial(camera, settings.id), "wanted")

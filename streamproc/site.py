@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -21,6 +22,13 @@ from streamproc.errors import ConfigError, Fault
 from streamproc.yamlfile import check_model, load_model, read_bytes
 
 _WORKERS = 4
+CAMERAS_A_PROCESS = 8
+"""At most, where a site does not say otherwise; up to so many are watched in the site's own process. Eight take less
+than a fifth of an interpreter's lock (`tests/benchmarks/processes.txt`), and stay below the ten streams from which
+PyAV's issue 1112 tells of processes that became slower."""
+_PROCESS_MB, _CAMERA_MB = 600.0, 200.0
+"""A process that watches is restarted beyond the sum: about four times what one takes with a camera, and with each
+camera more, of 1280x720 (`tests/benchmarks/processes.txt`)."""
 _PRESET = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -39,6 +47,18 @@ class LoadedSite:
         """How many windows are decided at once. Waiting for a model server costs a thread and nothing else."""
         cameras = len(self.settings.cameras)
         return self.pipeline.workers or (cameras if self.pipeline.asks_servers else min(cameras, _WORKERS))
+
+    @property
+    def processes(self) -> int:
+        """How many processes cameras are watched in, beside this one; 0: in this one."""
+        cameras = len(self.settings.cameras)
+        if self.pipeline.processes is not None:
+            return min(self.pipeline.processes, cameras)
+        return 0 if cameras <= CAMERAS_A_PROCESS else math.ceil(cameras / CAMERAS_A_PROCESS)
+
+    def process_memory_mb(self, cameras: int) -> float:
+        """Most megabytes of a process that watches so many cameras."""
+        return self.pipeline.process_memory_mb or _PROCESS_MB + _CAMERA_MB * cameras
 
     def camera(self, camera_id: str) -> CameraSettings:
         """The camera of that id.

@@ -37,6 +37,9 @@ Stage = Literal["decode", "observe", "queue", "perception", "deduction", "inspec
 ModelRole = Literal["detector", "perception", "deduction", "embedding", "explanation"]
 AskedRole = Literal["perception", "deduction"]
 """What a model server is asked for about windows."""
+ShardEnd = Literal["died", "hung", "memory"]
+"""Why a process that watches cameras had to be followed by another. ``died``: it crashed, was killed or gave up;
+``hung``: it gave no sign of life; ``memory``: it grew beyond its bound."""
 
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -115,6 +118,12 @@ class Metrics:
         self._evidence_failures = counter("evidence_failures", "Alerts whose evidence is missing or late.", "camera")
         self._evidence_deleted = counter("evidence_deleted", "Evidence files deleted for age or size.", "reason")
         self._restarts = counter("thread_restarts", "Threads that ended unexpectedly and were started again.", "thread")
+        self._shard_cameras = gauge(
+            "shard_cameras", "Cameras that a process watches; 0 while it does not run.", "shard"
+        )
+        self._shard_memory = gauge("shard_memory_bytes", "Resident memory of a process that watches cameras.", "shard")
+        self._shard_cpu = gauge("shard_cpu_seconds", "Processor time of such a process since it began.", "shard")
+        self._shard_restarts = counter("shard_restarts", "Such processes that others had to follow.", "shard", "cause")
         self._stand_in = gauge("stand_in", "1 for each part that runs on an embedded stand-in.", "role", "stand_in_for")
         self._disk = gauge("disk_free_bytes", "Space left where the outbox and the evidence are written.", "holds")
         Info("streamproc_build", "What is running.", registry=registry).info({"version": __version__})
@@ -325,6 +334,23 @@ class Metrics:
     def thread_restarted(self, name: str) -> None:
         """The supervisor started a thread again."""
         self._restarts.labels(name).inc()
+
+    # ---- processes that watch cameras
+
+    def shard_up(self, shard: str, cameras: int) -> None:
+        """A process watches so many cameras; 0 where it does not run."""
+        for cause in get_args(ShardEnd):
+            self._shard_restarts.labels(shard, cause)
+        self._shard_cameras.labels(shard).set(cameras)
+
+    def shard_used(self, shard: str, memory_mb: float, cpu_s: float) -> None:
+        """What a process takes."""
+        self._shard_memory.labels(shard).set(memory_mb * 1e6)
+        self._shard_cpu.labels(shard).set(cpu_s)
+
+    def shard_restarted(self, shard: str, cause: ShardEnd) -> None:
+        """Another process follows."""
+        self._shard_restarts.labels(shard, cause).inc()
 
 
 def _free_bytes(path: Path) -> float:

@@ -37,9 +37,10 @@ class MainStream:
         on_abandoned: Callable[[], None] = lambda: None,
         opener: Callable[[], Session] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
+        first_run: int = 1,
     ) -> None:
         """``on_dropped`` and ``on_abandoned`` are told what ``CameraSource`` tells; ``opener`` opens a session, by
-        ``camera.main`` if left out; ``backoff`` makes the waits."""
+        ``camera.main`` if left out; ``backoff`` makes the waits; ``first_run`` is its next run's number."""
         self._camera = camera
         self._clock = clock
         self._make_backoff = backoff
@@ -53,6 +54,7 @@ class MainStream:
             timeout_s=camera.timeout_s,
             paced=not is_live(camera.main),
             backoff=backoff(),
+            first_run=first_run,
             stream="main",
             on_dropped=on_dropped,
             on_abandoned=on_abandoned,
