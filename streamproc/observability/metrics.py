@@ -348,6 +348,11 @@ class Metrics:
         self._shard_memory.labels(shard).set(memory_mb * 1e6)
         self._shard_cpu.labels(shard).set(cpu_s)
 
+    def shard_gone(self, shard: str) -> None:
+        """A process has no cameras any more, and none follows it."""
+        for gauge in (self._shard_cameras, self._shard_memory, self._shard_cpu):
+            gauge.remove(shard)
+
     def shard_restarted(self, shard: str, cause: ShardEnd) -> None:
         """Another process follows."""
         self._shard_restarts.labels(shard, cause).inc()

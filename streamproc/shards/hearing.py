@@ -25,6 +25,7 @@ from streamproc.shards.orders import (
     Answer,
     CameraOrders,
     CameraOver,
+    Counted,
     Event,
     FaultFound,
     PacketsReceived,
@@ -182,6 +183,11 @@ class Hearing:
         match event:
             case PacketsReceived():
                 self._packets(event)
+            case Counted():
+                for cause, count in event.dropped:
+                    self._emit.dropped(self.camera_id, cause, count)
+                if event.decoded:
+                    self._emit.decoded(self.camera_id, event.decoded, event.keyframe_every_s)
             case StateChanged(state=state, main=True):
                 self._next_main_run = max(self._next_main_run, state.run + 1)
                 self._emit.main_state(state)
@@ -194,10 +200,6 @@ class Hearing:
                 pass
 
     def _packets(self, event: PacketsReceived) -> None:
-        for cause, count in event.dropped:
-            self._emit.dropped(self.camera_id, cause, count)
-        if event.stream is None:
-            return
         batch = PacketBatch(event.stream, tuple(Packet(self.camera_id, *row) for row in event.rows))
         following = batch.packets[-1].run + 1
         if event.main:

@@ -77,13 +77,20 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class PacketsReceived:
-    """Packets of the analysed stream, or of the main stream beside it; and what was lost meanwhile."""
+    """Packets of the analysed stream, or of the main stream beside it."""
 
-    stream: StreamInfo | None
-    """None where nothing but losses is told."""
+    stream: StreamInfo
     rows: tuple[PacketRow, ...]
     main: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was lost and decoded since this was last told."""
+
     dropped: tuple[tuple[DropCause, int], ...]
+    decoded: int
+    keyframe_every_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class CameraOver:
     """The camera's last event: it was told to end, or its recording did."""
 
 
-Event = PacketsReceived | StateChanged | FaultFound | CameraOver
+Event = PacketsReceived | Counted | StateChanged | FaultFound | CameraOver
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -52,6 +52,7 @@ class Shard:
         self.doing = "starts"
         """In words, for the readiness page."""
         self.up = False
+        """Whether all is well: it runs, or need not any more."""
         self.cameras = tuple(one.camera_id for one in hearings)
         self.nobody = threading.Event()
         """Set when none of its cameras is to be watched any more."""
@@ -80,6 +81,8 @@ class Shard:
 
     def finish(self, but: Sequence[Hearing] = ()) -> None:
         """No process follows; ``but`` are watched by others."""
+        self.up, self.doing = True, "its cameras are over"
+        self._metrics.shard_gone(self.name)
         for one in self._hearings:
             if one not in but:
                 one.finish()

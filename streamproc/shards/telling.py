@@ -11,7 +11,6 @@ import contextlib
 import socket
 import threading
 from collections import Counter
-from collections.abc import Sequence
 
 from streamproc.errors import ChannelClosed, StageError
 from streamproc.normality.calibration import Calibration
@@ -19,6 +18,7 @@ from streamproc.shards import wire
 from streamproc.shards.orders import (
     Answer,
     CameraOver,
+    Counted,
     Event,
     FaultFound,
     PacketRow,
@@ -77,6 +77,8 @@ class RemoteEmit:
         self._told = 0
         self._analysed, self._main = _Waiting(main=False), _Waiting(main=True)
         self._dropped: Counter[DropCause] = Counter()
+        self._decoded = 0
+        self._keyframe_every_s: float | None = None
         self._lock = threading.Lock()
 
     def packets(self, batch: PacketBatch) -> None:
@@ -103,6 +105,12 @@ class RemoteEmit:
         """Told with the next packets."""
         with self._lock:
             self._dropped[cause] += count
+
+    def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:  # noqa: ARG002 - as above
+        """Told with the next packets."""
+        with self._lock:
+            self._decoded += pictures
+            self._keyframe_every_s = keyframe_every_s
 
     def window(self, observed: ObservedWindow) -> None:
         """Waits until the site took it; then the calibration may be another.
@@ -142,15 +150,13 @@ class RemoteEmit:
             self._send(event)
 
     def _flush(self) -> None:
-        dropped: Sequence[tuple[DropCause, int]] = tuple(self._dropped.items())
         for waiting in (self._analysed, self._main):
-            if waiting.rows:
-                self._send(PacketsReceived(waiting.stream, waiting.take(), waiting.main, tuple(dropped)))
-                self._dropped.clear()
-                dropped = ()
-        if dropped:
+            if waiting.stream is not None and waiting.rows:
+                self._send(PacketsReceived(waiting.stream, waiting.take(), waiting.main))
+        if self._dropped or self._decoded:
+            self._send(Counted(tuple(self._dropped.items()), self._decoded, self._keyframe_every_s))
             self._dropped.clear()
-            self._send(PacketsReceived(None, (), False, tuple(dropped)))
+            self._decoded = 0
 
     def _send(self, event: Event) -> None:
         wire.send(self._events, event)

@@ -18,7 +18,7 @@ from streamproc.alerts.desk import AlertDesk
 from streamproc.alerts.health import Health as HealthMessage
 from streamproc.alerts.message import Alert
 from streamproc.alerts.outbox import Outbox
-from streamproc.assembly import Assembled, assemble, camera_desk, camera_line
+from streamproc.assembly import Assembled, assemble, camera_desk, camera_line, unit_settings
 from streamproc.calibrations import CalibrationInForce
 from streamproc.camera_rules import alarm_score, rules_path
 from streamproc.config import Area, CameraSettings
@@ -28,6 +28,7 @@ from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock
+from streamproc.shards.fleet import RemoteUnit
 from streamproc.site import LoadedSite, load_site
 from streamproc.testing import FakeClock
 from streamproc.testing_alerts import verdict_at
@@ -292,6 +293,22 @@ def test_a_site_is_made_and_nothing_is_started(tmp_path: Path, monkeypatch: pyte
         'rule_set_version{camera="yard"}',
     ):
         assert f"streamproc_{series}" in page
+    made.site.stop(1)
+
+
+def test_a_pipeline_may_have_its_cameras_watched_in_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for camera in ("gate", "yard", "lane"):
+        write_rules(tmp_path / "rules" / f"{camera}.yaml", camera)
+    (tmp_path / "own.yaml").write_text("schema_version: 1\nname: own\nprocesses: 2\n")
+    path = write_site(tmp_path, "gate", "yard", "lane", pipeline="./own.yaml")
+    made, loaded = Made(monkeypatch).of(path), load_site(path)
+    assert made.fleet is not None
+    assert made.fleet.doing() == {"shard-1": (False, "starts"), "shard-2": (False, "starts")}
+    assert all(isinstance(parts.unit, RemoteUnit) for parts in made.site._cameras.values())
+    orders = made.fleet._hearings["yard"].orders()
+    assert orders.settings == unit_settings(loaded, loaded.camera("yard"))
     made.site.stop(1)
 
 

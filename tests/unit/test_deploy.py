@@ -46,6 +46,7 @@ def metric_labels() -> dict[str, set[str]]:
     metrics.delivery_failed("kafka")
     metrics.dead_lettered("kafka")
     metrics.thread_restarted("worker-0")
+    metrics.shard_up("shard-1", 4)
     metrics.disk("outbox", ROOT)
     return {
         sample.name: set(sample.labels)

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,9 +26,12 @@ from streamproc.models.store import ModelStore
 from streamproc.runtime.breaker import Health
 from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.site import LoadedSite, load_site
+from streamproc.testing import FakeClock
+from streamproc.testing_shards import BEAT, FakeLaunch
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
 from streamproc.types import ServerReading
+from streamproc.types import CameraState
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
@@ -186,6 +191,34 @@ def test_the_pages_tell_cameras_servers_and_stand_ins_until_sigterm_ends_it(
     assert 'streamproc_model_replica_up{role="deduction",server="http://gpu1:8000/v1"} 0.0' in pages.metrics
     assert 'streamproc_model_replica_up{role="deduction",server="http://gpu2:8000/v1"} 1.0' in pages.metrics
     assert 'streamproc_stand_in{role="perception",stand_in_for="a captioner"} 1.0' in pages.metrics
+
+
+def test_the_pages_tell_what_the_processes_do_that_watch_cameras(
+    tmp_path: Path, backends: FakeBackends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.yaml").write_text("schema_version: 1\nname: own\nprocesses: 1\n")
+    path = recording(tmp_path)
+    path.write_text(path.read_text().replace("pipeline: embedded", "pipeline: ./own.yaml"), encoding="utf-8")
+    launch = FakeLaunch(FakeClock(), lambda child: child.say(BEAT))
+    monkeypatch.setattr(assembly, "Launcher", lambda *_: launch)
+    loaded = load_site(path)
+    site = assemble(loaded, ModelStore(), SystemClock())
+    health = running._health(loaded, site)
+    assert health.readiness()[1]["checks"]["processes"] == {"ok": False, "level": "wanted", "detail": "shard-1: starts"}
+    site.site.start()
+    assert launch.started(1)
+    child = launch.children[0]
+    child.emits["gate"].state(CameraState("gate", 1, "ended", datetime.now(UTC)))
+    child.emits["gate"].over()
+    child.end()
+    until = time.monotonic() + 10
+    while not site.site.finished():
+        assert time.monotonic() < until
+    site.fleet._threads["shard-1"].join(10)  # type: ignore[union-attr]
+    page = health.readiness()[1]["checks"]["processes"]
+    assert (page["ok"], page["detail"]) == (True, "shard-1: its cameras are over")
+    assert health.liveness()[0]
+    site.site.stop(5)
 
 
 def test_a_model_server_of_the_wrong_kind_is_the_operators_mistake_and_nothing_is_left_running(

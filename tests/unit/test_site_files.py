@@ -154,3 +154,28 @@ def test_faults_of_a_preset_name_its_file(tmp_path: Path) -> None:
 def test_an_unknown_camera_names_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="it has gate, clip"):
         load_site(site_file(tmp_path)).camera("yard")
+
+
+@pytest.mark.parametrize(
+    ("cameras", "said", "processes"),
+    [(1, None, 0), (8, None, 0), (9, None, 2), (16, None, 2), (17, None, 3), (20, 0, 0), (20, 2, 2), (2, 5, 2)],
+)
+def test_many_cameras_are_spread_over_processes_unless_the_pipeline_says_otherwise(
+    tmp_path: Path, cameras: int, said: int | None, processes: int
+) -> None:
+    path = site_file(tmp_path, "./mine.yaml")
+    rows = "".join(f"  - {{id: cam{number}, main: 'rtsp://h/{number}'}}\n" for number in range(cameras))
+    head, _, tail = path.read_text().partition("cameras:\n")
+    path.write_text(f"{head}cameras:\n{rows}alerts:{tail.partition('alerts:')[2]}")
+    more = "" if said is None else f"processes: {said}\n"
+    (path.parent / "mine.yaml").write_text(f"schema_version: 1\nname: mine\n{more}")
+    assert load_site(path).processes == processes
+
+
+def test_a_processs_bound_grows_with_its_cameras_unless_the_pipeline_says_otherwise(tmp_path: Path) -> None:
+    path = site_file(tmp_path, "./mine.yaml")
+    (path.parent / "mine.yaml").write_text("schema_version: 1\nname: mine\n")
+    loaded = load_site(path)
+    assert loaded.process_memory_mb(1) < loaded.process_memory_mb(8) == 8 * 200 + 600
+    (path.parent / "mine.yaml").write_text("schema_version: 1\nname: mine\nprocess_memory_mb: 3000\n")
+    assert load_site(path).process_memory_mb(8) == 3000

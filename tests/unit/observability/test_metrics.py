@@ -146,3 +146,19 @@ def test_every_method_writes_a_metric() -> None:
         "evidence_failures_total", "thread_restarts_total",
     }  # fmt: skip
     assert {f"streamproc_{name}" for name in expected} <= changed
+
+
+def test_a_process_is_told_while_it_has_cameras_and_its_restarts_for_good() -> None:
+    metrics = Metrics(["gate"])
+    metrics.shard_up("shard-1", 4)
+    assert value(metrics, "shard_restarts_total", shard="shard-1", cause="memory") == 0
+    metrics.shard_used("shard-1", 250.0, 3.5)
+    metrics.shard_restarted("shard-1", "memory")
+    assert value(metrics, "shard_cameras", shard="shard-1") == 4
+    assert value(metrics, "shard_memory_bytes", shard="shard-1") == 250e6
+    assert value(metrics, "shard_cpu_seconds", shard="shard-1") == 3.5
+    metrics.shard_gone("shard-1")
+    metrics.shard_gone("shard-2")  # it never began
+    for name in ("shard_cameras", "shard_memory_bytes", "shard_cpu_seconds"):
+        assert value(metrics, name, shard="shard-1") is None
+    assert value(metrics, "shard_restarts_total", shard="shard-1", cause="memory") == 1

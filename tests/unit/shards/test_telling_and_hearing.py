@@ -114,12 +114,15 @@ def test_what_is_told_stands_in_the_order_in_which_it_happened(joined: Joined) -
     joined.emit.packets(batch(0.0))
     joined.emit.dropped("gate", "decoder", 2)
     joined.emit.dropped("gate", "decoder", 1)
+    joined.emit.decoded("gate", 3, None)
+    joined.emit.decoded("gate", 4, 2.0)
     joined.emit.main_packets(batch(0.0, run=4))
     joined.emit.main_state(joined.state("streaming", run=4))
     joined.emit.fault("gate", "reader_abandoned")
     joined.emit.state(joined.state("frozen"))
     assert joined.site.arrived(lambda e: e.phases == ["streaming", "frozen"])
     assert joined.site.drops == {"decoder": 3}
+    assert (joined.site.pictures, joined.site.keyframe_every_s) == (7, 2.0)
     assert joined.site.faults == ["reader_abandoned"]
     assert [one.packets[0].run for one in joined.site.main_batches] == [4]
     assert [one.run for one in joined.site.main_states] == [4]
