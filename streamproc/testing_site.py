@@ -27,7 +27,7 @@ PASSWORD = "Tr1cky-m@rked/pass:word"  # noqa: S105 - of a camera in a test
 _SITE = """\
 schema_version: 1
 site: {{id: site, name: Test site}}
-pipeline: embedded
+pipeline: {pipeline}
 cameras:
   - id: two
     main: rtsp://${{CAM_USER}}:${{CAM_PASSWORD}}@127.0.0.1:{rtsp_port}/two
@@ -53,6 +53,7 @@ class LiveSite:
     broker: DevBroker
     port: int
     """Of the observability pages."""
+    pipeline: str = "embedded"
     process: subprocess.Popen[bytes] | None = None
     _reader: threading.Thread | None = None
     _alerts: list[dict[str, Any]] = field(default_factory=list)
@@ -75,7 +76,9 @@ class LiveSite:
 
     def write(self) -> None:
         """Write the site file."""
-        text = _SITE.format(rtsp_port=self.server.port, bootstrap=self.broker.bootstrap, port=self.port)
+        text = _SITE.format(
+            pipeline=self.pipeline, rtsp_port=self.server.port, bootstrap=self.broker.bootstrap, port=self.port
+        )
         (self.folder / "site.yaml").write_text(text, encoding="utf-8")
 
     def start(self) -> None:

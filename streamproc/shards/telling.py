@@ -12,6 +12,8 @@ import socket
 import threading
 from collections import Counter
 
+import structlog
+
 from streamproc.errors import ChannelClosed, StageError
 from streamproc.normality.calibration import Calibration
 from streamproc.shards import wire
@@ -28,6 +30,8 @@ from streamproc.shards.orders import (
     row_of,
 )
 from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, StreamInfo
+
+log = structlog.get_logger(__name__)
 
 _MOST_PACKETS = 12
 """Half a second of a camera: a packet costs a twelfth of its own message then (`tests/benchmarks/processes.txt`)."""
@@ -126,6 +130,8 @@ class RemoteEmit:
         answer: Answer = wire.receive(self._windows)
         if answer.changed:
             self.calibration = answer.calibration
+            sha256 = None if answer.calibration is None else answer.calibration.sha256[:12]
+            log.info("calibration_followed", camera=self._camera_id, sha256=sha256)
         if answer.taken == "closed":
             raise ChannelClosed
         if answer.taken == "failed":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -72,8 +73,8 @@ class Place:
         self.said.append(said)
         return process.returncode, said
 
-    def watch(self, until: str) -> tuple[int, str]:
-        """Have `streamproc run` write its log until a line holds ``until``, then SIGTERM it."""
+    def watch(self, until: str, then: Callable[[], None] = lambda: None) -> tuple[int, str]:
+        """Have `streamproc run` write its log until a line holds ``until``, do ``then``, and SIGTERM it."""
         process = self.start("run", "site.yaml")
         assert process.stdout is not None
         lines = []
@@ -82,6 +83,7 @@ class Place:
                 lines.append(line)
                 if until in line:
                     break
+            then()
             process.send_signal(signal.SIGTERM)
             rest, _ = process.communicate(timeout=30)
         finally:
@@ -143,6 +145,28 @@ def test_no_credential_is_told_by_any_command(place: Place) -> None:
     code, said = place.run("run", "site.yaml")
     assert code == 2, said
 
+    assert place.leaks() == []
+
+
+def test_no_credential_is_told_by_a_process_that_watches_nor_in_the_list_of_processes(place: Place) -> None:
+    preset = place.folder / "own.yaml"
+    preset.write_text(preset.read_text(encoding="utf-8") + "processes: 1\n", encoding="utf-8")
+    listed: list[str] = []
+
+    def look() -> None:
+        for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                listed.append(arguments.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    code, said = place.watch("health_not_sent", look)
+    assert code == 0, said
+    assert '"phase": "streaming"' in said
+    assert "process_lost" not in said
+    assert any("streamproc.shards.process" in one for one in listed)
+    place.said.append("\n".join(listed))
+    place.write(variable="WRONG", log_format="console")
+    code, said = place.watch("phase=refused")
+    assert code == 0, said
     assert place.leaks() == []
 
 

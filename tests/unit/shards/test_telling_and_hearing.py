@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -222,11 +223,12 @@ def test_an_event_that_the_site_fails_at_is_logged_and_the_next_one_is_taken() -
 
 def test_a_calibration_that_was_exchanged_arrives_with_the_answer(joined: Joined) -> None:
     measures_by: list[object] = [joined.emit.calibration]
-    for second, calibration in enumerate((None, {"a": "calibration"}, "the same", None)):
-        joined.calibration = calibration if calibration != "the same" else joined.calibration
+    another = SimpleNamespace(sha256="0123456789abcdef")
+    for second, calibration in enumerate((None, another, another, None)):
+        joined.calibration = calibration
         joined.emit.window(observed(second + 1.0))
         measures_by.append(joined.emit.calibration)
-    assert measures_by == [None, None, {"a": "calibration"}, {"a": "calibration"}, None]
+    assert measures_by == [None, None, another, another, None]
     assert measures_by[2] is measures_by[3]  # sent once: whoever measures by it does not begin anew
 
 
