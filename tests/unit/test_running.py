@@ -30,8 +30,7 @@ from streamproc.testing import FakeClock
 from streamproc.testing_shards import BEAT, FakeLaunch
 from streamproc.testing_sources import write_clip
 from streamproc.testing_wiring import HURRIES, FakeBackends, write_rules, write_site
-from streamproc.types import ServerReading
-from streamproc.types import CameraState
+from streamproc.types import CameraState, ServerReading
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
