@@ -1,15 +1,16 @@
 """A model server over HTTP: OpenAI's API, vLLM by reference.
 
-Written on httpx2 itself. The openai client was used before: it copies and checks every message, 6.7 ms of a core for a
-request of four pictures where this takes 0.5, and its timeouts and retries had to be switched off.
+Written on aiohttp. The openai client was used before, which copies and checks every message; what a request of four
+pictures takes by each stands in ``tests/benchmarks/model_client.txt``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx2
+import aiohttp
 from pydantic_core import to_json
 
 from streamproc import __version__
@@ -18,27 +19,19 @@ from streamproc.errors import ConfigError, InferenceError
 from streamproc.modelreply import Listed, quoted, read_models, refusal
 from streamproc.secrets import redact, resolve
 
-_KEPT_OPEN = 256
-"""Idle connections that are kept: as many as ``max_in_flight`` permits."""
-
 
 class HttpEndpoint:
     """One server."""
 
     ready_s = 0.0
 
-    def __init__(
-        self, base_url: str, api_key: str | None, connect_s: float, transport: httpx2.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, base_url: str, api_key: str | None, connect_s: float) -> None:
         """``base_url`` and ``api_key`` keep their placeholders; nothing is sent yet.
 
         Connecting takes ``connect_s`` seconds at most: a host that is gone leaves time for another attempt.
-        ``transport`` replaces the network in tests.
         """
-        self._base_url, self._api_key = base_url, api_key
-        self._timeout = httpx2.Timeout(None, connect=connect_s)
-        self._transport = transport
-        self._client: httpx2.AsyncClient | None = None
+        self._base_url, self._api_key, self._connect_s = base_url, api_key, connect_s
+        self._session: aiohttp.ClientSession | None = None
 
     @property
     def name(self) -> str:
@@ -59,39 +52,40 @@ class HttpEndpoint:
 
     async def complete(self, request: Request) -> bytes:
         """As ``Endpoint``."""
-        return (await self._send("POST", "/chat/completions", to_json(request))).content
+        return await self._send("POST", "/chat/completions", to_json(request))
 
     async def models(self) -> Mapping[str, Listed]:
         """As ``Endpoint``."""
-        return read_models((await self._send("GET", "/models")).content)
+        return read_models(await self._send("GET", "/models"))
 
     async def gauges_page(self) -> str | None:
         """vLLM's ``/metrics``, beside the API's ``/v1``; None where there is no such page."""
         parts = urlsplit(self._address())
         beside = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/").rpartition("/")[0], "", ""))
         try:
-            answer = await self._opened().get(f"{beside}/metrics", headers=self._headers())
-        except (httpx2.HTTPError, httpx2.InvalidURL):
+            async with self._opened().get(f"{beside}/metrics", headers=self._headers()) as answer:
+                page = await answer.text(errors="replace")
+                return page if answer.status == HTTPStatus.OK else None
+        except (aiohttp.ClientError, OSError, ValueError):
             return None
-        return answer.text if answer.status_code == httpx2.codes.OK else None
 
     async def close(self) -> None:
         """End the connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
+    async def _send(self, method: str, path: str, content: bytes | None = None) -> bytes:
+        url, headers = self._address().rstrip("/") + path, self._headers()
         try:
-            answer = await self._opened().request(
-                method, self._address().rstrip("/") + path, content=content, headers=self._headers()
-            )
-        except httpx2.TimeoutException:
+            async with self._opened().request(method, url, data=content, headers=headers) as answer:
+                body = await answer.read()
+        except aiohttp.ConnectionTimeoutError:
             raise InferenceError("cannot be reached: no connection in time") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise InferenceError(f"cannot be reached: {quoted(f'{type(error).__name__}: {error}')}") from None
-        if answer.is_error:
-            raise refusal(answer.status_code, answer.text, answer.headers.get("retry-after", ""))
-        return answer
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise refusal(answer.status, body.decode(errors="replace"), answer.headers.get("retry-after", ""))
+        return body
 
     def _address(self) -> str:
         return self._filled_in(self._base_url)
@@ -109,11 +103,13 @@ class HttpEndpoint:
         except ConfigError as error:
             raise InferenceError(f"cannot be asked: {error}") from None
 
-    def _opened(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            # Requests under way are bounded by their caller.
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_OPEN)
-            self._client = httpx2.AsyncClient(
-                transport=self._transport, timeout=self._timeout, limits=limits, follow_redirects=True
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # Requests under way are bounded by their caller, and ended by its deadline.
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,  # HTTPS_PROXY and the like
             )
-        return self._client
+        return self._session

@@ -32,7 +32,9 @@ def scaled(frame: Frame, width_px: int) -> Pixels:
 
 
 def marked(pixels: Pixels, boxes: Mapping[int, Box]) -> Pixels:
-    """A copy with a numbered outline around each box."""
+    """A copy with a numbered outline around each box; the picture itself where there is none."""
+    if not boxes:
+        return pixels
     copy = pixels.copy()
     height, width = copy.shape[:2]
     line = max(1, round(width / 320))
@@ -61,7 +63,7 @@ def close_up(frame: Frame, tube: Box, width_px: int) -> Pixels:
 def as_uri(pixels: Pixels) -> str:
     """RGB pixels as a JPEG in a data URI."""
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.data).decode("ascii")
 
 
 def widened(box: Box) -> Box:

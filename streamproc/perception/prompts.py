@@ -8,6 +8,8 @@ new version: the hash goes into every alert.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import Field
@@ -107,7 +109,8 @@ _MOST_ENTRIES = 12
 _MOST_COUNTED = 999
 
 
-def schema(marks: int) -> dict[str, Any]:
+@cache
+def schema(marks: int) -> Mapping[str, Any]:
     """The reply's JSON Schema for a window with ``marks`` outlines: each entry names one of them or none, and has an
     end. For the server alone: what comes is read without its bounds."""
     form = Scene.model_json_schema()
