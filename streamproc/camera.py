@@ -23,7 +23,7 @@ from functools import partial
 
 import structlog
 
-from streamproc.config import CameraSettings, NormalitySettings, PyavDecoder, SamplingSettings
+from streamproc.config import CameraSettings, DecoderSettings, NormalitySettings, SamplingSettings
 from streamproc.errors import StreamprocError
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
@@ -53,7 +53,7 @@ class UnitSettings:
 
     camera: CameraSettings
     sampling: SamplingSettings
-    decoder: PyavDecoder
+    decoder: DecoderSettings
     normality: NormalitySettings
 
 
@@ -263,5 +263,6 @@ class CameraUnit:
         settings = self._settings
         corrupt = partial(self._emit.dropped, self.camera_id, "corrupt")
         decoded = partial(self._emit.decoded, self.camera_id)
+        fault = partial(self._emit.fault, self.camera_id)
         masks = settings.camera.privacy_masks
-        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded)
+        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded, fault)

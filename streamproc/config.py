@@ -197,6 +197,31 @@ class PyavDecoder(Settings):
     """FFmpeg's decoding threads a camera."""
 
 
+class DaliDecoder(Settings):
+    """Decode with NVIDIA DALI on a GPU's video decoder (NVDEC), many cameras at once; needs the extra `dali`. What it
+    cannot decode, PyAV does. Pictures come a keyframe interval late."""
+
+    kind: Literal["dali"]
+    """Always dali."""
+    device: Literal["mixed", "cpu"] = "mixed"
+    """`mixed` is the GPU. `cpu` decodes VP9 alone, for trials without one."""
+    device_id: Annotated[int, Field(ge=0, le=63)] = 0
+    """Which GPU."""
+    batch_gops: Annotated[int, Field(ge=1, le=256)] = 16
+    """Most groups of pictures decoded together; each takes memory on the GPU for its wanted pictures in full size."""
+    most_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 20.0
+    """Milliseconds that a group waits for others to be decoded with."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    """Groups of a batch that are decoded at the same time; at least as many as the GPU has video decoders."""
+    most_gop_s: Annotated[float, Field(gt=0, le=30)] = 4.0
+    """A camera whose keyframes are further apart is decoded by PyAV: its pictures would come as late as that."""
+    fallback_threads: Annotated[int, Field(ge=1, le=16)] = 1
+    """FFmpeg's decoding threads a camera, where PyAV steps in."""
+
+
+DecoderSettings = Annotated[PyavDecoder | DaliDecoder, Field(discriminator="kind")]
+
+
 class SamplingSettings(Settings):
     """When to look."""
 
@@ -470,7 +495,7 @@ class PipelineSettings(Settings):
     """Version of this file's form."""
     name: Slug
     """Name of the preset."""
-    decoder: PyavDecoder = PyavDecoder()
+    decoder: DecoderSettings = PyavDecoder()
     """What decodes."""
     sampling: SamplingSettings = SamplingSettings()
     """When to look."""

@@ -25,6 +25,10 @@ Kind = Literal["behaviour", "defect"]
 Judgement = Literal["anomaly", "normal", "unknown"]
 
 
+_HOST = 1
+"""DLPack's number of the processor's own memory."""
+
+
 @runtime_checkable
 class Picture(Protocol):
     """RGB pixels, (height, width, 3) uint8, on the host or on a device; a numpy array is one."""
@@ -40,8 +44,13 @@ class Picture(Protocol):
 
 
 def on_host(picture: Picture) -> npt.NDArray[np.uint8]:
-    """The picture's pixels as a numpy array, (height, width, 3) uint8 RGB; no copy where it is one already."""
-    pixels = picture if isinstance(picture, np.ndarray) else np.from_dlpack(picture)
+    """The picture's pixels as a numpy array, (height, width, 3) uint8 RGB; no copy where they are on the host already.
+
+    A picture on a device copies itself when it is asked for an array.
+    """
+    if isinstance(picture, np.ndarray):
+        return cast("npt.NDArray[np.uint8]", picture)
+    pixels = np.from_dlpack(picture) if picture.__dlpack_device__()[0] == _HOST else np.asarray(picture)
     return cast("npt.NDArray[np.uint8]", pixels)
 
 
@@ -470,9 +479,15 @@ CropDropCause = Literal["fresher", "full", "inference", "stopping", "covered", "
 people stood before the region; ``cut_off``: the object was partly outside the picture; ``small``: there was too little
 of it to see; ``masked``: all of it lies under a privacy mask."""
 DropCause = PacketDropCause | WindowDropCause
-CameraFault = Literal["reader_abandoned", "restarted"]
+DecoderFault = Literal["dali_missing", "dali_no_device", "dali_codec", "dali_long_gop", "dali_broken_gop", "dali_stuck"]
+"""Why a camera that DALI should decode is decoded by PyAV. ``dali_missing``: DALI is not installed; ``dali_no_device``:
+there is no GPU or no driver; ``dali_codec``: the device does not decode the codec; ``dali_long_gop``: keyframes are
+further apart than is waited for; ``dali_broken_gop``: it refused a group of pictures, or gave others than expected;
+``dali_stuck``: a batch did not end."""
+CameraFault = Literal["reader_abandoned", "restarted", DecoderFault]
 """What went wrong among a camera's threads. ``reader_abandoned``: one hung inside FFmpeg and was left behind;
-``restarted``: they ended for a reason that nobody expected, and were started afresh."""
+``restarted``: they ended for a reason that nobody expected, and were started afresh. And why another decoder had to
+step in, each told once a camera."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streamproc.config import Area, PyavDecoder, SamplingSettings
+from streamproc.config import Area, DecoderSettings, SamplingSettings
 from streamproc.decoding.factory import Decoder, make_decoder
 from streamproc.errors import SourceError
 from streamproc.sampling.plan import BurstPlan
 from streamproc.sampling.windows import WindowBuilder
-from streamproc.types import Frame, PacketBatch, Window
+from streamproc.types import DecoderFault, Frame, PacketBatch, Window
 
 
 class Viewing:
@@ -19,18 +19,20 @@ class Viewing:
         self,
         camera_id: str,
         sampling: SamplingSettings,
-        decoder: PyavDecoder,
+        decoder: DecoderSettings,
         masks: Sequence[Area],
         undecodable: Callable[[int], None],
         decoded: Callable[[int, float | None], None] = lambda _pictures, _keyframe_every_s: None,
+        fault: Callable[[DecoderFault], None] = lambda _: None,
     ) -> None:
         """``undecodable`` is told how many packets gave no frame because they were damaged; ``decoded``, by the group,
-        how many pictures were decoded and how far apart keyframes are."""
+        how many pictures were decoded and how far apart keyframes are; ``fault`` why another decoder has to step in."""
         self._camera_id = camera_id
         self._sampling = sampling
         self._settings = decoder
         self._masks = masks
         self._undecodable = undecodable
+        self._fault = fault
         self._windows = WindowBuilder(sampling)
         self._run: int | None = None
         self._decoder: Decoder | None = None
@@ -65,7 +67,7 @@ class Viewing:
     def _make(self, batch: PacketBatch) -> Decoder:
         plan = BurstPlan(self._sampling)
         try:
-            return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px)
+            return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px, self._fault)
         except ValueError:
             raise SourceError(
                 self._camera_id, f"no decoder for codec {batch.stream.codec}; set the camera to H.264 or H.265"

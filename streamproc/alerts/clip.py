@@ -22,7 +22,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamproc.alerts.annexb import length_size, parameter_sets, units
+from streamproc.annexb import length_size, parameter_sets, units
 from streamproc.errors import StreamprocError
 from streamproc.types import PacketBatch, StreamInfo
 

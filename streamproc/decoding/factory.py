@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 
-from streamproc.config import Area
+from streamproc.config import Area, DecoderSettings
+from streamproc.config import DaliDecoder as DaliSettings
 from streamproc.config import PyavDecoder as PyavSettings
-from streamproc.types import Frame, Packet, StreamInfo
+from streamproc.types import DecoderFault, Frame, Packet, StreamInfo
 
 
 class Plan(Protocol):
@@ -66,9 +67,16 @@ class Decoder(Protocol):
 
 
 def make_decoder(
-    stream: StreamInfo, settings: PyavSettings, plan: Plan, masks: Sequence[Area], width_px: int
+    stream: StreamInfo,
+    settings: DecoderSettings,
+    plan: Plan,
+    masks: Sequence[Area],
+    width_px: int,
+    fault: Callable[[DecoderFault], None] = lambda _: None,
 ) -> Decoder:
     """A decoder for one run of a camera; pictures are scaled down to ``width_px`` where they are wider.
+
+    ``fault`` is told why another decoder has to step in, once a camera and reason.
 
     Raises:
         ValueError: FFmpeg has no decoder for the stream's codec.
@@ -78,5 +86,9 @@ def make_decoder(
             from streamproc.decoding.pyav import PyavDecoder
 
             return PyavDecoder(stream, settings, plan, masks, width_px)
+        case DaliSettings():
+            from streamproc.decoding.dali import DaliDecoder, engine_for
+
+            return DaliDecoder(stream, settings, plan, masks, width_px, fault, engine_for(settings))
         case _ as unreachable:
             assert_never(unreachable)

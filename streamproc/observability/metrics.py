@@ -94,7 +94,8 @@ class Metrics:
         self._failures = counter("delivery_failures", "Attempts at delivery that failed and will be repeated.", "sink")
         self._dead = counter("alerts_dead_lettered", "Alert messages that a sink refused for good.", "sink")
         self._health_lost = counter("health_dropped", "Health messages that newer ones replaced unsent.", "sink")
-        self._faults = counter("camera_faults", "Readers left behind, and cameras started afresh.", "camera", "fault")
+        told = "Readers left behind, cameras started afresh, decoders replaced."
+        self._faults = counter("camera_faults", told, "camera", "fault")
         self._cut_short = counter("ring_cut_short", "Groups of pictures gone early for ring_mb.", "camera")
         self._phase = Enum(
             "streamproc_camera_phase",

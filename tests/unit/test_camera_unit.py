@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from streamproc.camera import CameraUnit, Observer, UnitSettings
-from streamproc.config import CameraSettings, NormalitySettings, PyavDecoder, SamplingSettings
+from streamproc.config import CameraSettings, DaliDecoder, NormalitySettings, PyavDecoder, SamplingSettings
+from streamproc.decoding import dali
+from streamproc.decoding.engine import BatchDecoder, Refusal, RefusedError
 from streamproc.errors import InferenceError, ModelLoadError, SourceError
 from streamproc.secrets import remember
 from streamproc.sources.session import RawPacket, open_session
@@ -433,3 +435,20 @@ def test_without_a_sub_stream_or_in_a_replay_the_main_stream_is_opened_once(clip
         assert unit.join(10)
     assert (emit.main_states, emit.main_batches) == ([], [])
     assert len(emit.windows) == 10
+
+
+def test_another_decoder_that_steps_in_is_a_fault_of_the_camera(
+    content: tuple[StreamInfo, list[RawPacket]], monkeypatch: pytest.MonkeyPatch, start: Start
+) -> None:
+    def nothing(_: DaliDecoder) -> BatchDecoder:
+        raise RefusedError(Refusal("dali_missing", "not installed", for_good=True))
+
+    monkeypatch.setattr(dali, "open_dali", nothing)
+    monkeypatch.setattr(dali, "_engines", {})
+    stream, packets = content
+    emit = RecordingEmit()
+    unit = replace(settings("a.mp4", realtime=False), decoder=DaliDecoder(kind="dali"))
+    session = FakeSession(packets, stream=stream, live=False)
+    start(CameraUnit(unit, emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))).join(10)
+    assert ends(emit.windows) == FIVE
+    assert emit.faults == ["dali_missing"]

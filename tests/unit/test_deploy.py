@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -160,3 +163,17 @@ def test_the_pinned_versions_are_ones_that_the_project_permits() -> None:
     for text in project["dependencies"]:
         requirement = Requirement(text)
         assert pinned[requirement.name.lower().replace("_", "-")] in requirement.specifier
+
+
+def test_the_gpu_check_says_in_a_line_what_is_missing() -> None:
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is a GPU; the check would measure it")
+    ran = subprocess.run(
+        [sys.executable, "-P", str(DEPLOY / "gpu-check")], capture_output=True, text=True, timeout=120, check=False
+    )
+    has_dali = importlib.util.find_spec("nvidia") is not None and importlib.util.find_spec("nvidia.dali") is not None
+    assert ran.returncode == (3 if has_dali else 4), ran.stderr
+    told = [line for line in ran.stderr.splitlines() if "gpu-check: " in line]
+    assert len(told) == 1
+    assert ("no GPU" if has_dali else "streamproc[dali]") in told[0]
+    assert ran.stdout == ""

@@ -22,6 +22,33 @@ def frame(pts_s: float) -> Frame:
     return Frame("gate", 1, pts_s, START + timedelta(seconds=pts_s), np.zeros((2, 4, 3), np.uint8))
 
 
+class FarPicture:
+    """Pixels on another device, which copy themselves when they are asked for as an array."""
+
+    def __init__(self, pixels: npt.NDArray[np.uint8]) -> None:
+        self._pixels = pixels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._pixels.shape
+
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any:
+        raise BufferError("not on the host")
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self._pixels
+
+
+def test_a_picture_on_another_device_is_copied_to_the_host() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    far = FarPicture(pixels)
+    assert isinstance(far, Picture)
+    assert (on_host(far) == pixels).all()
+
+
 class DevicePicture:
     """Pixels that are handed over through DLPack only, as a device's are."""
 

@@ -17,10 +17,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from streamproc.alerts.annexb import length_size, parameter_sets, units
 from streamproc.alerts.clip import ClipError, Pixels, copy_mp4, decode_at, encode_mp4
 from streamproc.alerts.evidence import EvidenceWriter
 from streamproc.alerts.message import EvidenceRef
+from streamproc.annexb import length_size, parameter_sets, units
 from streamproc.config import Area, CameraSettings, EvidenceSettings
 from streamproc.testing_alerts import START, verdict_at
 from streamproc.types import Packet, PacketBatch, StreamInfo
