@@ -23,6 +23,7 @@ from streamproc.decoding.dali_pipeline import open_dali
 from streamproc.decoding.engine import EncodedGop, Engine, Refusal, RefusedError
 from streamproc.decoding.factory import Plan
 from streamproc.decoding.gops import Gop, GopCutter
+from streamproc.decoding.keyframes import begins
 from streamproc.decoding.masks import mask_picture
 from streamproc.decoding.pyav import PyavDecoder
 from streamproc.decoding.remux import REMUXED, Remuxer
@@ -35,6 +36,8 @@ _BROKEN = 3
 _HELD = 1500
 """Packets of a group at most, whatever their times say: 30 s, the longest that may be set, at 50 a second."""
 _TICKS = 1_000_000
+
+_NO_BEGINNING = Refusal("dali_codec", "its keyframes are none at which decoding can begin", for_good=True)
 
 Taken = list[Frame] | Future[list[Picture]]
 
@@ -77,7 +80,8 @@ class DaliDecoder:
         """What decodes once the engine was given up for this run."""
         self._refused = engine.refused or _unfit(stream, settings)
         self._broken = 0
-        self._cutter = GopCutter(plan)
+        self._begins = partial(begins, stream=stream)
+        self._cutter = GopCutter(plan, self._begins)
         self._remuxer = Remuxer(stream)
         self._under_way: deque[tuple[Gop, Taken]] = deque()
         self._ready: deque[Frame] = deque()
@@ -105,6 +109,8 @@ class DaliDecoder:
         """The wanted frames whose time has come: those as old as the keyframe interval."""
         if self._direct is not None:
             return self._direct.decode(packet)
+        if packet.is_keyframe and not self._cutter.held and not self._begins(packet):
+            return self._give_up(self._refused or _NO_BEGINNING, [packet])
         gop = self._cutter.add(packet)
         if gop is not None:
             self._submit(gop)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamproc.decoding.factory import Plan
@@ -35,8 +35,9 @@ class Gop:
 class GopCutter:
     """Cuts one run's packets, given in order of arrival."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, begins: Callable[[Packet], bool] = lambda _: True) -> None:
+        """``begins`` tells of a keyframe whether decoding can begin there; if not, it is a packet like others."""
+        self._plan, self._begins = plan, begins
         self._held: list[Packet] = []
         self._next: list[Packet] = []
         """The next keyframe, and what follows it and is shown before it."""
@@ -57,21 +58,22 @@ class GopCutter:
 
     def add(self, packet: Packet) -> Gop | None:
         """The group that ``packet`` shows to be whole; None where none is, or nothing of it is wanted."""
+        begins = packet.is_keyframe and self._begins(packet)
         if not self._held:
-            if packet.is_keyframe:
+            if begins:
                 self._held = [packet]
             else:
                 self.undecodable += 1
             return None
         if self._next and packet.pts_s >= self._next[0].pts_s:
             gop = self._whole()
-            self._next = [packet] if packet.is_keyframe else []
+            self._next = [packet] if begins else []
             if not self._next:
                 self._held.append(packet)
             return gop
         if self._next:
             self._next.append(packet)
-        elif packet.is_keyframe:
+        elif begins:
             self._next = [packet]
         elif packet.pts_s < self._held[0].pts_s:
             self.undecodable += 1  # It builds on a group that is not there, or is gone already.

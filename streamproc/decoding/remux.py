@@ -13,11 +13,11 @@ from av.video.stream import VideoStream
 
 from streamproc.annexb import length_size, parameter_sets, units
 from streamproc.decoding.gops import Gop
+from streamproc.decoding.keyframes import leading_sets
 from streamproc.types import Packet, StreamInfo
 
 REMUXED = ("h264", "hevc", "vp9")
 """Codecs that are put into recordings here."""
-_START = b"\0\0\1"
 _STEP_MS = 40
 """Between pictures. Their own times are not needed, and any even ones are right for a decoder that counts pictures."""
 
@@ -76,7 +76,7 @@ class Remuxer:
             return cast("VideoStream", muxed)
         # The muxer wants the codec's parameters as a demuxed stream has them, so each new set of them is demuxed once.
         data = units(keyframe.data, self._length_size)
-        own = _leading_sets(data, self._stream.codec)
+        own = leading_sets(data, self._stream.codec)
         head = own or parameter_sets(self._stream)
         if self._bare is None or head != self._head:
             self.close()
@@ -85,21 +85,3 @@ class Remuxer:
         template = self._bare.streams.video[0]
         self.size = (template.width, template.height)
         return container.add_stream_from_template(template)
-
-
-def _leading_sets(data: bytes, codec: str) -> bytes:
-    """The parameter sets at the head of a keyframe with start codes; empty where it brings no sequence's."""
-    # Rec. ITU-T H.264, table 7-1, and H.265, table 7-1: numbers of sequence and other sets, and of pictures.
-    kept, sequence, pictures = ((7, 8), 7, range(1, 6)) if codec == "h264" else ((32, 33, 34), 33, range(32))
-    sets, kinds, at = bytearray(), set(), data.find(_START)
-    while 0 <= at < len(data) - 3:
-        kind = data[at + 3] & 0x1F if codec == "h264" else data[at + 3] >> 1 & 0x3F
-        if kind in pictures:
-            break
-        ends = data.find(_START, at + 3)
-        ends = ends if ends >= 0 else len(data)
-        if kind in kept:
-            kinds.add(kind)
-            sets += data[at:ends]
-        at = ends
-    return bytes(sets) if sequence in kinds else b""

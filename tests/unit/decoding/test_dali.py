@@ -111,6 +111,22 @@ def test_groups_that_build_on_the_one_before(tmp_path: Path, started: Start, ref
     assert len(run.frames) == 40
 
 
+REFRESHED = {"x264-params": "intra-refresh=1:keyint=10:scenecut=0", "bf": "0"}
+
+
+@pytest.mark.parametrize(("begin", "fault"), [(0, "dali_long_gop"), (11, "dali_codec")])
+def test_pictures_refreshed_bit_by_bit_are_pyavs(tmp_path: Path, started: Start, begin: int, fault: str) -> None:
+    stream, given = packets_of(write_clip(tmp_path / "a.mp4", count=60, options=REFRESHED))
+    places = [place for place, packet in enumerate(given) if packet.is_keyframe and place >= begin]
+    assert len(places) >= 4  # Demuxers call each beginning of a refresh a keyframe.
+    clip = stream, given[places[0] :]
+    batches = FakeBatches()
+    run = Run(stream, started(batches))
+    same(run.play(clip[1]), by_pyav(clip))
+    assert run.faults == [fault]
+    assert not batches.batches
+
+
 def test_another_size_within_a_run(tmp_path: Path, started: Start) -> None:
     stream, small = packets_of(write_clip(tmp_path / "a.ts", count=20))
     _, large = packets_of(write_clip(tmp_path / "b.ts", count=20, size=(640, 480)))

@@ -122,3 +122,11 @@ def test_a_time_that_was_shown_already_is_not_asked_for_again(shown: float) -> N
     cutter = GopCutter(plan)
     cut(cutter, (0, K), (1, P), (shown, P), (2, K), (3, P))
     assert [pts_s for pts_s, _, _ in plan.asked] == [0, 1]
+
+
+def test_a_keyframe_at_which_decoding_cannot_begin_is_a_packet_like_others() -> None:
+    cutter = GopCutter(Told(), begins=lambda keyframe: keyframe.pts_s != 2)
+    gops = cut(cutter, (2, K), (3, K), (4, P), (2.5, P), (2, K), (6, K), (7, P))
+    assert gops[:6] == [None] * 6
+    assert gops[6] is not None
+    assert times(gops[6].packets) == [3, 4]
