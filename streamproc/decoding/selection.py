@@ -205,9 +205,15 @@ class Selection:
             self.wanted.clear()
 
     def _goal(self, more: bool) -> int:
-        """How many packets of the group are to be fed: all where ``more`` are expected, else what is wanted needs."""
-        if more or not self.wanted:
-            return len(self._group) if more else self._fed
+        """How many packets of the group are to be fed: what is wanted needs, and where ``more`` are expected, those that
+        were asked about, too: of the others nobody knows yet whether they can be left out."""
+        if more and self.wanted:
+            return len(self._group)
+        if more:
+            unasked = (at for at in range(self._fed, len(self._group)) if self._group[at].pts_s > self._asked_s)
+            return next(unasked, len(self._group))
+        if not self.wanted:
+            return self._fed
         for at in range(len(self._group), self._fed, -1):
             if self.wanted.get(self._group[at - 1].pts_s) is self._group[at - 1]:
                 return at
