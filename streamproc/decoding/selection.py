@@ -205,8 +205,11 @@ class Selection:
             self.wanted.clear()
 
     def _goal(self, more: bool) -> int:
-        """How many packets of the group are to be fed: what is wanted needs, and where ``more`` are expected, those that
-        were asked about, too: of the others nobody knows yet whether they can be left out."""
+        """How many packets of the group are to be fed.
+
+        What is wanted needs, and where ``more`` are expected all that were asked about: of the others nobody knows yet
+        whether they can be left out.
+        """
         if more and self.wanted:
             return len(self._group)
         if more:
