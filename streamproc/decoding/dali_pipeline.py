@@ -110,6 +110,10 @@ class DevicePicture:
             self._on_host = np.array(self._tensor.as_cpu(), dtype=np.uint8)
         return np.array(self._on_host, dtype=dtype, copy=copy)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """In another process it is an array on the host."""
+        return np.asarray(self).__reduce_ex__(protocol)
+
 
 def _refused(error: Exception) -> RefusedError:
     text = str(error)
