@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -97,7 +98,6 @@ Slug = Annotated[
 Address = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_address)]
 Addresses = Annotated[
     tuple[Address, ...],
-    Field(min_length=1),
     AfterValidator(_each_once),
     BeforeValidator(_as_several),
     WithJsonSchema(
@@ -261,15 +261,32 @@ class ScenePerception(Settings):
     """Always scene."""
 
 
-class ServerSettings(Settings):
-    """An OpenAI-compatible model server, vLLM by reference, or several that serve the same model."""
+UNPINNED: Final = "unpinned"
+"""In place of a revision: nobody said which."""
 
-    base_url: Addresses
+
+class VllmEngine(Settings):
+    """vLLM in streamproc's own process; its extra is `vllm`."""
+
+    kind: Literal["vllm"]
+    """Always vllm."""
+    load: Annotated[str, StringConstraints(min_length=1)]
+    """The model's folder, or its repository on the hub."""
+    options: dict[str, JsonValue] = {}
+    """Options of `vllm serve` by name: {max-model-len: 8192, limit-mm-per-prompt: {image: 4}}."""
+
+
+class ServerSettings(Settings):
+    """Where a model is served: by an OpenAI-compatible server, vLLM by reference, by several, or in this process."""
+
+    base_url: Addresses = ()
     """Address of the API, with its version: http://gpu1:8000/v1; or a list of them, which share the requests."""
+    engine: VllmEngine | None = None
+    """In place of base_url: the model runs in streamproc's own process. Each role that asks for one loads its own."""
     model: Annotated[str, StringConstraints(min_length=1)]
     """Model name as the server lists it."""
-    revision: str = "unpinned"
-    """Revision of the model's weights that the server runs, for the alert's record."""
+    revision: str = UNPINNED
+    """Revision of the model's weights that the server runs, for the alert's record; an engine loads it."""
     api_key: Secret | None = None
     """As ${NAME} or ${file:/run/secrets/name}; none if the server wants none."""
     deadline_s: Annotated[float, Field(gt=0, le=300)] = 10.0
@@ -282,9 +299,19 @@ class ServerSettings(Settings):
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """Further attempts within the deadline, with jitter; of several servers, at each."""
 
-    def at(self, address: str) -> Self:
-        """The same for one of the servers alone."""
-        return self.model_copy(update={"base_url": (address,)})
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if bool(self.base_url) == (self.engine is not None):
+            given = "given beside engine" if self.base_url else "missing"
+            message = f"{given}; the address of the API, http://gpu1:8000/v1, or engine for a model in this process"
+            raise PydanticCustomError("is_in_one_place", message, {"at": ("base_url",)})
+        return self
+
+    def apart(self) -> tuple[Self, ...]:
+        """The same for each server alone."""
+        if len(self.base_url) < 2:
+            return (self,)
+        return tuple(self.model_copy(update={"base_url": (address,)}) for address in self.base_url)
 
 
 class VlmPerception(ServerSettings):

@@ -25,7 +25,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
-from streamproc.config import ServerSettings
+from streamproc.config import UNPINNED, ServerSettings
 from streamproc.endpoints.balancing import Way
 from streamproc.endpoints.endpoint import Endpoint, Request
 from streamproc.endpoints.http import HttpEndpoint
@@ -138,10 +138,10 @@ class ModelServer:
         told = [one.listed.context_tokens for one in self._replicas if one.listed is not None]
         return min((tokens for tokens in told if tokens is not None), default=None)
 
-    def reached(self) -> tuple[str, ...]:
-        """Addresses of the servers that ``check`` reached, with their placeholders."""
-        pairs = zip(self.settings.base_url, self._replicas, strict=True)
-        return tuple(address for address, one in pairs if one.listed is not None)
+    def reached(self) -> tuple[ServerSettings, ...]:
+        """The settings for each server alone that ``check`` reached."""
+        pairs = zip(self.settings.apart(), self._replicas, strict=True)
+        return tuple(alone for alone, one in pairs if one.listed is not None)
 
     def readings(self) -> tuple[ServerReading, ...]:
         """Each server as it is now; what they tell of themselves is as of the last time this was asked."""
@@ -463,7 +463,12 @@ class ModelServer:
 
 def _endpoints(settings: ServerSettings) -> tuple[Endpoint, ...]:
     # Connecting is bounded more tightly than answering: a host that is gone leaves time for another attempt.
-    connect_s = settings.deadline_s / (settings.retries + len(settings.base_url))
+    connect_s = settings.deadline_s / (settings.retries + max(1, len(settings.base_url)))
+    if settings.engine is not None:
+        from streamproc.endpoints.vllm import VllmEndpoint
+
+        revision = settings.revision if settings.revision != UNPINNED else None
+        return (VllmEndpoint(settings.model, revision, settings.engine),)
     return tuple(HttpEndpoint(address, settings.api_key, connect_s) for address in settings.base_url)
 
 

@@ -175,7 +175,7 @@ def try_servers(pipeline: PipelineSettings, clip: Path | None, windows: int, clo
     for role, settings in wanted.items():
         if not isinstance(settings, ServerSettings):
             continue
-        each = [_try_one(role, settings.at(one), pipeline, clip, windows, clock) for one in settings.base_url]
+        each = [_try_one(role, one, pipeline, clip, windows, clock) for one in settings.apart()]
         differ = _differences(settings, clock) if len(each) > 1 else {}
         trials += [replace(one, doubts=(*one.doubts, *differ.get(one.server, ()))) for one in each]
     return TrialReport(pipeline.name, tuple(trials))
@@ -194,7 +194,7 @@ def _try_one(
 
 def _differences(settings: ServerSettings, clock: Clock) -> Mapping[str, tuple[str, ...]]:
     with ExitStack() as opened:
-        servers = [opened.enter_context(closing(ModelServer(settings.at(one), clock))) for one in settings.base_url]
+        servers = [opened.enter_context(closing(ModelServer(one, clock))) for one in settings.apart()]
         well = {server.name: server for server in servers if _refusal(server.check) is None}
         return differences(likenesses(well))
 

@@ -57,11 +57,11 @@ class VisionServer(ModelServer):
             InferenceError: it cannot be reached now, which may pass.
         """
         models = super().check()
-        if len(self.settings.base_url) == 1:
+        if len(self.settings.apart()) == 1:
             self._tell(self_test(self, self.settings))
             return models
-        for address in self.reached():
-            with closing(VisionServer(self.settings.at(address), self.clock)) as one:
+        for settings in self.reached():
+            with closing(VisionServer(settings, self.clock)) as one:
                 ModelServer.check(one)
                 self._tell(self_test(one, one.settings))
         return models

@@ -213,7 +213,7 @@ def test_the_smallest_context_counts(stack: ExitStack) -> None:
     tier.b.listed = {"test-model": Listed(4096, "weights")}
     tier.client.check()
     assert tier.client.context_tokens == 4096
-    assert tier.client.reached() == ADDRESSES
+    assert [one.base_url for one in tier.client.reached()] == [(one,) for one in ADDRESSES]
 
 
 def test_one_that_cannot_be_reached_at_start_is_said_and_the_other_goes_on(
@@ -229,7 +229,7 @@ def test_one_that_cannot_be_reached_at_start_is_said_and_the_other_goes_on(
         assert tier.client.check() == ("test-model",)
     (warned,) = [row for row in said if row["event"] == "model_server_unreachable"]
     assert warned["error"] == "model server test-model at http://a:1/v1 cannot be reached"
-    assert tier.client.reached() == ("http://b:1/v1",)
+    assert [one.base_url for one in tier.client.reached()] == [("http://b:1/v1",)]
     monkeypatch.setattr(tier.b, "models", gone)
     with pytest.raises(InferenceError, match=r"http://a:1/v1 cannot be reached"):
         tier.client.check()
