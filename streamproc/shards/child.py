@@ -19,7 +19,7 @@ from streamproc.shards.hearing import Hearing
 from streamproc.shards.orders import Beat, CameraOrders, Failed, Leave, Orders, StopCamera
 
 COMMAND = (sys.executable, "-P", "-m", "streamproc.shards.process")
-_ORDERS_WITHIN_S = 60.0
+_ORDERS_WITHIN_S = 120.0
 _TRACE_BYTES = 4000
 """Of the stack of a process that crashed: the thread that did comes first."""
 

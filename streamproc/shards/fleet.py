@@ -110,16 +110,17 @@ class Fleet:
                 log.error("recording_given_up", camera=left[0].camera_id, reason=death.reason)
                 break  # it would bring the next one down at the same place
             if early >= EARLY_DEATHS and len(left) > 1:
-                self._spread(shard, left)
+                self._spread(shard)
                 return
             wait_s = backoff.next_s(StageError(death.reason))
             shard.doing = f"starts again: {death.reason}"
             log.info("process_restarts", process=shard.name, in_s=round(wait_s, 1))
         shard.finish()
 
-    def _spread(self, shard: Shard, left: Sequence[Hearing]) -> None:
-        log.warning("cameras_isolated", process=shard.name, cameras=[one.camera_id for one in left])
+    def _spread(self, shard: Shard) -> None:
         with self._lock:
+            left = shard.left  # some may have been told to end meanwhile
+            log.warning("cameras_isolated", process=shard.name, cameras=[one.camera_id for one in left])
             self._shards.remove(shard)
             alone = [self._shard(f"camera-{one.camera_id}", [one.camera_id]) for one in left]
             self._shards += alone

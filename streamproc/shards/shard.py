@@ -18,8 +18,8 @@ from streamproc.shards.orders import Beat, Failed, Leave, StopCamera
 log = structlog.get_logger(__name__)
 
 _LISTEN_S = 0.5
-_START_WITHIN_S = 60.0
-"""Loading libraries and models takes 2 to 3 s of a free core."""
+_START_WITHIN_S = 120.0
+"""Loading libraries and models takes 2 to 4 s of a core, which a site's processes share while they start."""
 _HUNG_S = 15.0
 """Signs of life come once a second; on a machine at twice its capacity the longest pause was a fraction of this."""
 _LEAVE_WITHIN_S = 5.0

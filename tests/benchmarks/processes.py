@@ -42,21 +42,25 @@ from streamproc.shards import wire
 from streamproc.shards.child import COMMAND, Launcher
 from streamproc.shards.fleet import Fleet
 from streamproc.shards.hearing import Hearing
-from streamproc.shards.orders import CameraOrders, Orders
+from streamproc.shards.orders import CameraOrders, Orders, PacketsReceived, row_of
 from streamproc.shards.telling import RemoteEmit
-from streamproc.testing_bench import machine, pedestrians
+from streamproc.site import load_preset
+from streamproc.testing_bench import machine, memory_mb, pedestrians, processor_s
 from streamproc.testing_rtsp import RtspServer
 from streamproc.testing_sources import FakeObserver
-from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch
+from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, Packet, PacketBatch, StreamInfo
 
 CALIBRATION = Path(__file__).parents[1] / "integration" / "site" / "rules" / "two.normality.json"
 WATCH_S = 20.0
-SPARSE = {1: SamplingSettings(bursts_per_s=1.0, burst_frames=1), 2: SamplingSettings(bursts_per_s=2.0, burst_frames=1)}
 ROWS = (
-    *((pictures, cameras, processes) for pictures in (1, 2) for cameras in (2, 8, 16) for processes in (0, 1, 2, 4)),
-    *((0, cameras, processes) for cameras in (2, 4, 6) for processes in (0, 1, 2, cameras)),
+    *((2, cameras, processes) for cameras in (2, 8, 16) for processes in (0, 1, 2, 4)[: cameras.bit_length()]),
+    *((1, 8, processes) for processes in (0, 1, 2)),
+    *((0, cameras, processes) for cameras in (2, 4) for processes in (0, 1, 2)),
 )
-"""Pictures a second (0: the embedded observer on what it samples), cameras, processes that watch."""
+"""Pictures a second (0: the embedded preset, tracked and measured), cameras, processes that watch."""
+SAMPLING = {0: load_preset("embedded").sampling} | {
+    pictures: SamplingSettings(bursts_per_s=float(pictures), burst_frames=1) for pictures in (1, 2)
+}
 
 
 # ---- one row, in a process of its own
@@ -115,13 +119,12 @@ def row(pictures: int, cameras: int, processes: int, url: str) -> None:
         if time.monotonic() > until:
             raise SystemExit(f"no windows: {taking.windows} {taking.drops}")
         time.sleep(0.2)
-    pids = [os.getpid(), *children()]
-    began, cpu = time.monotonic(), sum(map(cpu_s, pids))
+    began, cpu = time.monotonic(), processor_s(os.getpid())
     taking.lags_s.clear()
     taking.drops.clear()
     time.sleep(WATCH_S)
     took_s = time.monotonic() - began
-    used = sum(map(cpu_s, pids)) - cpu
+    used = processor_s(os.getpid()) - cpu
     lags = np.array(taking.lags_s)
     found = {
         "cpu": used / cameras / took_s * 60,
@@ -130,7 +133,7 @@ def row(pictures: int, cameras: int, processes: int, url: str) -> None:
         "p50": float(np.median(lags)) * 1e3,
         "p95": float(np.quantile(lags, 0.95)) * 1e3,
         "dropped": sum(taking.drops.values()),
-        "memory": sum(map(own_mb, pids)),
+        "memory": memory_mb(os.getpid()),
     }
     for unit in units:
         unit.ask_to_stop()
@@ -141,7 +144,7 @@ def row(pictures: int, cameras: int, processes: int, url: str) -> None:
 
 
 def settings_of(pictures: int, cameras: int, url: str) -> list[UnitSettings]:
-    sampling = SPARSE[pictures] if pictures else SamplingSettings()
+    sampling = SAMPLING[pictures]
     return [
         UnitSettings(CameraSettings(id=f"cam{n:02}", main=f"{url}{n:02}"), sampling, PyavDecoder(), NormalitySettings())
         for n in range(cameras)
@@ -153,22 +156,6 @@ def in_process(settings: Sequence[UnitSettings], pictures: int, taking: Taking) 
         return [CameraUnit(one, taking, SystemClock(), lambda _: FakeObserver()) for one in settings]
     models, calibration = ObserverModels(ModelStore()), Calibration.load(CALIBRATION)
     return [CameraUnit(one, taking, SystemClock(), partial(models.observer, lambda: calibration)) for one in settings]
-
-
-def children() -> list[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text(encoding="ascii").split()]
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def own_mb(pid: int) -> float:
-    """Its share of the machine's memory: what it shares with others counts for each in part."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1.024e-3
 
 
 # ---- the interpreter's lock
@@ -299,13 +286,35 @@ def crossing() -> None:
         print(f"{f'{count} of {width}x{height}':<22}" + "".join(f"{f'{cpu:.1f}, {ms:.1f}':>22}" for cpu, ms in ways))
 
 
+def packets() -> None:
+    stream = StreamInfo("h264", 1280, 720, 25.0, bytes(60))
+    print("\npackets of 8 kB told to another process: processor us a packet, of both")
+    for together in (1, 4, 12, 25):
+        ours, theirs = socket.socketpair()
+        one = row_of(Packet("cam", 1, 0.0, 0.0, datetime.now(UTC), True, bytes(8000)))
+        told = PacketsReceived(stream, (one,) * together, main=False)
+
+        def take(theirs: socket.socket = theirs) -> None:
+            for _ in range(200):
+                event = wire.receive(theirs)
+                PacketBatch(event.stream, tuple(Packet("cam", *row) for row in event.rows))
+                theirs.send(b"1")
+
+        def give(ours: socket.socket = ours, told: PacketsReceived = told) -> None:
+            wire.send(ours, told)
+            ours.recv(1)
+
+        cpu, _ = crossed(give, take, 200)
+        print(f"{together:>4} at once{cpu / together * 1e3:>8.0f}")
+
+
 # ---- all of it
 
 
 @contextmanager
 def served(size: tuple[int, int], fps: int, folder: Path) -> Iterator[str]:
     clip = pedestrians(folder / f"{size[1]}.mp4", size, fps, 40.0)
-    with RtspServer({f"cam{n:02}": clip for n in range(16)}) as server:
+    with RtspServer({f"cam{n:02}": clip for n in range(16)}, endless=True) as server:
         yield server.url("cam")
 
 
@@ -320,6 +329,7 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     print("command: python tests/benchmarks/processes.py\n")
     crossing()
+    packets()
     with tempfile.TemporaryDirectory() as temporary:
         heading = (
             "what",

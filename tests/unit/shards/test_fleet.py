@@ -158,6 +158,21 @@ def test_cameras_whose_process_keeps_dying_get_one_each_and_the_culprit_goes_on_
     assert not any(unit.dead for unit in one.units.values())
 
 
+def test_cameras_that_were_told_to_end_are_not_set_apart() -> None:
+    one = Sailing("a", "b", "c", processes=1)
+    one.start()
+    for number in range(1, EARLY_DEATHS + 1):
+        assert one.launch.started(number)
+        child = one.launch.children[-1]
+        if number == EARLY_DEATHS:
+            one.units["c"].ask_to_stop()
+        child.end("killed by SIGABRT")
+    assert one.launch.started(EARLY_DEATHS + 2)
+    assert one.units["c"].join(10)
+    assert set(one.fleet.doing()) == {"camera-a", "camera-b"}
+    one.end()
+
+
 def test_deaths_far_apart_keep_cameras_together(sail: Sail) -> None:
     one = sail("a", "b", processes=1)
     for number in range(1, 2 * EARLY_DEATHS):

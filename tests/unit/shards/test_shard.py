@@ -134,10 +134,10 @@ def test_one_that_gives_no_sign_of_life_is_killed(keep: Keep) -> None:
 
 
 def test_one_has_longer_to_begin(keep: Keep) -> None:
-    kept = keep(lambda child: child.be_silent(50.0).say(BEAT).end("exit code 1"))
+    kept = keep(lambda child: child.be_silent(110.0).say(BEAT).end("exit code 1"))
     assert kept.shard.live() == Death("died", "exit code 1")
     assert not kept.child.killed
-    kept = keep(lambda child: child.be_silent(70.0))
+    kept = keep(lambda child: child.be_silent(130.0))
     death = kept.shard.live()
     assert death is not None
     assert (death.cause, kept.child.killed) == ("hung", True)

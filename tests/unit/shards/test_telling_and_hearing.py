@@ -277,6 +277,9 @@ def test_it_is_over_when_its_last_word_was_heard() -> None:
     assert joined.hearing.join(10)
     assert joined.hearing.ended
     assert not joined.hearing.dead
+    for thread in joined.hearing._threads:
+        thread.join(10)
+        assert not thread.is_alive()
     joined.child.reap()
     joined.emit.over()  # nobody hears, and that is no error
 
