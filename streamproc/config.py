@@ -541,7 +541,7 @@ class PipelineSettings(Settings):
     a model server is asked, so that no camera waits for another's answer."""
     processes: Annotated[int, Field(ge=0, le=256)] | None = None
     """Processes that cameras are watched in, each restarted by itself where it crashes, hangs or grows; 0: in the
-    site's own. Left out: one for every eight cameras from nine on, else 0."""
+    site's own. Left out: one for every eight cameras from nine on where PyAV decodes, else 0."""
     process_memory_mb: Annotated[int, Field(ge=256)] | None = None
     """Most megabytes of one of these processes; one that grows beyond is restarted. Left out: by its cameras."""
 

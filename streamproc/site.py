@@ -23,12 +23,12 @@ from streamproc.yamlfile import check_model, load_model, read_bytes
 
 _WORKERS = 4
 CAMERAS_A_PROCESS = 8
-"""At most, where a site does not say otherwise; up to so many are watched in the site's own process. Eight take a fifth of
-an interpreter's lock where they are sampled, two fifths where they are observed (`tests/benchmarks/processes.txt`), and
-stay below the ten streams from which PyAV's issue 1112 tells of processes that became slower."""
+"""At most, where a site does not say otherwise; up to so many are watched in the site's own process. Eight take a fifth
+of an interpreter's lock where they are sampled, two fifths where they are observed (`tests/benchmarks/processes.txt`),
+and stay below the ten streams from which PyAV's issue 1112 tells of processes that became slower."""
 _PROCESS_MB, _CAMERA_MB = 600.0, 200.0
-"""A process that watches is restarted beyond the sum. With the embedded preset one began at 300 MB resident, of which it
-shares half with others, and grew by 60 with each camera (`tests/benchmarks/processes.txt`)."""
+"""A process that watches is restarted beyond the sum. With the embedded preset one began at 300 MB resident, half of it
+shared with others, and grew by 60 with each camera (`tests/benchmarks/processes.txt`)."""
 _PRESET = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -54,6 +54,8 @@ class LoadedSite:
         cameras = len(self.settings.cameras)
         if self.pipeline.processes is not None:
             return min(self.pipeline.processes, cameras)
+        if self.pipeline.decoder.kind == "dali":
+            return 0  # one engine decodes for all cameras of a process; another one takes as much of the GPU
         return 0 if cameras <= CAMERAS_A_PROCESS else math.ceil(cameras / CAMERAS_A_PROCESS)
 
     def process_memory_mb(self, cameras: int) -> float:

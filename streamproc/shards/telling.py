@@ -141,6 +141,7 @@ class RemoteEmit:
         """Tell that nothing more comes."""
         with contextlib.suppress(ChannelClosed):
             self._tell(CameraOver())
+        self._windows.close()  # the process may live on with other cameras
 
     def _add(self, waiting: _Waiting, batch: PacketBatch) -> None:
         with self._lock:

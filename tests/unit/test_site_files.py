@@ -158,17 +158,27 @@ def test_an_unknown_camera_names_those_there_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cameras", "said", "processes"),
-    [(1, None, 0), (8, None, 0), (9, None, 2), (16, None, 2), (17, None, 3), (20, 0, 0), (20, 2, 2), (2, 5, 2)],
+    [
+        (1, "", 0),
+        (8, "", 0),
+        (9, "", 2),
+        (16, "", 2),
+        (17, "", 3),
+        (20, "processes: 0", 0),
+        (20, "processes: 2", 2),
+        (2, "processes: 5", 2),
+        (20, "decoder: {kind: dali}", 0),
+        (20, "decoder: {kind: dali}\nprocesses: 2", 2),
+    ],
 )
 def test_many_cameras_are_spread_over_processes_unless_the_pipeline_says_otherwise(
-    tmp_path: Path, cameras: int, said: int | None, processes: int
+    tmp_path: Path, cameras: int, said: str, processes: int
 ) -> None:
     path = site_file(tmp_path, "./mine.yaml")
     rows = "".join(f"  - {{id: cam{number}, main: 'rtsp://h/{number}'}}\n" for number in range(cameras))
     head, _, tail = path.read_text().partition("cameras:\n")
     path.write_text(f"{head}cameras:\n{rows}alerts:{tail.partition('alerts:')[2]}")
-    more = "" if said is None else f"processes: {said}\n"
-    (path.parent / "mine.yaml").write_text(f"schema_version: 1\nname: mine\n{more}")
+    (path.parent / "mine.yaml").write_text(f"schema_version: 1\nname: mine\n{said}\n")
     assert load_site(path).processes == processes
 
 
