@@ -230,7 +230,7 @@ class CameraUnit:
         self._next_run = watch.source.next_run
         return failure
 
-    def _source(self, on_packet: Callable[[PacketBatch], None]) -> CameraSource:
+    def _source(self, on_packet: Callable[[PacketBatch], None], due: Callable[[], float]) -> CameraSource:
         camera = self._settings.camera
         return CameraSource(
             self.camera_id,
@@ -245,6 +245,7 @@ class CameraUnit:
             first_run=self._next_run,
             on_dropped=self._no_keyframe,
             on_abandoned=self._abandoned,
+            due=due,
         )
 
     def _on_state(self, state: CameraState) -> None:

@@ -181,6 +181,16 @@ class RecordingEmit:
             self._changed.notify_all()
 
     @property
+    def packets_kept(self) -> list[Packet]:
+        """All packets, in the order they were told."""
+        return [packet for batch in self.batches for packet in batch.packets]
+
+    @property
+    def main_packets_kept(self) -> list[Packet]:
+        """All packets of the main stream."""
+        return [packet for batch in self.main_batches for packet in batch.packets]
+
+    @property
     def phases(self) -> list[str]:
         """Phases in the order they were told."""
         return [state.phase for state in self.states]

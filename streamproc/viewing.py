@@ -35,9 +35,15 @@ class Viewing:
         self._fault = fault
         self._windows = WindowBuilder(sampling)
         self._run: int | None = None
+        self._plan = BurstPlan(sampling)
         self._decoder: Decoder | None = None
         self._decoded = decoded
         self._told = self._told_decoded = 0
+
+    @property
+    def due_s(self) -> float:
+        """Media time, in the present run, before which no frame will be looked at; may be asked by any thread."""
+        return self._plan.due_s
 
     def add(self, batch: PacketBatch) -> list[Window]:
         """The windows that the batch completes, oldest first.
@@ -53,7 +59,7 @@ class Viewing:
                 self._decoder = self._make(batch)
             if self._decoder is not None:
                 windows += self._group(self._decoder.decode(packet))
-        self._tell(batch.packets[-1].is_keyframe)
+        self._tell(batch.packets[0].is_keyframe)
         return windows
 
     def end(self) -> list[Window]:
@@ -65,7 +71,7 @@ class Viewing:
         return windows + self._windows.flush()
 
     def _make(self, batch: PacketBatch) -> Decoder:
-        plan = BurstPlan(self._sampling)
+        plan = self._plan = BurstPlan(self._sampling)
         try:
             return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px, self._fault)
         except ValueError:

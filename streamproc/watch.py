@@ -96,7 +96,7 @@ class Watch:
     def __init__(
         self,
         camera_id: str,
-        make_source: Callable[[Callable[[PacketBatch], None]], CameraSource],
+        make_source: Callable[[Callable[[PacketBatch], None], Callable[[], float]], CameraSource],
         viewing: Viewing,
         observer: Observer,
         emit: Emit,
@@ -116,9 +116,11 @@ class Watch:
         self._may_drop = may_drop
         self._packets: Channel[PacketBatch] = Channel(_PACKETS)
         self._windows: Channel[Window] | Freshest[Window] = Freshest(may_drop) if may_drop else Channel(1)
+        self._came = self._gone = 0
+        """Packets that were handed to the decoder and that it took; each is written by one thread alone."""
         self._skipping = False
         self._failures: list[Exception] = []
-        self.source = make_source(self._take_packet)
+        self.source = make_source(self._take_packet, lambda: viewing.due_s)
         self.threads = (
             threading.Thread(target=self._guard, args=(self._decode,), name=f"decode-{camera_id}", daemon=True),
             threading.Thread(target=self._guard, args=(self._observe,), name=f"observe-{camera_id}", daemon=True),
@@ -158,13 +160,18 @@ class Watch:
             return
         # What follows a lost packet builds on it: no use until the next keyframe.
         self._skipping = self._skipping and not batch.packets[0].is_keyframe
-        self._skipping = self._skipping or not self._packets.put(batch, timeout_s=0)
+        count = len(batch.packets)
+        full = self._came - self._gone + count > _PACKETS
+        self._skipping = self._skipping or full or not self._packets.put(batch, timeout_s=0)
         if self._skipping:
-            self._drop("decoder", len(batch.packets))
+            self._drop("decoder", count)
+        else:
+            self._came += count
 
     def _decode(self) -> None:
         try:
             for batch in self._packets:
+                self._gone += len(batch.packets)
                 if self._over.is_set():
                     self._drop("stopping", len(batch.packets))
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import cast
@@ -54,6 +55,7 @@ class PyavDecoder:
         self._keyframes: set[int] = set()
         """Whose pictures have not come."""
         self._frames: list[Frame] = []
+        self._last_s = -math.inf
         self.decoded = 0
 
     @property
@@ -80,8 +82,14 @@ class PyavDecoder:
         return self._taken()
 
     def _taken(self) -> list[Frame]:
-        frames, self._frames = self._frames, []
-        return sorted(frames, key=lambda frame: frame.pts_s)
+        frames: list[Frame] = []
+        for frame in sorted(self._frames, key=lambda frame: frame.pts_s):
+            # Where a container tells no presentation times, reordered pictures seem to go back in time.
+            if frame.pts_s > self._last_s:
+                frames.append(frame)
+                self._last_s = frame.pts_s
+        self._frames = []
+        return frames
 
     # ---- what the selection asks for
 

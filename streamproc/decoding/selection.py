@@ -127,7 +127,7 @@ class Selection:
 
     def _decide(self, packet: Packet) -> None:
         if packet.pts_s <= self._asked_s:
-            return  # Where a container tells no presentation times, reordered pictures seem to go back in time.
+            return
         self._asked_s = packet.pts_s
         every_s = self.keyframe_every_s or math.inf
         wanted = self._plan.wants(packet.pts_s, self._keyframe_after(packet), every_s)

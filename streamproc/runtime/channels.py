@@ -51,6 +51,17 @@ class Channel(Generic[T]):
                 raise ChannelClosed
             return None
 
+    def get_all(self, timeout_s: float | None = None) -> list[T]:
+        """Take all that waits, oldest first; nothing if none came within ``timeout_s``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._items), timeout_s)
+            if self._closed and not self._items:
+                raise ChannelClosed
+            items = list(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+            return items
+
     def close(self) -> None:
         """Let the consumer take what is left, then end."""
         with self._changed:

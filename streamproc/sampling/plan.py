@@ -44,6 +44,11 @@ class BurstPlan:
         """Whether the present burst takes no further frames."""
         return self._left == 0
 
+    @property
+    def due_s(self) -> float:
+        """Media time before which no frame will be looked at."""
+        return -math.inf if self._left else (self._next_slot - _EARLY) * self._period_s
+
     def wants(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> bool:
         """Whether the frame at ``pts_s`` will be looked at.
 
@@ -56,8 +61,7 @@ class BurstPlan:
         """Whether a frame that is still to come, before the keyframe at ``keyframe_s``, will be looked at."""
         if self._left:
             return True
-        due_s = (self._next_slot - _EARLY) * self._period_s
-        return due_s < keyframe_s and not self._in_time(keyframe_s, self._next_slot, every_s)
+        return self.due_s < keyframe_s and not self._in_time(keyframe_s, self._next_slot, every_s)
 
     def step(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> Step:
         """What the frame at ``pts_s`` does: start a burst, join the present one, or neither."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from streamproc.errors import ChannelClosed, ConfigError, SourceError, SourceRefused
 from streamproc.runtime.channels import Channel
+from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.sources.session import RawPacket, Session
 from streamproc.types import StreamInfo
@@ -38,14 +40,24 @@ class Ended:
     error: SourceError | None = None
 
 
-Item = Opened | RawPacket | Ended
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """A packet came."""
+
+    packet: RawPacket
+    at: datetime
+    """Wall clock, UTC: it may wait before it is taken."""
+
+
+Item = Opened | Arrived | Ended
 
 
 class Reader:
     """Reads one session in a daemon thread."""
 
-    def __init__(self, camera_id: str, opener: Callable[[], Session], size: int = 64) -> None:
+    def __init__(self, camera_id: str, opener: Callable[[], Session], clock: Clock, size: int = 64) -> None:
         self._camera_id = camera_id
+        self._clock = clock
         self._opener = opener
         self._items: Channel[Item] = Channel(size)
         self._thread = threading.Thread(target=self._run, name=f"read-{camera_id}", daemon=True)
@@ -54,9 +66,9 @@ class Reader:
         """Begin to open the session."""
         self._thread.start()
 
-    def take(self, timeout_s: float) -> Item | None:
-        """The next item; None if none came within ``timeout_s``."""
-        return self._items.get(timeout_s)
+    def take(self, timeout_s: float) -> list[Item]:
+        """All that came; nothing if none did within ``timeout_s``."""
+        return self._items.get_all(timeout_s)
 
     def close(self) -> bool:
         """Let the thread end; False if it is still inside FFmpeg, where it ends by itself or is left behind."""
@@ -75,7 +87,7 @@ class Reader:
             with self._opener() as session:
                 self._items.put(Opened(session.stream, session.live))
                 for packet in session:
-                    self._items.put(packet)
+                    self._items.put(Arrived(packet, self._clock.now()))
             return Ended()
         except SourceError as error:
             return Ended(error)

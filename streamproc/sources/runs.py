@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,16 +13,22 @@ from streamproc.errors import SourceError, SourceRefused, SourceTimeout
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.sources.backoff import Backoff
-from streamproc.sources.reader import Ended, Opened, Reader
-from streamproc.sources.session import RawPacket, Session
+from streamproc.sources.reader import Arrived, Ended, Opened, Reader
+from streamproc.sources.session import Session
 from streamproc.sources.timeline import Timeline
-from streamproc.types import CameraPhase, CameraState, Packet, PacketBatch, StreamInfo
+from streamproc.types import CameraPhase, CameraState, Packet, PacketBatch
 
 log = structlog.get_logger(__name__)
 
 HEALTHY_S = 10.0
 """A session that streamed for so long makes the next wait a short one again."""
 _POLL_S = 0.1
+PAUSE_S = 0.2
+"""Packets of a camera that nobody looks at yet are taken so far apart, together: each taking costs two threads' waking,
+and 25 a second of one packet each were half as much work as all else."""
+
+_AHEAD_S = 0.05
+"""So long before one that is looked at they are taken as they come: a picture at 20 a second."""
 
 
 def hard_limit_s(timeout_s: float) -> float:
@@ -48,8 +55,10 @@ class CameraSource:
         stream: str = "",
         on_dropped: Callable[[int], None] = lambda _: None,
         on_abandoned: Callable[[], None] = lambda: None,
+        due: Callable[[], float] = lambda: -math.inf,
     ) -> None:
-        """``on_packet`` gets one packet at a time and may block, which a recording waits for.
+        """``on_packet`` gets packets of one group of pictures: of a recording one at a time, and may block, which it
+        waits for; of a camera those that came. ``due`` is asked up to which media time none will be looked at.
 
         ``paced`` plays a recording at its own speed. Packets of a recording are stamped with ``start`` plus their media
         time; if left out, with the time of receipt. ``stream`` tells in the log which of the camera's streams it is.
@@ -66,11 +75,15 @@ class CameraSource:
         self._on_abandoned = on_abandoned
         self._clock = clock
         self._timeout_s = timeout_s
+        self._due = due
         self._paced = paced
         self._start = start
         self._backoff = backoff or Backoff()
         self._streamed = False
         """Whether the present session gave packets."""
+        self._taken: list[Packet] = []
+        """Not handed on yet."""
+        self._newest_s = 0.0
         self._told: tuple[CameraPhase, int, str] | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -102,8 +115,8 @@ class CameraSource:
         Raises:
             SourceError: the session could not be opened, broke, or a live stream ended.
         """
-        self._streamed = False
-        reader = Reader(self.camera_id, self._opener)
+        self._streamed, self._taken = False, []
+        reader = Reader(self.camera_id, self._opener, self._clock)
         reader.start()
         try:
             self._follow(reader, stop)
@@ -116,34 +129,46 @@ class CameraSource:
         timeline = Timeline(self.camera_id, self.next_run)
         began = heard = self._clock.monotonic()
         while not stop.is_set():
-            item = reader.take(_POLL_S)
+            items = reader.take(_POLL_S)
             now = self._clock.monotonic()
-            match item:
-                case None:
-                    self._watch(now - heard)
-                    continue
-                case Opened():
-                    opened = item
-                    timeline = Timeline(self.camera_id, self.next_run, item.stream.fps)
-                    began = now
-                case RawPacket() if opened is not None:
-                    self._forward(item, opened.stream, timeline, began, stop)
-                    if now - began >= HEALTHY_S:
-                        self._backoff.reset()
-                case Ended(error=error) if opened is not None and not opened.live and self.next_run > first_run:
-                    # A damaged recording would break at the same place each time it is tried again.
-                    self._tell("ended", redact(error.reason) if error else "")
-                    return
-                case Ended(error=None) if opened is not None and not opened.live:
-                    raise SourceError(self.camera_id, "the recording holds no keyframe")
-                case Ended(error=error):
-                    raise error or SourceError(self.camera_id, "the camera ended the stream")
+            if not items:
+                self._watch(now - heard)
+                continue
+            for item in items:
+                match item:
+                    case Opened():
+                        opened = item
+                        timeline = Timeline(self.camera_id, self.next_run, item.stream.fps)
+                        began = now
+                    case Arrived() if opened is not None:
+                        self._forward(item, opened, timeline, began, stop)
+                        if self._clock.monotonic() - began >= HEALTHY_S:
+                            self._backoff.reset()
+                    case Ended(error=error):
+                        self._hand_on(opened)
+                        self._end(error, opened, streamed=self.next_run > first_run)
+                        return
+            self._hand_on(opened)
+            if opened is not None and opened.live:
+                pause_s = min(PAUSE_S, self._due() - self._newest_s - _AHEAD_S)
+                if pause_s > 0:
+                    self._clock.wait(stop, pause_s)
             # Whoever takes the packets may have blocked; that is not the camera's silence.
             heard = self._clock.monotonic()
 
+    def _end(self, error: SourceError | None, opened: Opened | None, *, streamed: bool) -> None:
+        if opened is None or opened.live:
+            raise error or SourceError(self.camera_id, "the camera ended the stream")
+        if streamed:
+            # A damaged recording would break at the same place each time it is tried again.
+            self._tell("ended", redact(error.reason) if error else "")
+            return
+        raise error or SourceError(self.camera_id, "the recording holds no keyframe")
+
     def _forward(
-        self, raw: RawPacket, stream: StreamInfo, timeline: Timeline, began: float, stop: threading.Event
+        self, arrived: Arrived, opened: Opened, timeline: Timeline, began: float, stop: threading.Event
     ) -> None:
+        raw = arrived.packet
         place = timeline.place(raw)
         self.next_run = timeline.next_run
         if place is None:
@@ -153,11 +178,23 @@ class CameraSource:
             ahead_s = began + place.session_s - self._clock.monotonic()
             if ahead_s > 0 and self._clock.wait(stop, ahead_s):
                 return
-        received_at = self._clock.now() if self._start is None else self._start + timedelta(seconds=place.session_s)
+        received_at = arrived.at if opened.live else self._clock.now()
+        if self._start is not None:
+            received_at = self._start + timedelta(seconds=place.session_s)
         packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, received_at, raw.is_keyframe, raw.data)
         self._streamed = True
+        self._newest_s = place.pts_s
+        if raw.is_keyframe:
+            self._hand_on(opened)
         self._tell("streaming", "", place.run)
-        self._on_packet(PacketBatch(stream, (packet,)))
+        self._taken.append(packet)
+        if not opened.live:
+            self._hand_on(opened)
+
+    def _hand_on(self, opened: Opened | None) -> None:
+        if opened is not None and self._taken:
+            packets, self._taken = tuple(self._taken), []
+            self._on_packet(PacketBatch(opened.stream, packets))
 
     def _watch(self, silent_s: float) -> None:
         if self._streamed and silent_s >= self._timeout_s:

@@ -15,6 +15,8 @@ BACK_S = 1.0
 """A step back beyond this is a break; less is jitter and is smoothed."""
 GAP_S = 10.0
 """A leap forward beyond this is a break."""
+REORDERED_S = 0.7
+"""Longer than pictures wait for others that are shown before them: 16 at 25 a second."""
 KEYFRAME_WAIT_S = 30.0
 """A run starts at a keyframe, and a camera that sends none for so long has nothing that could be decoded."""
 
@@ -61,7 +63,7 @@ class Timeline:
         Raises:
             SourceError: no keyframe came for ``KEYFRAME_WAIT_S``.
         """
-        dts = raw.dts_s if raw.dts_s is not None else raw.pts_s
+        dts = self._unknown_dts(raw.pts_s) if raw.dts_s is None else raw.dts_s
         if dts is None:
             self._guessed = self._guessed or self._before is None
             dts = 0.0 if self._before is None else self._before + self._period_s
@@ -88,6 +90,12 @@ class Timeline:
         self._last_dts_s = max(self._last_dts_s, dts - self._base)
         self._session_s = max(self._session_s, self._offset_s + pts - self._base)
         return Place(self._next_run - 1, pts - self._base, self._last_dts_s, self._offset_s + pts - self._base)
+
+    def _unknown_dts(self, pts: float | None) -> float | None:
+        """As early as it can be: pictures that are shown before may still follow."""
+        if pts is None or self._before is None:
+            return pts
+        return max(min(pts, self._before), pts - REORDERED_S)
 
     def _anchor(self, dts: float) -> None:
         """Lay the guessed zero where the first time that was told, ``dts``, comes one period after what went before."""

@@ -18,20 +18,31 @@ _PORT = "check the port, 554 on most cameras, and that RTSP is switched on"
 _REACH = "check that the camera can be reached from here (ping, firewall), try the other transport, or raise timeout_s"
 
 
+class Waiting:
+    """Since when FFmpeg is waited for."""
+
+    def __init__(self) -> None:
+        self.since_s = time.monotonic()
+
+    def anew(self) -> None:
+        """It gave something; the next wait begins."""
+        self.since_s = time.monotonic()
+
+
 @contextmanager
-def translated(camera_id: str, what: str, timeout_s: float) -> Iterator[None]:
+def translated(camera_id: str, what: str, timeout_s: float) -> Iterator[Waiting]:
     """Turn PyAV's errors inside the block into ``SourceError``; ``what`` names the source, and is redacted.
 
     The cause is not chained: FFmpeg's errors carry the address with its credentials.
     """
-    started = time.monotonic()
+    waiting = Waiting()
     try:
-        yield
+        yield waiting
     except SourceError:
         raise
     except (OSError, ValueError, av.error.FFmpegError) as error:
         # The timeouts cut FFmpeg off wherever it is, and some demuxers report that as invalid data.
-        late = time.monotonic() - started >= 0.9 * timeout_s
+        late = time.monotonic() - waiting.since_s >= 0.9 * timeout_s
         raise _ours(error, camera_id, redact(what), timeout_s, late) from None
 
 

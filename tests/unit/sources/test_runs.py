@@ -10,7 +10,7 @@ import pytest
 
 from streamproc.errors import ConfigError, SourceError, SourceRefused, SourceTimeout
 from streamproc.secrets import remember
-from streamproc.sources.runs import HEALTHY_S, CameraSource
+from streamproc.sources.runs import HEALTHY_S, PAUSE_S, CameraSource
 from streamproc.sources.session import Session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeOpener, FakeSession, RecordingEmit, raw_packets
@@ -44,7 +44,7 @@ class Rig:
         return source
 
     def runs(self) -> list[int]:
-        return [batch.packets[0].run for batch in self.emit.batches]
+        return [packet.run for packet in self.emit.packets_kept]
 
 
 def test_the_end_of_a_live_stream_is_a_disconnect_and_the_next_session_a_new_run() -> None:
@@ -53,7 +53,7 @@ def test_the_end_of_a_live_stream_is_a_disconnect_and_the_next_session_a_new_run
     assert rig.runs() == [1] * 10 + [2] * 5
     assert rig.emit.phases[:5] == ["connecting", "streaming", "lost", "streaming", "lost"]
     assert rig.emit.states[2].detail == "the camera ended the stream"
-    assert rig.emit.batches[10].packets[0].pts_s == 0.0
+    assert rig.emit.packets_kept[10].pts_s == 0.0
 
 
 def test_a_recording_ends() -> None:
@@ -73,7 +73,7 @@ def test_packets_before_the_first_keyframe_are_counted() -> None:
     rig = Rig(FakeSession(raw_packets(12, gop=5)[3:]))
     rig.run()
     assert rig.emit.drops == {"no_keyframe": 2}
-    assert len(rig.emit.batches) == 7
+    assert len(rig.emit.packets_kept) == 7
 
 
 def test_a_recording_without_a_keyframe_is_an_error() -> None:
@@ -100,9 +100,9 @@ def test_failures_are_retried_for_ever_with_growing_waits_and_told_once() -> Non
 
 def test_a_healthy_session_makes_the_next_wait_short() -> None:
     class Slow(FakeClock):
-        def now(self) -> datetime:
-            self.advance(HEALTHY_S / 5)  # each packet is stamped, and takes its time
-            return super().now()
+        def monotonic(self) -> float:
+            self.advance(HEALTHY_S / 20)  # it is looked at for each packet
+            return super().monotonic()
 
     failures = [SourceError("gate", "gone")] * 20
     rig = Rig(*failures, FakeSession(raw_packets(20)), clock=Slow())
@@ -217,3 +217,35 @@ def test_stop_ends_a_wait_and_opens_nothing() -> None:
     rig.stop.set()
     rig.run()
     assert rig.opener.opened == 0
+
+
+@pytest.mark.parametrize(("due_s", "waits"), [(5.0, True), (0.9, False)])
+def test_a_camera_is_left_alone_until_something_will_be_looked_at(due_s: float, waits: bool) -> None:
+    paused = threading.Event()
+
+    class Pausing(FakeClock):
+        def wait(self, event: threading.Event, timeout_s: float) -> bool:
+            paused.set()
+            return super().wait(event, timeout_s)
+
+    asked: list[bool] = []
+    session = FakeSession(raw_packets(10), then=lambda: asked.append(paused.wait(10 if waits else 0.1)))
+    rig = Rig(session, clock=Pausing())
+    source = CameraSource(
+        "gate", rig.opener, rig.emit.packets, rig.emit.state, rig.clock, timeout_s=5.0, due=lambda: due_s
+    )
+    with pytest.raises(SourceError, match="ended"):
+        source.run_once(rig.stop)
+    assert asked == [waits]
+    assert set(rig.clock.waits) == ({PAUSE_S} if waits else set())
+
+
+def test_what_came_together_is_handed_on_together_from_each_keyframe_on() -> None:
+    batches: list[PacketBatch] = []
+    rig = Rig(FakeSession(raw_packets(12, gop=5)))
+    source = CameraSource("gate", rig.opener, batches.append, rig.emit.state, rig.clock, timeout_s=5.0)
+    with pytest.raises(SourceError, match="ended"):
+        source.run_once(rig.stop)
+    assert [packet.data for batch in batches for packet in batch.packets] == [b"%d" % at for at in range(12)]
+    assert all(not packet.is_keyframe for batch in batches for packet in batch.packets[1:])
+    assert len(batches) < 12
