@@ -64,9 +64,8 @@ def main() -> None:
     options.add_argument("--at-once", type=int, default=4)
     given = options.parse_args()
     cv2.setNumThreads(1)
-    print(
-        f"$ python tests/benchmarks/servers/{Path(__file__).name} --server URL --model {given.model} --requests {given.requests} …"
-    )
+    options_told = f"--server URL --model {given.model} --requests {given.requests} …"
+    print(f"$ python tests/benchmarks/servers/{Path(__file__).name} {options_told}")
     print(f"# {machine()}; vLLM on the CPU beside both clients")
     fresh = map(window, itertools.count(1000))
     theirs, ours = [], []
