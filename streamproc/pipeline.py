@@ -134,9 +134,9 @@ class Hub:
 
     def packets(self, batch: PacketBatch) -> None:
         """To the ring."""
-        for packet in batch.packets:
-            self._metrics.packet(packet.camera_id, len(packet.data), packet.received_at.timestamp())
-        camera_id = batch.packets[0].camera_id
+        camera_id, last = batch.packets[0].camera_id, batch.packets[-1]
+        size_bytes = sum(len(packet.data) for packet in batch.packets)
+        self._metrics.packets(camera_id, len(batch.packets), size_bytes, last.received_at.timestamp())
         self._metrics.ring_cut_short(camera_id, self._rings[camera_id].append(batch))
 
     def main_packets(self, batch: PacketBatch) -> None:

@@ -168,10 +168,10 @@ class Metrics:
 
     # ---- cameras
 
-    def packet(self, camera_id: str, size_bytes: int, received_at_s: float) -> None:
-        """A packet of ``size_bytes`` came at ``received_at_s``, seconds since 1970 (``received_at.timestamp()``)."""
+    def packets(self, camera_id: str, count: int, size_bytes: int, received_at_s: float) -> None:
+        """Packets of together ``size_bytes`` came, the last at ``received_at_s``, seconds since 1970."""
         camera = self._camera(camera_id)
-        self._packets.labels(camera).inc()
+        self._packets.labels(camera).inc(count)
         self._bytes.labels(camera).inc(size_bytes)
         self._last_packet.labels(camera).set(received_at_s)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -54,14 +53,10 @@ class ContainerSession:
     def __iter__(self) -> Iterator[RawPacket]:
         # No context and no fraction for each packet: they cost as much as a quarter of reading it.
         with translated(self._camera_id, self._what, self._timeout_s) as waiting:
-            base: Fraction | None = None
-            tick_s = 0.0
+            tick_s = float(self._video.time_base or 0)
             for packet in self._container.demux(self._video):
                 if not packet.size:
                     continue
-                if packet.time_base is not base:
-                    base = packet.time_base
-                    tick_s = float(base)
                 pts, dts = packet.pts, packet.dts
                 yield RawPacket(
                     bytes(packet),

@@ -23,10 +23,9 @@ log = structlog.get_logger(__name__)
 HEALTHY_S = 10.0
 """A session that streamed for so long makes the next wait a short one again."""
 _POLL_S = 0.1
-PAUSE_S = 0.2
+PAUSE_S = 0.5
 """Packets of a camera that nobody looks at yet are taken so far apart, together: each taking costs two threads' waking,
-and 25 a second of one packet each were half as much work as all else."""
-
+and 25 a second of one packet each were half as much work as reading them."""
 _AHEAD_S = 0.05
 """So long before one that is looked at they are taken as they come: a picture at 20 a second."""
 

@@ -42,7 +42,7 @@ def test_every_series_of_a_configured_camera_starts_at_zero() -> None:
 
 def test_counts_go_to_their_camera_and_cause() -> None:
     metrics = Metrics(["gate", "yard"])
-    metrics.packet("gate", 1200, 1.5e9)
+    metrics.packets("gate", 1, 1200, 1.5e9)
     metrics.dropped("gate", "busy", 3)
     metrics.dropped("gate", "stopping", 7)
     metrics.camera_fault("gate", "restarted")
