@@ -100,6 +100,9 @@ def test_the_share_of_windows_that_the_language_model_is_asked_about_is_told(
     class Voter:
         model = ModelRef("deduction", "small", "1")
 
+        def age_s(self, _: object) -> float:
+            return 0.0
+
         def vote(self, *_: object) -> Vote:
             return Vote("llm", "normal", (), 2.0, 0.0, "They may.")
 
