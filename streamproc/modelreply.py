@@ -24,6 +24,10 @@ class RequestRefused(InferenceError):  # noqa: N818 - says what happened
     retriable = False
 
 
+class RequestTooLarge(RequestRefused):
+    """However the reply is to be formed."""
+
+
 class ServerUnfit(InferenceError):  # noqa: N818 - says what happened
     """The server answers, but not to us: it refuses the key, or does not serve the model. Retrying at once is vain."""
 
@@ -234,7 +238,9 @@ def refusal(status: int, body: str, retry_after: str = "") -> InferenceError:
             return ServerUnfit(f"refuses the key (HTTP {status})")
         case 404:
             return ServerUnfit(f"does not serve this model or path (HTTP 404): {words}")
-        case 400 | 413 | 422:
+        case 413:
+            return RequestTooLarge(f"refuses the request (HTTP 413): {words}")
+        case 400 | 422:
             return RequestRefused(f"refuses the request (HTTP {status}): {words}")
     failed = f"failed (HTTP {status}): {words}"
     try:

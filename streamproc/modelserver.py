@@ -35,6 +35,7 @@ from streamproc.modelreply import (
     Listed,
     Reply,
     RequestRefused,
+    RequestTooLarge,
     ServerUnfit,
     TryLater,
     Usage,
@@ -296,6 +297,8 @@ class ModelServer:
                 return await once(count, own)
             try:
                 return await once(count, schema)
+            except RequestTooLarge:
+                raise
             except RequestRefused:
                 # For its form, or for itself? The plain one tells: some servers know no choice of objects.
                 replies = await once(count, own)
