@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
-from pydantic_core import to_json
+import orjson
 
 from streamproc import __version__
 from streamproc.endpoints.endpoint import Request
@@ -52,7 +52,7 @@ class HttpEndpoint:
 
     async def complete(self, request: Request) -> bytes:
         """As ``Endpoint``."""
-        return await self._send("POST", "/chat/completions", to_json(request))
+        return await self._send("POST", "/chat/completions", orjson.dumps(request))
 
     async def models(self) -> Mapping[str, Listed]:
         """As ``Endpoint``."""
