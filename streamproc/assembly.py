@@ -45,6 +45,7 @@ from streamproc.runtime.breaker import Health as ServerHealth
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
 from streamproc.sampling.gate import MotionGate
+from streamproc.sampling.shedding import Shedding
 from streamproc.shards.child import Launcher
 from streamproc.shards.fleet import Fleet
 from streamproc.shards.hearing import Hearing
@@ -256,6 +257,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
         for camera in settings.cameras
     }
     fleet = _fleet(loaded, store, hub, calibrations, metrics, clock) if loaded.processes else None
+    shedding = Shedding(clock)
     units: Mapping[str, Unit] = (
         {
             camera.id: CameraUnit(
@@ -263,6 +265,7 @@ def assemble(loaded: LoadedSite, store: ModelStore, clock: Clock) -> Assembled:
                 hub,
                 clock,
                 partial(backends.observer, calibrations[camera.id].calibration),
+                shedding=shedding,
             )
             for camera in settings.cameras
         }

@@ -26,6 +26,7 @@ import structlog
 from streamproc.config import CameraSettings, DecoderSettings, NormalitySettings, SamplingSettings
 from streamproc.errors import StreamprocError
 from streamproc.runtime.clock import Clock
+from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import redact
 from streamproc.sources.address import is_live
 from streamproc.sources.backoff import Backoff
@@ -72,10 +73,12 @@ class CameraUnit:
         backoff: Callable[[], Backoff] = Backoff,
         first_run: int = 1,
         first_main_run: int = 1,
+        shedding: Shedding | None = None,
     ) -> None:
         """``opener`` opens a session with the stream that is analysed, ``main_opener`` with the main stream where that
         is another, by their addresses if left out; ``backoff`` makes the waits. ``first_run`` and ``first_main_run``
-        are the next runs of the two, where the camera was watched before."""
+        are the next runs of the two, where the camera was watched before. ``shedding`` is that of all cameras of the
+        process; one of its own if left out."""
         camera = settings.camera
         self.camera_id = camera.id
         self._settings = settings
@@ -99,6 +102,8 @@ class CameraUnit:
                 backoff=backoff,
                 first_run=first_main_run,
             )
+        self._shedding = shedding or Shedding(clock)
+        self._shedding.watch(camera.id)
         self._stop = threading.Event()
         self._over = threading.Event()
         self._done = False
@@ -219,10 +224,11 @@ class CameraUnit:
         watch = self._watch = Watch(
             self.camera_id,
             self._source,
-            self._viewing(),
+            self._viewing(self._rest_s if may_drop else lambda: 0.0),
             observer,
             self._emit,
             self._clock,
+            self._shedding,
             self._over,
             may_drop=waiting,
         )
@@ -260,10 +266,16 @@ class CameraUnit:
     def _abandoned(self) -> None:
         self._emit.fault(self.camera_id, "reader_abandoned")
 
-    def _viewing(self) -> Viewing:
+    def _rest_s(self) -> float:
+        rest_s = self._shedding.rest_s(self.camera_id)
+        if rest_s:
+            self._emit.dropped(self.camera_id, "shed", round(rest_s / self._settings.sampling.window_s))
+        return rest_s
+
+    def _viewing(self, rest_s: Callable[[], float] = lambda: 0.0) -> Viewing:
         settings = self._settings
         corrupt = partial(self._emit.dropped, self.camera_id, "corrupt")
         decoded = partial(self._emit.decoded, self.camera_id)
         fault = partial(self._emit.fault, self.camera_id)
         masks = settings.camera.privacy_masks
-        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded, fault)
+        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded, fault, rest_s)

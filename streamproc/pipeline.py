@@ -205,7 +205,7 @@ class Hub:
     def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
         """To metrics, and to the next verdict's record."""
         self._metrics.dropped(camera_id, cause, count)
-        if cause not in ("busy", "inference"):
+        if cause not in ("busy", "shed", "inference"):
             return  # packets
         with self._lock:
             self._dropped[camera_id] = self._dropped.get(camera_id, 0) + count

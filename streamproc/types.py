@@ -470,8 +470,9 @@ class CameraState:
 PacketDropCause = Literal["no_keyframe", "decoder", "corrupt", "stopping"]
 """Why packets were never decoded. ``no_keyframe``: before a run's first one, which they build on; ``decoder``: decoding
 fell behind; ``corrupt``: they or one they build on were damaged; ``stopping``: the camera was told to stop."""
-WindowDropCause = Literal["busy", "inference", "unobserved"]
-"""Why windows were lost. ``busy``: a newer one took its place; ``inference``: a model failed on it; ``unobserved``: the
+WindowDropCause = Literal["busy", "shed", "inference", "unobserved"]
+"""Why windows were lost. ``busy``: a newer one took its place; ``shed``: the camera looked away, so that all can be
+watched; ``inference``: a model failed on it; ``unobserved``: the
 camera was told to stop before it was looked at."""
 CropDropCause = Literal["fresher", "full", "inference", "stopping", "covered", "cut_off", "small", "masked"]
 """Why a crop was not inspected. ``fresher``: a newer one of the same thing took its place; ``full``: too many waited;

@@ -24,9 +24,11 @@ class Viewing:
         undecodable: Callable[[int], None],
         decoded: Callable[[int, float | None], None] = lambda _pictures, _keyframe_every_s: None,
         fault: Callable[[DecoderFault], None] = lambda _: None,
+        rest_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """``undecodable`` is told how many packets gave no frame because they were damaged; ``decoded``, by the group,
-        how many pictures were decoded and how far apart keyframes are; ``fault`` why another decoder has to step in."""
+        how many pictures were decoded and how far apart keyframes are; ``fault`` why another decoder has to step in.
+        ``rest_s`` is asked for how long to look away after each second that was watched."""
         self._camera_id = camera_id
         self._sampling = sampling
         self._settings = decoder
@@ -35,6 +37,7 @@ class Viewing:
         self._fault = fault
         self._windows = WindowBuilder(sampling)
         self._run: int | None = None
+        self._rest_s = rest_s
         self._plan = BurstPlan(sampling)
         self._decoder: Decoder | None = None
         self._decoded = decoded
@@ -71,7 +74,7 @@ class Viewing:
         return windows + self._windows.flush()
 
     def _make(self, batch: PacketBatch) -> Decoder:
-        plan = self._plan = BurstPlan(self._sampling)
+        plan = self._plan = BurstPlan(self._sampling, self._rest_s)
         try:
             return make_decoder(batch.stream, self._settings, plan, self._masks, self._sampling.width_px, self._fault)
         except ValueError:

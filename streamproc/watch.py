@@ -13,6 +13,7 @@ import structlog
 from streamproc.errors import ChannelClosed, InferenceError
 from streamproc.runtime.channels import Channel, Freshest
 from streamproc.runtime.clock import Clock
+from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import redact
 from streamproc.sources.runs import CameraSource
 from streamproc.types import CameraFault, CameraState, DropCause, ObservedWindow, PacketBatch, Window
@@ -86,6 +87,11 @@ def observe_all(observer: Observer, windows: list[Window], emit: Emit) -> Iterat
             yield observed
 
 
+def _stands_out(observed: ObservedWindow) -> bool:
+    """Whether anything is half as unusual as would be told."""
+    return any(one.score >= one.threshold / 2 for one in observed.measurements)
+
+
 class Watch:
     """Runs ``source`` in the caller's thread, decoding and observing in two more, until all have ended.
 
@@ -101,6 +107,7 @@ class Watch:
         observer: Observer,
         emit: Emit,
         clock: Clock,
+        shedding: Shedding,
         over: threading.Event,
         *,
         may_drop: int,
@@ -112,6 +119,7 @@ class Watch:
         self._observer = observer
         self._emit = emit
         self._clock = clock
+        self._shedding = shedding
         self._over = over
         self._may_drop = may_drop
         self._packets: Channel[PacketBatch] = Channel(_PACKETS)
@@ -187,12 +195,14 @@ class Watch:
                 self._put(self._windows, window, "unobserved")
             elif not self._windows.put(window):
                 self._drop("busy", self._windows.lost)
+                self._shedding.lost(self._camera_id)
 
     def _observe(self) -> None:
         try:
             for window in self._windows:
                 began_s = self._clock.monotonic()
                 for observed in observe_all(self._observer, [window], self._emit):
+                    self._shedding.seen(self._camera_id, _stands_out(observed))
                     self._emit.window(replace(observed, took_s=self._clock.monotonic() - began_s))
         finally:
             self._windows.close()

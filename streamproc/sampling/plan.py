@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from streamproc.config import SamplingSettings
 
 NEIGHBOUR_S = 0.6
 """Frames further apart are no neighbours: motion between them cannot be measured, so each is a burst alone."""
+WATCHED_S = 1.0
+"""Without a rest: motion needs a while to be measured."""
 _EARLY = 0.1
 """Share of a burst's period by which a frame may come early and still start it: cameras' clocks jitter."""
 
@@ -22,7 +25,10 @@ class BurstPlan:
     that follow until it has ``burst_frames``; a slow camera's every frame is taken.
     """
 
-    def __init__(self, settings: SamplingSettings) -> None:
+    def __init__(self, settings: SamplingSettings, rest_s: Callable[[], float] = lambda: 0.0) -> None:
+        """``rest_s`` is asked after each second that was watched for how long none is."""
+        self._rest_s = rest_s
+        self._watched_from_s, self._rests_until_s = -math.inf, 0.0
         self._period_s = 1.0 / settings.bursts_per_s
         self._frames = settings.burst_frames
         self._left = 0
@@ -47,7 +53,9 @@ class BurstPlan:
     @property
     def due_s(self) -> float:
         """Media time before which no frame will be looked at."""
-        return -math.inf if self._left else (self._next_slot - _EARLY) * self._period_s
+        if self._left:
+            return -math.inf
+        return max(self._rests_until_s, (self._next_slot - _EARLY) * self._period_s)
 
     def wants(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> bool:
         """Whether the frame at ``pts_s`` will be looked at.
@@ -74,9 +82,24 @@ class BurstPlan:
         slot = math.floor(pts_s / self._period_s + _EARLY)
         if slot < self._next_slot or (pts_s < keyframe_s and self._in_time(keyframe_s, slot, every_s)):
             return "skip"
+        if self._rests(pts_s):
+            return "skip"
         self._next_slot = slot + 1
         self._left = self._frames - 1
         return "start"
+
+    def _rests(self, pts_s: float) -> bool:
+        if pts_s < self._rests_until_s:
+            return True
+        if self._watched_from_s < self._rests_until_s:
+            self._watched_from_s = pts_s
+        elif pts_s - self._watched_from_s >= WATCHED_S:
+            self._watched_from_s = pts_s
+            rest_s = self._rest_s()
+            if rest_s > 0:
+                self._rests_until_s = pts_s + rest_s
+                return True
+        return False
 
     def _in_time(self, keyframe_s: float, slot: int, every_s: float) -> bool:
         """Whether the keyframe at ``keyframe_s`` is soon enough to be the slot's frame."""

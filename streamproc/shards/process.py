@@ -25,6 +25,7 @@ from streamproc.models.store import ModelStore
 from streamproc.observability import logs
 from streamproc.observing import ObserverModels
 from streamproc.runtime.clock import SystemClock
+from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import redact
 from streamproc.shards import tether, wire
 from streamproc.shards.orders import Beat, CameraOrders, Failed, Leave, Orders, StopCamera
@@ -46,6 +47,7 @@ def embedded(orders: Orders) -> MakeUnit:
         ModelLoadError: a model cannot be had.
     """
     models, clock = ObserverModels(ModelStore(orders.models)), SystemClock()
+    shedding = Shedding(clock)
 
     def make(camera: CameraOrders, emit: RemoteEmit) -> CameraUnit:
         observer = partial(models.observer, lambda: emit.calibration)
@@ -56,6 +58,7 @@ def embedded(orders: Orders) -> MakeUnit:
             observer,
             first_run=camera.first_run,
             first_main_run=camera.first_main_run,
+            shedding=shedding,
         )
 
     return make

@@ -17,6 +17,7 @@ from streamproc.config import CameraSettings, DaliDecoder, NormalitySettings, Py
 from streamproc.decoding import dali
 from streamproc.decoding.engine import BatchDecoder, Refusal, RefusedError
 from streamproc.errors import InferenceError, ModelLoadError, SourceError
+from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import remember
 from streamproc.sources.session import RawPacket, open_session
 from streamproc.testing import FakeClock
@@ -142,7 +143,12 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
     emit, observer = RecordingEmit(), Gated(release)
     half = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
     opener = FakeOpener([half])
-    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: observer, opener=opener)
+
+    class Unmoved(Shedding):
+        def lost(self, camera_id: str) -> None:
+            """Nobody rests."""
+
+    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: observer, opener=opener, shedding=Unmoved(FakeClock()))
     start(unit)
     assert observer.inside.wait(5)
     assert emit.arrived(lambda e: e.drops.get("busy", 0) >= 3)
@@ -153,6 +159,21 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
     assert emit.windows[1].window.index == 4
     assert emit.drops["busy"] == 3
     assert unit.stop(5)
+
+
+def test_a_camera_that_loses_windows_looks_away_and_that_is_counted(
+    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+) -> None:
+    class Slow(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            assert release.wait(20)
+            return super().observe(window)
+
+    emit = RecordingEmit()
+    session = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
+    start(CameraUnit(settings(), emit, FakeClock(), lambda _: Slow(), opener=FakeOpener([session])))
+    assert emit.arrived(lambda e: e.drops.get("shed", 0) >= 1)
+    assert emit.drops["busy"] >= 1
 
 
 def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
