@@ -21,6 +21,7 @@ from streamproc.commands import (
     inspecting,
     learning,
     normality,
+    planning,
     rulefiles,
     setup,
     watching,
@@ -73,7 +74,7 @@ def _refuse_passwords(arguments: Sequence[str]) -> None:
             raise ConfigError(str(error)) from None
 
 
-for module in (setup, learning, normality, rulefiles, watching, feedback, evaluating, inspecting, assets):
+for module in (setup, learning, normality, rulefiles, watching, feedback, evaluating, inspecting, planning, assets):
     module.register(app)
 
 

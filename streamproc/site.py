@@ -51,12 +51,7 @@ class LoadedSite:
     @property
     def processes(self) -> int:
         """How many processes cameras are watched in, beside this one; 0: in this one."""
-        cameras = len(self.settings.cameras)
-        if self.pipeline.processes is not None:
-            return min(self.pipeline.processes, cameras)
-        if self.pipeline.decoder.kind == "dali":
-            return 0  # one engine decodes for all cameras of a process; another one takes as much of the GPU
-        return 0 if cameras <= CAMERAS_A_PROCESS else math.ceil(cameras / CAMERAS_A_PROCESS)
+        return processes_for(self.pipeline, len(self.settings.cameras))
 
     def process_memory_mb(self, cameras: int) -> float:
         """Most megabytes of a process that watches so many cameras."""
@@ -73,6 +68,15 @@ class LoadedSite:
                 return camera
         ids = ", ".join(camera.id for camera in self.settings.cameras)
         raise ConfigError(f"{self.path} has no camera of the id {camera_id[:64]!r}; it has {ids}")
+
+
+def processes_for(pipeline: PipelineSettings, cameras: int) -> int:
+    """How many processes ``cameras`` are watched in, beside the site's own; 0: in that."""
+    if pipeline.processes is not None:
+        return min(pipeline.processes, cameras)
+    if pipeline.decoder.kind == "dali":
+        return 0  # one engine decodes for all cameras of a process; another one takes as much of the GPU
+    return 0 if cameras <= CAMERAS_A_PROCESS else math.ceil(cameras / CAMERAS_A_PROCESS)
 
 
 def load_site(path: Path) -> LoadedSite:

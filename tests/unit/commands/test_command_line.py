@@ -89,7 +89,7 @@ def test_every_command_says_what_it_is_for_and_what_its_options_mean(run: Run) -
         "replay", "alerts", "alerts tail", "normality", "normality show",
         "eval images", "eval visa-dr", "inspect", "inspect images", "inspect enrol", "inspect train", "inspect explain",
         "inspect instructions", "inspect train-answers", "inspect export", "inspect projector",
-        "models", "models list", "models pull", "models check", "demo",
+        "models", "models list", "models pull", "models check", "plan", "demo",
     }  # fmt: skip
     for words, command in found.items():
         ran = run(*words, "--help")

@@ -1,0 +1,93 @@
+"""`plan`: how many cores, megabytes and model servers a site of so many cameras needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streamproc.commands.output import JsonFlag, emit_json, say
+from streamproc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streamproc.planning.asked import Machine
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to ``app``."""
+    app.command("plan")(plan)
+
+
+def plan(
+    cameras: Annotated[int | None, typer.Option(min=1, max=100_000, help="How many cameras.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="Preset, or its file; `embedded`, or the site's, if left out.")
+    ] = None,
+    site: Annotated[
+        Path | None, typer.Option(help="A site file whose cameras, sub-streams and regions are counted instead.")
+    ] = None,
+    resolution: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the cameras' main stream.")] = "1280x720",
+    fps: Annotated[float, typer.Option(min=0.1, max=120, help="Pictures a second that cameras send.")] = 25.0,
+    keyframe_s: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between keyframes.")] = 2.0,
+    sub_resolution: Annotated[
+        str, typer.Option(metavar="WIDTHxHEIGHT", help="Of sub-streams, where the site's cameras have some.")
+    ] = "640x360",
+    regions: Annotated[
+        int, typer.Option(min=0, max=1000, help="Inspected regions a camera; a site's are counted.")
+    ] = 1,
+    moving: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the time in which something moves; always if left out.")
+    ] = None,
+    replies_per_s: Annotated[
+        float | None, typer.Option(min=1e-6, help="Windows/s one server puts into words, as `models check` tells.")
+    ] = None,
+    window_s: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help="In its place: p50 of a window with as many at once as the preset permits."),
+    ] = None,
+    judge_replies_per_s: Annotated[
+        float | None, typer.Option(min=1e-6, help="Windows/s that one server of the deciding language model answers.")
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, max=64, help="GPUs one server spreads its model over.")] = None,
+    cores: Annotated[int | None, typer.Option(min=1, max=4096, help="Of the machine; this one's if left out.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Reckon what a site needs, from measured figures: each row says which, and what is assumed.
+
+    Figures are those of the machine they were measured on; measure a site of two cameras on yours before you buy.
+    """
+    from dataclasses import replace
+
+    from streamproc.planning.asked import Asked, Servers, of_site, parse_stream
+    from streamproc.planning.figures import load_figures
+    from streamproc.planning.plan import plan as reckon
+    from streamproc.site import load_preset, load_site
+
+    if (cameras is None) == (site is None):
+        raise ConfigError("plan takes either --cameras N or --site FILE, whose cameras it counts")
+    if replies_per_s is not None and window_s is not None:
+        raise ConfigError("plan takes either --replies-per-s or --window-s: one follows from the other")
+    main = parse_stream(resolution, fps, keyframe_s)
+    sub = parse_stream(sub_resolution, fps, keyframe_s, "--sub-resolution")
+    if site is not None:
+        loaded = load_site(site)
+        asked = of_site(loaded, load_preset(pipeline) if pipeline else loaded.pipeline, main, sub, _machine(cores))
+    else:
+        preset = load_preset(pipeline or "embedded")
+        asked = Asked(preset, cameras or 1, main, _machine(cores), regions=regions * (cameras or 1))
+    captions, judge = Servers(replies_per_s, window_s), Servers(judge_replies_per_s)
+    found = reckon(replace(asked, moving=moving, captions=captions, judge=judge, gpus_a_replica=gpus), load_figures())
+    if json:
+        emit_json(found.as_dict())
+    else:
+        say(str(found))
+
+
+def _machine(cores: int | None) -> Machine:
+    from streamproc.planning.asked import Machine
+
+    here = len(os.sched_getaffinity(0))
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+    return Machine(cores or here, memory_mb, given=cores is not None)

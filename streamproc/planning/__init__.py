@@ -1,0 +1,1 @@
+"""`streamproc plan`: what a site of so many cameras needs, reckoned from what was measured."""

@@ -1,0 +1,100 @@
+"""What a plan is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.config import CameraSettings, PipelineSettings
+from streamproc.errors import ConfigError
+from streamproc.planning.sampled import Stream
+from streamproc.site import LoadedSite
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the site is to run."""
+
+    cores: int
+    memory_mb: float
+    given: bool = False
+    """Whether somebody named the cores; else they are this machine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What is known of one model server of a role."""
+
+    replies_per_s: float | None = None
+    """Windows it answers a second, as `models check` tells."""
+    window_s: float | None = None
+    """Seconds a window takes where as many are asked at once as the preset permits."""
+
+    def rate(self, at_once: int) -> float | None:
+        """Windows a second of one server; by Little's law where only their time is known."""
+        if self.replies_per_s is not None:
+            return self.replies_per_s
+        return None if self.window_s is None else at_once / self.window_s
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A site in numbers."""
+
+    pipeline: PipelineSettings
+    cameras: int
+    main: Stream
+    machine: Machine
+    sub: Stream | None = None
+    """What is analysed of those with a sub-stream."""
+    with_sub: int = 0
+    regions: int = 0
+    """Of all cameras."""
+    with_objects: int = 0
+    """Cameras of which objects are inspected."""
+    counted: bool = False
+    """Whether cameras, regions and sub-streams were counted in a site file."""
+    ring_s: float = 30.0
+    """Seconds of packets kept a camera."""
+    ring_mb: float = 64.0
+    moving: float | None = None
+    """Share of the time in which something moves; None: as figures assume."""
+    captions: Servers = Servers()
+    judge: Servers = Servers()
+    gpus_a_replica: int | None = None
+
+
+def of_site(loaded: LoadedSite, pipeline: PipelineSettings, main: Stream, sub: Stream, machine: Machine) -> Asked:
+    """What a site file says; streams are as given, for the file does not tell them."""
+    cameras = loaded.settings.cameras
+    kept = loaded.settings.alerts.evidence
+    return Asked(
+        pipeline=pipeline,
+        cameras=len(cameras),
+        main=main,
+        machine=machine,
+        sub=sub,
+        with_sub=sum(_has_sub(camera) for camera in cameras),
+        regions=sum(len(camera.regions) for camera in cameras),
+        with_objects=sum(bool(camera.inspected_objects) for camera in cameras),
+        counted=True,
+        ring_s=kept.ring_s,
+        ring_mb=kept.ring_mb,
+    )
+
+
+def parse_stream(resolution: str, fps: float, keyframe_s: float, option: str = "--resolution") -> Stream:
+    """A stream as options name it.
+
+    Raises:
+        ConfigError: ``resolution`` is no size of a picture.
+    """
+    wide, _, high = resolution.lower().partition("x")
+    if not (wide.isascii() and wide.isdigit() and high.isascii() and high.isdigit()):
+        raise ConfigError(f"{option}: {resolution[:32]!r} is no size; write width and height, e.g. 1280x720")
+    if not (16 <= int(wide) <= 16384 and 16 <= int(high) <= 16384):
+        raise ConfigError(f"{option}: {resolution[:32]} is no camera's; from 16x16 to 16384x16384")
+    return Stream(int(wide), int(high), fps, keyframe_s)
+
+
+def _has_sub(camera: CameraSettings) -> bool:
+    return camera.sub is not None

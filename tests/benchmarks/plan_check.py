@@ -1,0 +1,75 @@
+"""What `streamproc plan` says beside what sites of two and four cameras take here.
+
+    python tests/benchmarks/plan_check.py
+
+The embedded preset over RTSP from a server in a process of its own, people walking all the time. A site is watched for
+30 s once its packet rings are full. Windows: the share of those due that were observed; the plan knows of no load by
+others, and what is not looked at costs less: the last column is the processor's ratio in proportion to the windows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from streamproc.planning.asked import Asked, Machine
+from streamproc.planning.figures import load_figures
+from streamproc.planning.plan import plan
+from streamproc.planning.sampled import Stream, rates
+from streamproc.site import load_preset
+from streamproc.testing_bench import machine, pedestrians, rules_of, site
+
+FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
+STREAMS = (Stream(640, 480, 10, 2), Stream(1280, 720, 25, 2))
+CAMERAS = (2, 4)
+FULL_S, WATCH_S = 40.0, 30.0
+SINK = "{kind: jsonl, path: alerts.jsonl}"
+
+
+def main() -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
+    print("command: python tests/benchmarks/plan_check.py\n")
+    print(f"{'':<36}{'processor, cores':^27}{'memory, MB':^27}")
+    print(f"{'stream':<26}{'cameras':>8}" + f"{'plan':>8}{'took':>8}{'plan/took':>11}" * 2 + f"{'windows':>9}{'so':>7}")
+    preset = load_preset("embedded")
+    with tempfile.TemporaryDirectory() as temporary:
+        for stream in STREAMS:
+            name = f"{stream.width_px}x{stream.height_px}"
+            clip = pedestrians(
+                Path(temporary) / f"{name}.mp4", (stream.width_px, stream.height_px), int(stream.fps), 40.0
+            )
+            for cameras in CAMERAS:
+                due = cameras * rates(stream, preset.sampling).windows * WATCH_S
+                said = plan(Asked(preset, cameras, stream, Machine(1, 1000.0)), load_figures())
+                cores, memory_mb, windows = watched(Path(temporary) / f"{name}-{cameras}", clip, cameras)
+                so = (said.amount("together, when it is busy") or 0.0) / cores * windows / due
+                told = []
+                for planned, took in (
+                    (said.amount("together, when it is busy") or 0.0, cores),
+                    (said.amount("megabytes to have") or 0.0, memory_mb),
+                ):
+                    digits = 2 if took < 10 else 0
+                    told.append(f"{planned:>8.{digits}f}{took:>8.{digits}f}{planned / took:>11.2f}")
+                print(
+                    f"{f'{name} at {stream.fps:g}/s':<26}{cameras:>8}{''.join(told)}{windows / due:>9.0%}{so:>7.2f}",
+                    flush=True,
+                )
+
+
+def watched(folder: Path, clip: Path, cameras: int) -> tuple[float, float, float]:
+    """Cores and megabytes that a site took, and how many windows it observed."""
+    rules, calibration = rules_of(FIXTURES / "two.yaml"), FIXTURES / "two.normality.json"
+    with site(folder, clip, cameras, rules, calibration, SINK) as one:
+        one.wait("windows_total", 5 * cameras, 120)
+        time.sleep(FULL_S)
+        windows, cpu_s, began_s = one.metric("windows_total"), one.cpu_s(), time.monotonic()
+        time.sleep(WATCH_S)
+        took_s = time.monotonic() - began_s
+        cores = (one.cpu_s() - cpu_s) / took_s
+        return cores, one.memory_mb(), (one.metric("windows_total") - windows) * WATCH_S / took_s
+
+
+if __name__ == "__main__":
+    main()
