@@ -206,7 +206,11 @@ def ffmpeg(address: str, rate: float, note: Note) -> None:
 
 
 def inference(address: str, rate: float, notes: list[Note], stagger_s: float) -> None:
-    """Roboflow's ``InferencePipeline`` with a model that does nothing; one pipeline for all cameras, as it is meant."""
+    """Roboflow's ``InferencePipeline`` with a model that does nothing; one pipeline for all cameras, as it is meant.
+
+    It limits the rate twice, at the camera and after, and at the rate that is wanted the second leaves out every other
+    picture of the first. So it is asked for twice the rate, and what comes too often costs it little: it grabs them all.
+    """
     from inference import InferencePipeline
 
     def sink(_: Any, frames: Any) -> None:
@@ -218,8 +222,8 @@ def inference(address: str, rate: float, notes: list[Note], stagger_s: float) ->
         video_reference=[address] * len(notes),
         on_video_frame=lambda frames: [None] * len(frames),
         on_prediction=sink,
-        max_fps=rate,
-    ).start()
+        max_fps=2 * rate,
+    ).start(use_main_thread=False)
 
 
 EACH: dict[str, Callable[[str, float, Note], None]] = {
