@@ -2,10 +2,11 @@
 
     python client.py WAY ADDRESS CAMERAS PICTURES_A_SECOND SECONDS STAGGER_S
 
-All cameras play ADDRESS, a connection each, begun ``STAGGER_S`` apart so that their keyframes do not come together.
-Says ``ready`` once each gave three pictures, watches for ``SECONDS``, then says in one line of JSON how many pictures
-came, how many did not, and the worst lag: how much later than at its best a camera's picture was handed over, by its
-media time. Each way imports only what it needs, as some run in an environment of their own.
+All cameras play ADDRESS, a connection each, begun ``STAGGER_S`` apart, all within a keyframe interval, so that their
+keyframes do not come together. Says ``ready`` an interval after each gave two pictures, watches for ``SECONDS``, then
+says in one line of JSON how many pictures came, how many did not, and the worst lag: how much later than at its best a
+camera's picture was handed over, by its media time. Each way imports only what it needs, as some run in an environment
+of their own.
 """
 
 from __future__ import annotations
@@ -209,7 +210,7 @@ def inference(address: str, rate: float, notes: list[Note], stagger_s: float) ->
     """Roboflow's ``InferencePipeline`` with a model that does nothing; one pipeline for all cameras, as it is meant.
 
     It limits the rate twice, at the camera and after, and at the rate that is wanted the second leaves out every other
-    picture of the first. So it is asked for twice the rate, and what comes too often costs it little: it grabs them all.
+    picture of the first. So it is asked for twice the rate; what comes too often costs it little, as it grabs them all.
     """
     from inference import InferencePipeline
 
@@ -247,8 +248,9 @@ def main() -> None:
         for note in notes:
             threading.Thread(target=EACH[way], args=(address, rate, note), daemon=True).start()
             time.sleep(stagger_s)
-    while min(tally.pictures) < 3:
+    while min(tally.pictures) < 2:
         time.sleep(0.05)
+    time.sleep(1.1 * stagger_s * cameras)  # what is done for a stream's first group of pictures alone is over
     tally.begin()
     print("ready", flush=True)
     ends_s = time.monotonic() + seconds
