@@ -103,7 +103,6 @@ class CameraUnit:
                 first_run=first_main_run,
             )
         self._shedding = shedding or Shedding(clock)
-        self._shedding.watch(camera.id)
         self._stop = threading.Event()
         self._over = threading.Event()
         self._done = False
@@ -187,6 +186,7 @@ class CameraUnit:
             self._watch_on(observer)
             self._done = True
         finally:
+            self._shedding.leave(self.camera_id)
             if self._main is not None:
                 self._main.ask_to_stop()
 
@@ -220,11 +220,13 @@ class CameraUnit:
             log.error("observer_failed", camera=self.camera_id, error=redact(repr(error)))
             return error
         may_drop = self._live or self._settings.camera.realtime
+        if may_drop:
+            self._shedding.watch(self.camera_id)
         waiting = max(1, round(WAITING_S / self._settings.sampling.window_s)) if may_drop else 0
         watch = self._watch = Watch(
             self.camera_id,
             self._source,
-            self._viewing(self._rest_s if may_drop else lambda: 0.0),
+            self._viewing(partial(self._shedding.rest_s, self.camera_id) if may_drop else lambda: 0.0),
             observer,
             self._emit,
             self._clock,
@@ -258,6 +260,8 @@ class CameraUnit:
         if state.phase == "ended":
             self._ended = state  # It is told once the last window was observed.
         else:
+            if state.phase in ("lost", "refused") and self._watch is not None:
+                self._watch.interrupted()
             self._emit.state(state)
 
     def _no_keyframe(self, count: int) -> None:
@@ -266,16 +270,13 @@ class CameraUnit:
     def _abandoned(self) -> None:
         self._emit.fault(self.camera_id, "reader_abandoned")
 
-    def _rest_s(self) -> float:
-        rest_s = self._shedding.rest_s(self.camera_id)
-        if rest_s:
-            self._emit.dropped(self.camera_id, "shed", round(rest_s / self._settings.sampling.window_s))
-        return rest_s
-
     def _viewing(self, rest_s: Callable[[], float] = lambda: 0.0) -> Viewing:
         settings = self._settings
         corrupt = partial(self._emit.dropped, self.camera_id, "corrupt")
         decoded = partial(self._emit.decoded, self.camera_id)
         fault = partial(self._emit.fault, self.camera_id)
+        shed = partial(self._emit.dropped, self.camera_id, "shed")
         masks = settings.camera.privacy_masks
-        return Viewing(self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded, fault, rest_s)
+        return Viewing(
+            self.camera_id, settings.sampling, settings.decoder, masks, corrupt, decoded, fault, rest_s, shed
+        )

@@ -11,6 +11,9 @@ from streamproc.sampling.plan import BurstPlan
 from streamproc.sampling.windows import WindowBuilder
 from streamproc.types import DecoderFault, Frame, PacketBatch, Window
 
+_TOLD_S = 5.0
+"""At least so often, in media time, it is told how much was decoded; else at each keyframe."""
+
 
 class Viewing:
     """One camera's decoder and window builder; each run has a decoder and a plan of its own."""
@@ -25,10 +28,12 @@ class Viewing:
         decoded: Callable[[int, float | None], None] = lambda _pictures, _keyframe_every_s: None,
         fault: Callable[[DecoderFault], None] = lambda _: None,
         rest_s: Callable[[], float] = lambda: 0.0,
+        shed: Callable[[int], None] = lambda _: None,
     ) -> None:
         """``undecodable`` is told how many packets gave no frame because they were damaged; ``decoded``, by the group,
         how many pictures were decoded and how far apart keyframes are; ``fault`` why another decoder has to step in.
-        ``rest_s`` is asked for how long to look away after each second that was watched."""
+        ``rest_s`` is asked for how long to look away after each second that was watched; ``shed`` is told how many
+        windows were not looked at for that."""
         self._camera_id = camera_id
         self._sampling = sampling
         self._settings = decoder
@@ -37,11 +42,12 @@ class Viewing:
         self._fault = fault
         self._windows = WindowBuilder(sampling)
         self._run: int | None = None
-        self._rest_s = rest_s
+        self._rest_s, self._shed = rest_s, shed
         self._plan = BurstPlan(sampling)
         self._decoder: Decoder | None = None
         self._decoded = decoded
         self._told = self._told_decoded = 0
+        self._told_at_s = 0.0
 
     @property
     def due_s(self) -> float:
@@ -62,14 +68,15 @@ class Viewing:
                 self._decoder = self._make(batch)
             if self._decoder is not None:
                 windows += self._group(self._decoder.decode(packet))
-        self._tell(batch.packets[0].is_keyframe)
+        newest_s = batch.packets[-1].pts_s
+        self._tell(batch.packets[0].is_keyframe or newest_s - self._told_at_s > _TOLD_S, newest_s)
         return windows
 
     def end(self) -> list[Window]:
         """What the decoder and the last window still hold; the run is over."""
         windows = self._group(self._decoder.flush()) if self._decoder is not None else []
-        self._tell(True)
-        self._decoder = None
+        self._tell(True, 0.0)
+        self._decoder = self._run = None
         self._told = self._told_decoded = 0
         return windows + self._windows.flush()
 
@@ -83,14 +90,18 @@ class Viewing:
             ) from None
 
     def _group(self, frames: list[Frame]) -> list[Window]:
-        return [window for frame in frames for window in self._windows.add(frame)]
+        return [window for frame in frames for window in self._windows.add(frame, self._plan.told(frame.pts_s))]
 
-    def _tell(self, decoded: bool) -> None:
+    def _tell(self, decoded: bool, at_s: float) -> None:
+        if self._plan.rested:
+            self._shed(self._plan.rested)
+            self._plan.rested = 0
         if self._decoder is None:
             return
         if self._decoder.undecodable > self._told:
             self._undecodable(self._decoder.undecodable - self._told)
             self._told = self._decoder.undecodable
         if decoded:
+            self._told_at_s = at_s
             self._decoded(self._decoder.decoded - self._told_decoded, self._decoder.keyframe_every_s)
             self._told_decoded = self._decoder.decoded

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,7 +22,6 @@ from streamproc.viewing import Viewing
 
 log = structlog.get_logger(__name__)
 
-_Item = TypeVar("_Item", PacketBatch, Window)
 _PACKETS = 64
 """Packets that wait to be decoded: about three seconds of a camera."""
 _WAIT_S = 0.5
@@ -87,6 +87,10 @@ def observe_all(observer: Observer, windows: list[Window], emit: Emit) -> Iterat
             yield observed
 
 
+class _Interrupted:
+    """In the place of packets: the run is over, and nobody knows when the next begins."""
+
+
 def _stands_out(observed: ObservedWindow) -> bool:
     """Whether anything is half as unusual as would be told."""
     return any(one.score >= one.threshold / 2 for one in observed.measurements)
@@ -122,7 +126,7 @@ class Watch:
         self._shedding = shedding
         self._over = over
         self._may_drop = may_drop
-        self._packets: Channel[PacketBatch] = Channel(_PACKETS)
+        self._packets: Channel[PacketBatch | _Interrupted] = Channel(_PACKETS)
         self._windows: Channel[Window] | Freshest[Window] = Freshest(may_drop) if may_drop else Channel(1)
         self._came = self._gone = 0
         """Packets that were handed to the decoder and that it took; each is written by one thread alone."""
@@ -143,6 +147,11 @@ class Watch:
             while thread.is_alive():
                 thread.join(_WAIT_S)
         return self._failures[0] if self._failures else None
+
+    def interrupted(self) -> None:
+        """Nothing more will come of the present run: what was begun is handed on as it is, whenever another begins."""
+        with contextlib.suppress(ChannelClosed):
+            self._packets.put(_Interrupted(), timeout_s=0)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -173,12 +182,16 @@ class Watch:
         self._skipping = self._skipping or full or not self._packets.put(batch, timeout_s=0)
         if self._skipping:
             self._drop("decoder", count)
+            self._shedding.lost(self._camera_id)
         else:
             self._came += count
 
     def _decode(self) -> None:
         try:
             for batch in self._packets:
+                if isinstance(batch, _Interrupted):
+                    self._hand_on(self._viewing.end())
+                    continue
                 self._gone += len(batch.packets)
                 if self._over.is_set():
                     self._drop("stopping", len(batch.packets))
@@ -207,7 +220,7 @@ class Watch:
         finally:
             self._windows.close()
 
-    def _put(self, channel: Channel[_Item], item: _Item, cause: DropCause) -> None:
+    def _put(self, channel: Channel[Any], item: PacketBatch | Window, cause: DropCause) -> None:
         while not channel.put(item, _WAIT_S):
             if self._over.is_set():
                 self._drop(cause, 1)

@@ -133,7 +133,7 @@ class Selection:
         wanted = self._plan.wants(packet.pts_s, self._keyframe_after(packet), every_s)
         if wanted and not self._codec.claim(packet):
             self.wanted[packet.pts_s] = packet
-        if wanted or packet.is_keyframe:
+        if wanted or packet.is_keyframe or self._more:
             self._more = self._plan.wants_before(self._end_after(packet), every_s)
 
     def _keyframe_after(self, packet: Packet) -> float:
@@ -154,7 +154,14 @@ class Selection:
         if self._lost:
             self._group, self._key, self._fed, self._restarts, self._lost = [], 0, 0, True, False
         else:
-            self._spans.append(keyframe.pts_s - self._group[self._key].pts_s)
+            begun_s = self._group[self._key].pts_s
+            if self._key:  # Nothing can come any more before the present keyframe, as another follows it.
+                while self._undecided and self._undecided[0][0] < begun_s:
+                    self._decide(heapq.heappop(self._undecided)[2])
+                if not self._work():
+                    self._begin(keyframe)
+                    return
+            self._spans.append(keyframe.pts_s - begun_s)
             self._forget(self._key)
             self._key = len(self._group)
 
@@ -180,11 +187,12 @@ class Selection:
         unfed = self._group[self._fed :] if self.wanted else []
         return any(packet.pts_s < before and self.wanted.get(packet.pts_s) is packet for packet in unfed)
 
-    def _work(self, over: bool = False) -> None:
+    def _work(self, over: bool = False) -> bool:
+        """Feed what can be fed; False where the rest of the group is lost."""
         if self._lost:
-            return
+            return False
         newest_s = self._group[-1].pts_s
-        self._endless = self._endless or len(self._group) > _HELD
+        self._endless = self._endless or len(self._group) - self._key > _HELD
         whole = self._endless or newest_s < self._whole_until_s
         more = not over and (self._more or whole or self._keyframes < 2)
         keyframe_s = self._group[self._key].pts_s
@@ -193,16 +201,17 @@ class Selection:
             self._fed, self._restarts = self._key, True
         while self._fed < self._goal(more):
             if not self._feed(self._group[self._fed], whole):
-                return
+                return False
         if self._endless:
-            del self._group[self._key + 1 :]
-            self._fed = len(self._group)
+            del self._group[self._key + 1 : self._fed]
+            self._fed = min(self._fed, self._key + 1)
         if self.wanted and not more:
             self._codec.drain()
             self._fed, self._restarts = 0, True
         if len(self.wanted) > (2 * _REORDERED if more else 0):  # Nothing was damaged, and yet they are not there.
             self._whole_until_s = max(self._whole_until_s, newest_s + _WHOLE_S)
             self.wanted.clear()
+        return True
 
     def _goal(self, more: bool) -> int:
         """How many packets of the group are to be fed.

@@ -49,8 +49,13 @@ class Shedding:
         with self._lock:
             self._cameras.setdefault(camera_id, _Camera())
 
+    def leave(self, camera_id: str) -> None:
+        """The camera is over."""
+        with self._lock:
+            self._cameras.pop(camera_id, None)
+
     def lost(self, camera_id: str) -> None:
-        """Windows of the camera had to make room."""
+        """Windows or packets of the camera had to make room."""
         with self._lock:
             self._lost_s = now_s = self._clock.monotonic()
             if now_s - self._stepped_s < STEP_S:
@@ -70,7 +75,7 @@ class Shedding:
         """A window of the camera was observed; whether anything in it stands out."""
         with self._lock:
             now_s = self._clock.monotonic()
-            if standing_out:
+            if standing_out and camera_id in self._cameras:
                 self._cameras[camera_id].suspect_until_s = now_s + SUSPECT_S
             if now_s - max(self._lost_s, self._stepped_s) < self._calm_s:
                 return
@@ -88,7 +93,7 @@ class Shedding:
     def rest_s(self, camera_id: str) -> float:
         """How long the camera looks away after this second."""
         with self._lock:
-            camera, now_s = self._cameras[camera_id], self._clock.monotonic()
+            camera, now_s = self._cameras.get(camera_id, _Camera()), self._clock.monotonic()
             calm_can = any(
                 each.level < len(RESTS_S) - 1 and each.suspect_until_s <= now_s for each in self._cameras.values()
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from streamproc.config import SamplingSettings
-from streamproc.sampling.plan import BurstPlan
+from streamproc.sampling.plan import BurstPlan, Step
 from streamproc.types import Frame, Window
 
 
@@ -29,13 +29,16 @@ class WindowBuilder:
         self._number = 0
         self._bursts: list[list[Frame]] = []
 
-    def add(self, frame: Frame) -> list[Window]:
-        """The windows that ``frame`` completes, oldest first: none mostly; two where it also begins a new run."""
+    def add(self, frame: Frame, told: Step | None = None) -> list[Window]:
+        """The windows that ``frame`` completes, oldest first: none mostly; two where it also begins a new run.
+
+        ``told`` is what it does by the plan that chose it, where there was one.
+        """
         done: list[Window] = []
         if frame.run != self._run:
             done += self.flush()
             self._begin_run(frame.run)
-        step = self._plan.step(frame.pts_s)
+        step = self._plan.follow(frame.pts_s, told) if told else self._plan.step(frame.pts_s)
         if step == "join":
             self._bursts[-1].append(frame)
         elif step == "start":

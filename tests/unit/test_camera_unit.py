@@ -90,6 +90,11 @@ class Gated(FakeObserver):
         return super().observe(window)
 
 
+class Unmoved(Shedding):
+    def lost(self, camera_id: str) -> None:
+        """Nobody rests."""
+
+
 def test_settings_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(settings())) == settings()  # noqa: S301
 
@@ -144,10 +149,6 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
     half = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
     opener = FakeOpener([half])
 
-    class Unmoved(Shedding):
-        def lost(self, camera_id: str) -> None:
-            """Nobody rests."""
-
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: observer, opener=opener, shedding=Unmoved(FakeClock()))
     start(unit)
     assert observer.inside.wait(5)
@@ -198,6 +199,17 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
     assert unit.stop(5)
 
 
+def test_what_a_lost_camera_showed_last_is_not_kept_back_until_it_is_there_again(
+    content: tuple[StreamInfo, list[RawPacket]], start: Start
+) -> None:
+    emit, gone = RecordingEmit(), threading.Event()
+    opener = FakeOpener([FakeSession(content[1][:14], stream=content[0])], spent=lambda: gone.wait(20))
+    unit = start(CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=opener))
+    assert emit.arrived(lambda e: bool(e.windows) and e.windows[-1].window.end_s > 1.2)
+    gone.set()
+    assert unit.stop(5)
+
+
 def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_room_again(
     content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
 ) -> None:
@@ -223,7 +235,14 @@ def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_r
     emit = Stuck()
     done = threading.Event()
     session = Pausing([RawPacket(b"0" * 30, 0.0, 0.0, True), *many[1:]], stream=stream, then=lambda: done.wait(20))
-    unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
+    unit = CameraUnit(
+        settings(),
+        emit,
+        FakeClock(),
+        lambda _: FakeObserver(),
+        shedding=Unmoved(FakeClock()),
+        opener=FakeOpener([session]),
+    )
     start(unit)
     assert emit.arrived(lambda e: any(o.window.end_s > 7.5 for o in e.windows))
     assert emit.drops["decoder"] == 5

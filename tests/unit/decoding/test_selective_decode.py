@@ -222,3 +222,37 @@ def test_the_picture_changes_its_size(tmp_path: Path, params: str) -> None:
         frames = decode(selecting(one, per_s, burst), given)
         same(frames, everything(one, given))
         assert {on_host(frame.picture).shape for frame in frames} == {(64, 96, 3), (96, 128, 3)}
+
+
+@pytest.mark.parametrize(("per_s", "burst"), [(0.5, 1), (1.0, 1), (5.0, 2)])
+def test_groups_longer_than_what_is_kept(per_s: float, burst: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.decoding.selection._HELD", 30)
+    stream, given = clip("pictures between")
+    frames = decode(selecting(stream, per_s, burst), given)
+    same(frames, everything(stream, given))
+    assert len(frames) >= per_s * burst * given[-1].pts_s - 2
+
+
+@pytest.mark.parametrize("dts", [True, False])
+def test_keyframes_closer_together_than_pictures_are_reordered(tmp_path: Path, dts: bool) -> None:
+    options = {"x264-params": f"{PYRAMID}:keyint=3:min-keyint=1"}
+    stream, given = packets(write(tmp_path / "a.ts", "libx264", range(250), 3, options))
+    if not dts:  # made up by the timeline, 0.7 s early
+        given = tuple(replace(each, dts_s=each.pts_s - 0.7) for each in given)
+    for per_s, burst in RATES:
+        which = selecting(stream, per_s, burst)
+        frames = decode(which, given)
+        same(frames, everything(stream, given))
+        slots = {int(frame.pts_s * per_s + 0.1) for frame in frames}
+        assert slots >= set(range(int(given[-1].pts_s * per_s)))
+        if per_s < 1:
+            assert which.decoded < 40
+
+
+def test_while_the_plan_rests_nothing_is_decoded() -> None:
+    stream, given = clip("no reordering")
+    settings = SamplingSettings(bursts_per_s=5, burst_frames=1)
+    which = make_decoder(stream, PyavDecoder(), BurstPlan(settings, lambda: 7.0), (), 640)
+    frames = decode(which, given)
+    same(frames, everything(stream, given))
+    assert which.decoded < 110  # of 250: the first group of 40, and what leads from a keyframe to the second at 8 s

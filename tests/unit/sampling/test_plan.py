@@ -139,3 +139,14 @@ def test_whether_anything_is_wanted_before_the_next_keyframe() -> None:
     assert not plan.wants_before(0.8, 2.0)
     assert not plan.wants_before(1.0, 2.0)  # that keyframe will do
     assert plan.wants_before(2.0, 2.0)
+
+
+def test_a_burst_whose_first_frame_never_came_leaves_the_next_ones_as_they_were_planned() -> None:
+    settings = SamplingSettings()
+    plan, builder = BurstPlan(settings), WindowBuilder(settings)
+    wanted = [t for t in at(25, 100) if plan.wants(t)]
+    lost = wanted[4]  # a burst's first
+    windows = [window for t in wanted if t != lost for window in builder.add(frame(t), plan.told(t))] + builder.flush()
+    bursts = [[each.pts_s for each in burst] for window in windows for burst in window.bursts]
+    assert bursts.pop(2) == [wanted[5]]
+    assert all(len(burst) == 2 and burst[1] - burst[0] == pytest.approx(0.04) for burst in bursts)

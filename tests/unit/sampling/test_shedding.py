@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streamproc.config import SamplingSettings
 from streamproc.sampling.plan import BurstPlan
 from streamproc.sampling.shedding import CALM_S, RESTS_S, STEP_S, SUSPECT_S, Shedding
@@ -94,20 +96,29 @@ def test_if_that_was_too_early_longer_is_waited() -> None:
 
 
 def test_a_plan_watches_whole_seconds_between_rests() -> None:
-    rests = iter([0.0, 2.0, 0.5, 0.0, 0.0, 0.0])
-    plan = BurstPlan(SamplingSettings(bursts_per_s=5, burst_frames=1), lambda: next(rests))
-    taken = [t / 10 for t in range(80) if plan.wants(t / 10)]
-    watched = [0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8]
-    assert taken[:10] == watched
-    assert taken[10:15] == [4.0, 4.2, 4.4, 4.6, 4.8]
-    assert taken[15] == 5.5
-    assert not any(2.0 <= t < 4.0 or 5.0 <= t < 5.5 for t in taken)
+    plan = BurstPlan(SamplingSettings(bursts_per_s=5, burst_frames=1), lambda: 2.0)
+    jitter = [(-1) ** t * 0.003 for t in range(100)]
+    taken = [t for t in range(100) if plan.wants(t / 10 + jitter[t])]
+    assert taken == [*range(0, 10, 2), *range(30, 40, 2), *range(60, 70, 2), *range(90, 100, 2)]
+    assert plan.rested == 6
+
+
+def test_a_rest_is_broken_off_where_something_stands_out() -> None:
+    rests = [7.0]
+    plan = BurstPlan(SamplingSettings(bursts_per_s=5, burst_frames=1), lambda: rests[0])
+    taken = []
+    for t in range(60):
+        rests[0] = 7.0 if t < 25 else 0.0
+        if plan.wants(t / 10):
+            taken.append(t)
+    assert taken == [*range(0, 10, 2), *range(25, 60, 2)] or taken == [*range(0, 10, 2), 25, *range(26, 60, 2)]
+    assert plan.rested == 2
 
 
 def test_while_it_rests_nothing_is_due() -> None:
     plan = BurstPlan(SamplingSettings(bursts_per_s=5, burst_frames=1), lambda: 3.0)
     for t in range(12):
         plan.wants(t / 10)
-    assert plan.due_s == 4.0
+    assert plan.due_s == pytest.approx(4.0, abs=0.03)  # a frame may come a little early
     assert not plan.wants_before(3.9, 10.0)
     assert plan.wants_before(4.5, 10.0)
