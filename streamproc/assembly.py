@@ -38,13 +38,14 @@ from streamproc.inspection_branch import InspectedCamera, Inspection
 from streamproc.line import CameraLine
 from streamproc.models.store import ModelStore
 from streamproc.observability.metrics import Metrics
+from streamproc.perception.scene import SceneCaptioner
 from streamproc.pipeline import CameraParts, Hub, Site, Unit
 from streamproc.rules.live import LiveRules
 from streamproc.rules.watch import RuleFile, aside, in_place
 from streamproc.runtime.breaker import Health as ServerHealth
 from streamproc.runtime.clock import Clock
 from streamproc.runtime.supervisor import Supervisor
-from streamproc.sampling.gate import MotionGate
+from streamproc.sampling.gate import WindowGate
 from streamproc.sampling.shedding import Shedding
 from streamproc.shards.child import Launcher
 from streamproc.shards.fleet import Fleet
@@ -53,7 +54,7 @@ from streamproc.site import LoadedSite
 from streamproc.sources.address import is_live
 from streamproc.sources.evidence import EvidenceRing
 from streamproc.sources.session import analysed_address
-from streamproc.types import Explained, RuleSet
+from streamproc.types import Explained, ObservedWindow, RuleSet
 
 log = structlog.get_logger(__name__)
 
@@ -123,17 +124,12 @@ def camera_line(
     in_force(file.rules)
     # Where nothing may be lost, pictures are stamped by media time, and their age means nothing.
     in_time = live and (camera.realtime or is_live(analysed_address(camera)))
+    rules = LiveRules(file, backends.embedder, settings.semantic_threshold, camera.timezone, zones)
     return CameraLine(
         camera.id,
-        MotionGate(loaded.pipeline.sampling),
+        _gate(loaded, camera, rules, calibration),
         backends.captioner(camera),
-        LiveRules(
-            file,
-            backends.embedder,
-            settings.semantic_threshold,
-            camera.timezone,
-            zones,
-        ),
+        rules,
         Deducer(
             settings,
             backends.llm(),
@@ -149,6 +145,25 @@ def camera_line(
         live=live,
         stale_after_s=_stale_after_s(loaded.pipeline.perception) if in_time else math.inf,
     )
+
+
+def _gate(loaded: LoadedSite, camera: CameraSettings, rules: LiveRules, calibration: CalibrationInForce) -> WindowGate:
+    settings = loaded.pipeline.sampling
+    share = settings.gate_usual
+    if share is None:
+        return WindowGate(settings)
+    words = SceneCaptioner(camera.zones)
+
+    def usual() -> float | None:
+        known = calibration.calibration()
+        return None if known is None else known.usual_up_to(share)
+
+    def speaks(observed: ObservedWindow) -> bool:
+        in_force, matches = rules.match(words.caption(observed), observed)
+        anomalies = {rule.id for rule in in_force.rules if rule.says == "anomaly"}
+        return any(match.how == "keyword" and match.rule_id in anomalies for match in matches)
+
+    return WindowGate(settings, usual, speaks)
 
 
 def _stale_after_s(asked: object, deadlines: int = 1) -> float:

@@ -236,7 +236,11 @@ class SamplingSettings(Settings):
     gate_motion: Unit = 0.0005
     """Share of the picture that must move for a window to be worth a model's time; 0 looks at every window."""
     gate_refresh_s: Annotated[float, Field(gt=0)] = 30.0
-    """A still scene is looked at this often all the same."""
+    """A scene that is still, or as usual, is put into words this often all the same."""
+    gate_usual: Annotated[float, Field(gt=0, lt=100)] | None = None
+    """Percent of normal footage's seconds that count as usual. Windows that are, by what was measured, by the kinds of
+    objects there, and to the rules as the embedded captioner's words meet them, are not put into words; the last words
+    hold. Left out: whatever moves is put into words."""
 
 
 class NormalitySettings(Settings):
@@ -244,6 +248,9 @@ class NormalitySettings(Settings):
 
     detections_per_s: Annotated[float, Field(gt=0, le=30)] = 2.0
     """How often the detector looks."""
+    calm_looks_per_s: Annotated[float, Field(ge=1, le=10)] | None = None
+    """Frames a second that are looked at while nothing stands out beside the camera's calibration, with half the looks
+    of the detector; all, as soon as something begins to and for a second after. Left out: all, always."""
     flow_width_px: Annotated[int, Field(ge=160, le=1280)] = 384
     """Width at which motion is measured; narrower pictures are taken as they are."""
     flow: Literal["fine", "quick"] = "fine"

@@ -125,6 +125,8 @@ def _observed(
     observer = backends.observer(lambda: None, settings)
     for window in NormalFootage(clips, settings, clock).windows():
         try:
-            yield observer.observe(window)
+            observed = observer.observe(window)
         except InferenceError:
             continue  # a picture less of however many
+        if observed is not None:
+            yield observed

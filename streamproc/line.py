@@ -18,7 +18,7 @@ from streamproc.observability.metrics import Metrics
 from streamproc.perception.captioner import Captioner
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
-from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict
+from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, SkipCause, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +51,24 @@ class Deducer(Protocol):
     """Decides about windows in order; remembers the camera's past scores."""
 
     def decide(
-        self, observed: ObservedWindow, caption: Caption, matches: Sequence[Match], rules: RuleSet
-    ) -> Verdict: ...
+        self,
+        observed: ObservedWindow,
+        caption: Caption,
+        matches: Sequence[Match],
+        rules: RuleSet,
+        *,
+        reused: bool = False,
+    ) -> Verdict:
+        """``reused``: the caption is the last window's."""
+        ...
 
 
 class Gate(Protocol):
     """Whether a window is worth a model's time."""
 
-    def worth(self, observed: ObservedWindow, busy: bool = False) -> bool: ...
+    def holds_back(self, observed: ObservedWindow, busy: bool = False) -> SkipCause | None:
+        """Why it is not; None where it is. ``usual``: the last caption will do."""
+        ...
 
 
 class Desk(Protocol):
@@ -108,6 +118,8 @@ class CameraLine:
         self._stale_after_s = stale_after_s
         self._lost_in_a_row = 0
         self._lost_since_verdict = 0
+        self._last: Caption | None = None
+        """What was said last; None where the captioner failed since."""
         self.unheard = ""
         """Why the last window could not be put into words; empty where it could."""
 
@@ -118,29 +130,38 @@ class CameraLine:
     def watch(self, observed: ObservedWindow, decode_ms: float = 0.0) -> Verdict | None:
         """Walk the line with one window; None where the gate kept it from a verdict.
 
+        Where the gate finds it usual, the last caption is held against what is measured now, and the verdict says so.
         A window that the captioner fails on, or was not asked about, is "unknown": neither normal nor an alarm.
         Incidents do not hear of it and end as where nothing is judged.
 
         ``decode_ms`` is how long the window took from receipt to being observed.
         """
         self._rules.refresh()
-        if not self._gate.worth(observed, busy=self._desk.busy):
-            self._metrics.skipped(self._camera_id, "still")
-            return None
+        held_back = self._gate.holds_back(observed, busy=self._desk.busy)
+        reused = self._last if held_back == "usual" else None
+        if held_back is not None and (held_back != "usual" or reused is not None):
+            self._metrics.skipped(self._camera_id, held_back)
+            if reused is None:
+                return None
         age_ms = (self._clock.now() - observed.window.captured_at).total_seconds() * 1e3
         began = self._clock.monotonic()
         try:
-            if (age_s := age_ms / 1e3) > self._stale_after_s:
+            if reused is None and (age_s := age_ms / 1e3) > self._stale_after_s:
                 raise NotSent(f"it waited {age_s:.1f} s for its turn; {self._stale_after_s:g} s are permitted", "stale")
-            caption = self._captioner.caption(observed)
+            caption = reused or self._captioner.caption(observed)
         except ModelError as error:
+            self._last = None
             self._lose(error)
             return _unknown(observed, self._rules.rules, self.unheard)
-        self._lost_in_a_row, self.unheard = 0, ""
+        self._lost_in_a_row, self.unheard, self._last = 0, "", caption
         captioned = self._clock.monotonic()
         rules, matches = self._rules.match(caption, observed)
-        verdict = self._deducer.decide(observed, caption, matches, rules)
+        verdict = self._deducer.decide(observed, caption, matches, rules, reused=reused is not None)
         decided = self._clock.monotonic()
+        if reused is not None:
+            before_s = observed.window.end_s - reused.pts_s
+            said = f"in the words of {before_s:.1f} s before: what moves since is usual here"
+            verdict = replace(verdict, degraded=(*verdict.degraded, said))
         if self._live:
             latency_ms: dict[_Stage, float] = {
                 "decode": max(0.0, decode_ms - observed.took_s * 1e3),
@@ -155,7 +176,7 @@ class CameraLine:
         self._lost_since_verdict = 0
         self._metrics.verdict(self._camera_id, verdict.judgement)
         for vote in verdict.votes:
-            if vote.voter == "llm":
+            if vote.voter == "llm" and reused is None:
                 self._metrics.llm_asked(self._camera_id, vote.reflected)
         try:
             self._desk.feed(verdict, observed.window.last.picture)

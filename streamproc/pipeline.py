@@ -183,6 +183,7 @@ class Hub:
         window = observed.window
         self._metrics.window(window.camera_id)
         self._metrics.frames(window.camera_id, sum(len(burst) for burst in window.bursts))
+        self._metrics.skipped(window.camera_id, "calm", observed.passed_by)
         self._heed(window.camera_id, observed)
         if self._inspection is not None:
             self._inspection.offer(observed)

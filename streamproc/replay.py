@@ -119,7 +119,7 @@ class _Timed:
     def __init__(self, observer: Observer, spent: Spent) -> None:
         self._observer, self._spent = observer, spent
 
-    def observe(self, window: Window) -> ObservedWindow:
+    def observe(self, window: Window) -> ObservedWindow | None:
         with self._spent.on(OBSERVING):
             return self._observer.observe(window)
 

@@ -231,6 +231,8 @@ class ObservedWindow:
     """What has come to measure otherwise than the footage that was learned, for hours, in words."""
     took_s: float = 0.0
     """Seconds that it took to track and measure, where the camera is live."""
+    passed_by: int = 0
+    """Windows since the last observed one that were not looked at, as nothing stood out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +476,9 @@ WindowDropCause = Literal["busy", "shed", "inference", "unobserved"]
 """Why windows were lost. ``busy``: a newer one took its place; ``shed``: the camera looked away, so that all can be
 watched; ``inference``: a model failed on it; ``unobserved``: the
 camera was told to stop before it was looked at."""
+SkipCause = Literal["still", "usual", "calm"]
+"""Why a window was not given to a model. ``still``: nothing moved; ``usual``: what moved is usual there, and the last
+caption holds; ``calm``: it was not looked at."""
 CropDropCause = Literal["fresher", "full", "inference", "stopping", "covered", "cut_off", "small", "masked"]
 """Why a crop was not inspected. ``fresher``: a newer one of the same thing took its place; ``full``: too many waited;
 ``inference``: a model failed on it; ``stopping``: the site was told to stop. And before any of that: ``covered``:

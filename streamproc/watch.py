@@ -66,8 +66,8 @@ class Emit(Protocol):
 class Observer(Protocol):
     """Tracks and measures; given a camera's windows in order, it notices a new run by ``window.run``."""
 
-    def observe(self, window: Window) -> ObservedWindow:
-        """The window with its tracks and measurements.
+    def observe(self, window: Window) -> ObservedWindow | None:
+        """The window with its tracks and measurements; None where it was passed by, as nothing stands out.
 
         Raises:
             InferenceError: a model failed on this window; it is counted as lost, and the next one is tried.
@@ -76,7 +76,7 @@ class Observer(Protocol):
 
 
 def observe_all(observer: Observer, windows: list[Window], emit: Emit) -> Iterator[ObservedWindow]:
-    """The windows observed; one that a model failed on is counted as lost."""
+    """The windows observed, but for those passed by; one that a model failed on is counted as lost."""
     for window in windows:
         try:
             observed = observer.observe(window)
@@ -84,7 +84,8 @@ def observe_all(observer: Observer, windows: list[Window], emit: Emit) -> Iterat
             log.warning("window_lost", camera=window.camera_id, error=redact(str(error)))
             emit.dropped(window.camera_id, "inference", 1)
         else:
-            yield observed
+            if observed is not None:
+                yield observed
 
 
 class _Interrupted:

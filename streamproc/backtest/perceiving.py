@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from streamproc.assembly import unit_settings
@@ -128,12 +129,13 @@ def _windows(
 ) -> Iterator[ObservedWindow]:
     """Those that are put into words; all are observed, for tracks go on from one to the next."""
     settings = unit_settings(site, camera)
-    observer = backends.observer(lambda: calibration, settings)
+    every = settings.normality.model_copy(update={"calm_looks_per_s": None})
+    observer = backends.observer(lambda: calibration, replace(settings, normality=every))
     due_s = 0.0
     for window in NormalFootage([recording.path], settings, SystemClock()).windows():
         observed = observer.observe(window)
-        end_s = observed.window.end_s + 1e-6
-        if end_s >= due_s:
+        end_s = window.end_s + 1e-6
+        if observed is not None and end_s >= due_s:
             yield observed
             # Of the clip's time, not from this window on: windows need not be a part of it.
             due_s = (end_s // every_s + 1) * every_s

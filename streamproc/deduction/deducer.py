@@ -67,10 +67,25 @@ class Deducer:
         self._recent = Recent()
         self._index: tuple[RuleSet | None, dict[str, Rule]] = (None, {})
         self._holding: tuple[int, str, Severity] | None = None
+        self._heard: Vote | None = None
+        """What the language model said of the last caption; None where it was not asked or not heard."""
 
-    def decide(self, observed: ObservedWindow, caption: Caption, matches: Sequence[Match], rules: RuleSet) -> Verdict:
-        """The verdict on the camera's next window. A language model that is down is left out and named."""
+    def decide(
+        self,
+        observed: ObservedWindow,
+        caption: Caption,
+        matches: Sequence[Match],
+        rules: RuleSet,
+        *,
+        reused: bool = False,
+    ) -> Verdict:
+        """The verdict on the camera's next window. A language model that is down is left out and named.
+
+        ``reused``: the caption is the one before's; what the language model said of that holds.
+        """
         window = observed.window
+        if not reused:
+            self._heard = None
         by_id = self._by_id(rules)
         evidence = gather(observed, caption, matches, by_id, [area.name for area in self._zones])
         held_against = grounds(evidence, matches, by_id)
@@ -84,7 +99,7 @@ class Deducer:
         models = [*self._models, caption.model]
         if self._llm is not None and worth_asking(evidence):
             models.append(self._llm.model)
-            votes.append(self._ask(self._llm, evidence, rules, held_against, degraded, window))
+            votes.append(self._heard or self._ask(self._llm, evidence, rules, held_against, degraded, window))
         votes = [weighed(checked(vote, held_against)) for vote in votes]
 
         score = combined(votes)
@@ -135,7 +150,8 @@ class Deducer:
         try:
             if (age_s := llm.age_s(window)) > self._stale_after_s:
                 raise NotSent(f"the window is {age_s:.1f} s old; {self._stale_after_s:g} s are permitted", "stale")
-            return llm.vote(evidence, rules, held_against, weight, self._recent.words(window.run))
+            self._heard = llm.vote(evidence, rules, held_against, weight, self._recent.words(window.run))
+            return self._heard
         except InferenceError as error:
             if isinstance(error, NotSent):
                 self._on_not_sent(error.cause)

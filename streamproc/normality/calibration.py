@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamproc.config import NormalitySettings
@@ -126,6 +127,9 @@ class Calibration(_Part):
     something of a camera only beside its own."""
     novelty: Scale
     """Of their sum."""
+    usual: tuple[float, ...] = ()
+    """Percentiles 0 to 100 of the highest score of each second of held-out footage, in times of that threshold; empty
+    in an older calibration, or one of less than a minute."""
     looks: Scale | None = None
     """Of appearance by itself, a look a second: what is judged where motion cannot be; None where looks are not."""
     scene: LearnedScene | None = None
@@ -159,6 +163,11 @@ class Calibration(_Part):
             *(earned.why for earned in own if earned.why),
             *(self.postures.why if self.postures is not None else ()),
         )
+
+    def usual_up_to(self, percentile: float) -> float | None:
+        """Score, in times of the threshold, that this share of normal seconds (0..100) stays below; None where that was
+        not learned."""
+        return float(np.interp(percentile, range(len(self.usual)), self.usual)) if self.usual else None
 
     @property
     def sha256(self) -> str:

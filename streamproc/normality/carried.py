@@ -31,7 +31,7 @@ class Carried:
 
         ``most_steps``: by how much a single moment may raise it, however much was measured; without end by default.
         ``sparse``: the scores that are measured now and then, and stand for the time since they were; others stand for
-        the time since the frame before, and one that comes after a pause counts for no more.
+        the time since the frame before, and one that comes after a pause counts for no more than it saw.
         """
         self._constants_s = tuple(time_constants_s)
         self._sparse = frozenset(sparse)
@@ -57,7 +57,7 @@ class Carried:
             if new.any():
                 elapsed_s = min(max(0.0, sample.pts_s - self._fresh_s[i]), constant_s)
                 if i not in self._sparse:
-                    elapsed_s = min(elapsed_s, sample.elapsed_s)
+                    elapsed_s = min(elapsed_s, sample.counts_s)
                 step = -math.expm1(-elapsed_s / constant_s) * (fresh[new, i] - means[new, i])
                 means[new, i] += np.minimum(step, np.float32(self._most_steps[i]))
                 self._fresh_s[i] = sample.pts_s

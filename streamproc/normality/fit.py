@@ -33,6 +33,7 @@ from streamproc.normality.scene_fit import SceneLearner
 from streamproc.normality.shake import Shake
 from streamproc.normality.stature_fit import fit_sizes
 from streamproc.normality.traffic import fit_traffic
+from streamproc.normality.usual import fit_usual
 from streamproc.types import Window
 
 FOLDS = 4
@@ -101,7 +102,8 @@ def fit_recorded(
         folds.append(Fold(measured[first:end], Kinds(place, None if memory is None else Recall(memory))))
     kinds = fit_kinds(folds)
     looks = fit_looks(folds, kinds)
-    novelty = fit_threshold([scores(fold.glimpses, Novelty(fold.kinds, kinds)) for fold in folds], _LEAST_SCORE)
+    held_out = [scores(fold.glimpses, Novelty(fold.kinds, kinds)) for fold in folds]
+    novelty = fit_threshold(held_out, _LEAST_SCORE)
     place, memory = _learned(measured, recorded.detector, busy_s, glimpses)
     memory = memory if "appearance" in kinds else None
     return Calibration(
@@ -122,6 +124,7 @@ def fit_recorded(
         kinds=kinds,
         unrest_px_s=_unrest_px_s(measured),
         novelty=novelty,
+        usual=fit_usual(held_out, novelty.threshold),
         looks=looks,
         scene=scene,
         postures=fit_postures(glimpses) if recorded.postures_asked else None,

@@ -47,7 +47,7 @@ class Motion:
 
     pts_s: float
     elapsed_s: float
-    """Media time since the frame before; 0 for a run's first frame."""
+    """Media time since motion was last asked for; 0 for a run's first frame."""
     velocity: npt.NDArray[np.float32] | None
     """(height, width, 2) at flow size: x and y in px/s, the camera's own motion taken out; None where it cannot be
     measured."""
@@ -83,6 +83,7 @@ class FlowMeter:
         self._background = Background(background)
         self._sway = Sway()
         self._before: deque[tuple[float, npt.NDArray[np.uint8]]] = deque(maxlen=3)
+        self._added_s: float | None = None
         self.grey = np.zeros((1, 1), np.uint8)
         """(height, width): the last frame at flow size."""
 
@@ -93,16 +94,19 @@ class FlowMeter:
     def begin_run(self) -> None:
         """Forget the frame before, not the background: after a reconnect the camera mostly shows the same place."""
         self._before.clear()
+        self._added_s = None
         self._background.begin_run()
         self._sway.reset()
 
+    def pass_by(self, frame: Frame) -> None:
+        """Take note of a frame in which motion is not measured, as the next one's neighbour. 0.1 ms at 360x240."""
+        self._before.append((frame.pts_s, self._grey_of(frame)))
+
     def add(self, frame: Frame) -> Motion:
         """The motion up to ``frame``, from the best of the frames before."""
-        self.grey = grey = grey_of(frame, self._width_px)
-        now_s = frame.pts_s
-        if self._before and self._before[-1][1].shape != grey.shape:
-            self._before.clear()
-        elapsed_s = now_s - self._before[-1][0] if self._before else 0.0
+        grey, now_s = self._grey_of(frame), frame.pts_s
+        elapsed_s = now_s - self._added_s if self._before and self._added_s is not None else 0.0
+        self._added_s = now_s
         elapsed = min(max(elapsed_s, 0.0), 1.0)
         foreground = self._background.foreground(grey.astype(np.float32), elapsed, self._sway.slack_px)
         neighbours = [(now_s - at_s, before) for at_s, before in self._before if now_s - at_s >= _MIN_GAP_S]
@@ -118,8 +122,15 @@ class FlowMeter:
         velocity = (shift / np.float32(gap_s)).astype(np.float32, copy=False)
         if camera is not None:
             camera = camera.times(1.0 / gap_s)
-            self._sway.add(camera.across * elapsed, camera.down * elapsed, elapsed)
+            seen = min(elapsed, gap_s)
+            self._sway.add(camera.across * seen, camera.down * seen, seen)
         return Motion(now_s, elapsed_s, velocity, foreground, float(moving.mean()), camera=camera, gap_s=gap_s)
+
+    def _grey_of(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        self.grey = grey_of(frame, self._width_px)
+        if self._before and self._before[-1][1].shape != self.grey.shape:
+            self._before.clear()
+        return self.grey
 
     def _shift(
         self, grey: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], foreground: npt.NDArray[np.bool_]

@@ -16,8 +16,8 @@ class FollowingObserver:
         """``calibration`` returns the one in force; asked before each window."""
         self._observer, self._in_force = observer, calibration
 
-    def observe(self, window: Window) -> ObservedWindow:
-        """The window with its tracks and measurements.
+    def observe(self, window: Window) -> ObservedWindow | None:
+        """The window with its tracks and measurements; None where it was passed by.
 
         Raises:
             InferenceError: the detector failed; the observer can go on with the next window.
@@ -25,4 +25,4 @@ class FollowingObserver:
         calibration = self._in_force()
         if calibration is not self._observer.calibration:
             self._observer.calibrate(calibration)
-        return self._observer.observe(window)
+        return self._observer.watch(window)

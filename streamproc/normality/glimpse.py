@@ -135,6 +135,10 @@ class Eyes:
             camera=motion.camera,
         )
 
+    def pass_by(self, frame: Frame) -> None:
+        """Take note of ``frame`` as the next one's neighbour, and no more."""
+        self._meter.pass_by(frame)
+
     def look(self) -> Look | None:
         """What the detector says of the frame that was seen last; None without a detector.
 

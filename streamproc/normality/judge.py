@@ -109,7 +109,7 @@ class Judge:
         if sample is not None:
             camera = glimpse.camera
             now = camera and camera.times(self.calibration.flow_px[0] / glimpse.size_px[0])
-            self._shake.add(now, sample.elapsed_s)
+            self._shake.add(now, sample.counts_s)
         self._down.add(glimpse)
         if not self.fits(glimpse.size_px):
             return
@@ -144,6 +144,11 @@ class Judge:
             return False
         self._odd_s = pts_s if self._odd_s is None else self._odd_s
         return 0.0 <= pts_s - self._odd_s < _NEW_S
+
+    @property
+    def stands_out(self) -> float:
+        """How far what moves stood out in the last frame by itself, in times of the threshold."""
+        return self._novelty.unsmoothed / max(self.calibration.novelty.threshold, 1e-9)
 
     def why_not(self, size_px: tuple[int, int]) -> str | None:
         """Why nothing is judged, in words; None where it is."""

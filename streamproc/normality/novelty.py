@@ -100,6 +100,8 @@ class Novelty:
         self._run: int | None = None
         self._at_s = -math.inf
         self._value = 0.0
+        self.unsmoothed = 0.0
+        """The last glimpse's score by itself."""
         self.value: float | None = None
         """The score as of the last glimpse, smoothed; None before motion was measured."""
         self.spot: Spot | None = None
@@ -124,7 +126,9 @@ class Novelty:
         means = self._carried.add(sample, fresh)
         self.by_kind = np.maximum(means, 0.0).max(axis=0, initial=0.0)
         score, self.spot = self._highest(sample, means)
-        self._value += -math.expm1(-(glimpse.pts_s - self._at_s) / SMOOTHING_S) * (score - self._value)
+        self.unsmoothed = score
+        passed_s = min(glimpse.pts_s - self._at_s, max(sample.counts_s, _FIRST_S))
+        self._value += -math.expm1(-passed_s / SMOOTHING_S) * (score - self._value)
         self._at_s, self.value = glimpse.pts_s, self._value
 
     def _highest(self, sample: SpeedSample, means: _Floats) -> tuple[float, Spot | None]:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from streamproc.config import NormalitySettings
 from streamproc.normality.calibration import Calibration
+from streamproc.normality.down import DOWN
 from streamproc.normality.flow import ANOTHER_PICTURE, FlowMeter
 from streamproc.normality.glimpse import Detector, Eyes, Glimpse
 from streamproc.normality.judge import Judge
+from streamproc.normality.pace import SELDOM_ASKED, SELDOM_LOOKS, Pace
 from streamproc.normality.picture import unpacked
 from streamproc.normality.posture import PoseEstimator
-from streamproc.normality.posture_watch import PostureWatch
+from streamproc.normality.posture_watch import MOST_ASKED, PostureWatch
 from streamproc.normality.size import SizeSample
 from streamproc.normality.stature import SizeLook
 from streamproc.normality.tracks import Followed, Tracks
@@ -59,8 +61,11 @@ class EmbeddedObserver:
         """The most that moved at once since the detector last looked, as a share of the picture."""
         self._judge: Judge | None = None
         """None without a calibration."""
+        self._pace = Pace(settings.calm_looks_per_s)
         self.glimpses: tuple[Glimpse, ...] = ()
-        """What the last window was taken in as."""
+        """What the last window was taken in as, but for the frames that were passed by."""
+        self._passed_by = 0
+        """Windows since one was looked at."""
         self.sizes: list[SizeLook] = []
         """What was found at its looks."""
         self.calibrate(calibration)
@@ -93,17 +98,32 @@ class EmbeddedObserver:
             self._eyes.know(unpacked(calibration.background).astype(np.float32))
         self._judge = None if calibration is None else Judge(calibration, self.texture_revision)
         self._tracks.forget_speeds()
+        self._pace.begin_run()
 
     def observe(self, window: Window) -> ObservedWindow:
-        """The window with its tracks and measurements.
+        """The window with its tracks and measurements, all of its frames looked at.
 
         Raises:
             InferenceError: the detector failed; the observer can go on with the next window.
         """
-        frames = [frame for burst in window.bursts for frame in burst]
         self._begin(window)
-        self.glimpses = tuple([self._take(frame) for frame in frames])
+        self.glimpses = tuple([self._take(frame) for burst in window.bursts for frame in burst])
         return self._told(window, self.glimpses)
+
+    def watch(self, window: Window) -> ObservedWindow | None:
+        """``observe`` at the pace that what stands out asks for; None where the whole window was passed by.
+
+        Raises:
+            InferenceError: as ``observe`` does.
+        """
+        self._begin(window)
+        taken = [self._take_or_pass_by(frame) for burst in window.bursts for frame in burst]
+        self.glimpses = tuple([glimpse for glimpse in taken if glimpse is not None])
+        if not self.glimpses:
+            self._passed_by += 1
+            return None
+        passed_by, self._passed_by = self._passed_by, 0
+        return replace(self._told(window, self.glimpses), passed_by=passed_by)
 
     def recall(self, window: Window, glimpses: Sequence[Glimpse]) -> ObservedWindow:
         """``observe`` for a window that was taken in before, as ``glimpses``; its pictures are not looked at."""
@@ -122,27 +142,52 @@ class EmbeddedObserver:
         self._run = window.run
         self._eyes.begin_run()
         self._tracks.begin_run()
+        self._pace.begin_run()
         if self._postures is not None:
             self._postures.begin_run()
         if self._judge is not None:
             self._judge.begin_run()
 
+    def _take_or_pass_by(self, frame: Frame) -> Glimpse | None:
+        if self._pace.wants(frame.pts_s):
+            glimpse = self._take(frame)
+            self._pace.looked(frame.pts_s, self._stands_out(glimpse))
+            return glimpse
+        self._eyes.pass_by(frame)
+        self._see(frame)
+        return None
+
+    def _stands_out(self, glimpse: Glimpse) -> float | None:
+        """In times of the threshold; None where nothing is judged."""
+        judge = self._judge
+        if judge is None or glimpse.sample is None or judge.why_not(glimpse.size_px) is not None:
+            return None
+        down = any(look.posture is not None and look.posture.kind in DOWN for look in glimpse.postures)
+        return 1.0 if down else judge.stands_out
+
     def _take(self, frame: Frame) -> Glimpse:
         glimpse = self._eyes.see(frame)
         odd = self._judge is not None and self._judge.has_just_stood_out(frame.pts_s)
+        awake = odd or self._pace.awake(frame.pts_s)
+        times = 2.0 if odd else 1.0 if awake else SELDOM_LOOKS
         moved = 1.0 if glimpse.why_not == ANOTHER_PICTURE else max(self._moved, glimpse.moved)
-        wanted = self._tracks.due(frame.pts_s, closely=odd) and self._eyes.detector is not None
+        wanted = self._tracks.due(frame.pts_s, times) and self._eyes.detector is not None
         if wanted and (odd or moved >= _STILL or not self._tracks.may_stay(frame.pts_s)):
             glimpse = replace(glimpse, look=self._eyes.look())
         self._track(glimpse)
-        if self._postures is not None and self._postures.due(frame.pts_s):
+        if self._postures is not None and self._postures.due(frame.pts_s, min(times, 1.0)):
             people = [(track_id(p), box_of(p, self._size)) for p in self._tracks.visible() if p.label == "person"]
-            postures = self._postures.look(on_host(frame.picture), frame.pts_s, people, glimpse.sample)
+            most = MOST_ASKED if awake else SELDOM_ASKED
+            postures = self._postures.look(on_host(frame.picture), frame.pts_s, people, glimpse.sample, most)
             glimpse = replace(glimpse, postures=postures) if postures else glimpse
         self._judged(glimpse)
-        if self._judge is not None and self._judge.fits(glimpse.size_px):
-            self._judge.see(self._eyes.grey, frame.run, frame.pts_s)
+        self._see(frame)
         return glimpse
+
+    def _see(self, frame: Frame) -> None:
+        high, wide = self._eyes.grey.shape
+        if self._judge is not None and self._judge.fits((wide, high)):
+            self._judge.see(self._eyes.grey, frame.run, frame.pts_s)
 
     def _track(self, glimpse: Glimpse) -> None:
         self._size = glimpse.size_px

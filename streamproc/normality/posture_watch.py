@@ -29,7 +29,7 @@ _HEIGHTS = 10
 """Looks whose median is the height that somebody stands at: five seconds of a walk, over which perspective is small."""
 _LOST_S = 3.0
 """So long what stands out is tried in somebody's stead without an answer."""
-_MOST_ASKED = 3
+MOST_ASKED = 3
 """At one look, 40 ms each. Whoever was asked about longest ago is first, so that six at once are followed."""
 _LENGTHS = (0.5, 2.0)
 """Standing heights that who is down is long: what is shorter is a part of a body, what is longer more than one."""
@@ -68,9 +68,9 @@ class PostureWatch:
         self._people: dict[int, _Person] = {}
         self._looked_s = -math.inf
 
-    def due(self, pts_s: float) -> bool:
-        """Whether to look at the picture of ``pts_s``: twice a second."""
-        return not 0.0 <= pts_s - self._looked_s < LOOK_S - _EARLY_S
+    def due(self, pts_s: float, times: float = 1.0) -> bool:
+        """Whether to look at the picture of ``pts_s``: ``times`` twice a second."""
+        return not 0.0 <= pts_s - self._looked_s < LOOK_S / times - _EARLY_S
 
     def look(
         self,
@@ -78,10 +78,12 @@ class PostureWatch:
         pts_s: float,
         found: Sequence[tuple[int, Box]],
         sample: SpeedSample | None,
+        most: int = MOST_ASKED,
     ) -> tuple[PostureLook, ...]:
         """Who was asked about in ``picture`` (height, width, 3), uint8 RGB; mostly nobody.
 
-        ``found``: the people that the detector sees, by track. ``sample``: what stands out.
+        ``found``: the people that the detector sees, by track. ``sample``: what stands out. ``most``: how many are
+        asked about at most.
 
         Raises:
             InferenceError: the model failed.
@@ -99,7 +101,7 @@ class PostureWatch:
                 person.heights.append(box[3] - box[1])
         wanted += self._lost(pts_s, dict(found), sample, picture)
         looks = []
-        for number, box in sorted(wanted, key=lambda one: self._people[one[0]].asked_s)[:_MOST_ASKED]:
+        for number, box in sorted(wanted, key=lambda one: self._people[one[0]].asked_s)[:most]:
             self._people[number].asked_s = pts_s
             posture = measure_posture(self._estimator, picture, box, self._standing_px(number, picture))
             if posture is not None:

@@ -5,6 +5,7 @@ Averaging vectors, not their lengths, cancels swinging limbs and flow's errors a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -33,7 +34,7 @@ class SpeedSample:
     run: int
     pts_s: float
     elapsed_s: float
-    """Media time since the frame before."""
+    """Media time since the sample before."""
     grid: tuple[int, int]
     """Rows and columns of the grid."""
     cells: npt.NDArray[np.uint32]
@@ -43,6 +44,13 @@ class SpeedSample:
     spreads: npt.NDArray[np.float16] | None = None
     """(n,): by how much the vectors around a place differ (root mean square), px/s; limbs that swing differ. None where
     that was not measured."""
+    gap_s: float = math.inf
+    """Between the two pictures that motion was measured in."""
+
+    @property
+    def counts_s(self) -> float:
+        """For how long it speaks: where frames were passed by since the sample before, for no more than it saw."""
+        return min(self.elapsed_s, self.gap_s)
 
     @property
     def speeds(self) -> npt.NDArray[np.float32]:
@@ -128,4 +136,5 @@ def _sample(
         cells=np.flatnonzero(counts).astype(np.uint32),
         vectors=vectors,
         spreads=spreads,
+        gap_s=motion.gap_s or math.inf,
     )

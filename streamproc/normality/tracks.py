@@ -101,10 +101,10 @@ class Tracks:
         for one in self._followed:
             one.ratio.reset()
 
-    def due(self, pts_s: float, *, closely: bool = False) -> bool:
-        """Whether the detector should look at the frame at ``pts_s``; twice as often where it looks ``closely``."""
-        early_s = 0.5 / self._settings.detections_per_s if closely else 0.0
-        return pts_s >= self._due_s - early_s and pts_s > self.told_s
+    def due(self, pts_s: float, times: float = 1.0) -> bool:
+        """Whether the detector should look at the frame at ``pts_s``, ``times`` as often as settings say."""
+        later_s = (1.0 / times - 1.0) / self._settings.detections_per_s
+        return pts_s >= self._due_s + later_s and pts_s > self.told_s
 
     def may_stay(self, pts_s: float) -> bool:
         """Whether what the last look found may be taken for found again at ``pts_s``, where nothing moved since.

@@ -28,11 +28,10 @@ from streamproc.types import (
     PacketDropCause,
     Reflection,
     ServerReading,
+    SkipCause,
     WindowDropCause,
 )
 
-SkipCause = Literal["still"]
-"""Why a window was not worth a model's time: nothing moved."""
 Stage = Literal["decode", "observe", "queue", "perception", "deduction", "inspection", "publish", "capture_to_topic"]
 ModelRole = Literal["detector", "perception", "deduction", "embedding", "explanation"]
 AskedRole = Literal["perception", "deduction"]
@@ -221,9 +220,9 @@ class Metrics:
         """What is measured has drifted from the footage that was learned, or has come back."""
         self._drifted.labels(self._camera(camera_id)).set(is_so)
 
-    def skipped(self, camera_id: str, cause: SkipCause = "still") -> None:
-        """A window was not worth a model's time."""
-        self._skipped.labels(self._camera(camera_id), cause).inc()
+    def skipped(self, camera_id: str, cause: SkipCause = "still", count: int = 1) -> None:
+        """So many windows were not worth a model's time."""
+        self._skipped.labels(self._camera(camera_id), cause).inc(count)
 
     def inspected(self, camera_id: str, defects: int) -> None:
         """A crop was looked at; ``defects`` of the camera's things are now not as they should be."""

@@ -235,3 +235,13 @@ def test_a_drift_is_logged_once_counted_while_it_lasts_and_told_with_what_is_not
         ("warning", "gate", "1.4 times"),
         ("warning", "gate", "2.5 times"),
     ]
+
+
+def test_windows_that_were_passed_by_are_counted() -> None:
+    wired = Wired()
+    for passed_by in (4, 0, 3):
+        wired.hub.window(replace(observed(), passed_by=passed_by))
+        with wired.hub.lanes.take(0.0) as taken:
+            assert taken is not None
+    assert wired.value('windows_skipped_total{camera="gate",cause="calm"}') == 7
+    assert wired.value('windows_total{camera="gate"}') == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,10 +17,10 @@ from streamproc.deduction.deducer import Deducer
 from streamproc.errors import InferenceError, NotSent, ReplyError, SinkError
 from streamproc.line import LOST_IN_A_ROW, CameraLine
 from streamproc.observability.metrics import Metrics
-from streamproc.sampling.gate import MotionGate
+from streamproc.sampling.gate import WindowGate
 from streamproc.secrets import remember
 from streamproc.testing import FakeClock
-from streamproc.testing_deduction import keyword, observed, rule, rule_set
+from streamproc.testing_deduction import keyword, observed, rule, rule_set, speed
 from streamproc.testing_wiring import HURRIES, WALKS, ScriptedCaptioner
 from streamproc.types import Caption, Match, ObservedWindow, Picture, RuleSet, Verdict, Vote
 
@@ -78,7 +78,7 @@ class Walk:
         self.captioner = ScriptedCaptioner(says)
         self.line = CameraLine(
             "gate",
-            MotionGate(SamplingSettings()),
+            WindowGate(SamplingSettings()),
             self.captioner,
             self.rules,
             Deducer(DeductionSettings()),
@@ -113,8 +113,8 @@ def test_windows_that_the_language_model_was_asked_about_are_counted_with_what_a
     walk = Walk()
     decide = walk.line._deducer.decide
 
-    def with_model(*seen: Any) -> Verdict:
-        verdict = decide(*seen)
+    def with_model(*seen: Any, **how: Any) -> Verdict:
+        verdict = decide(*seen, **how)
         vote = Vote("llm", "normal", (), 2.0, 0.0, "", reflected="kept")
         return replace(verdict, votes=(*verdict.votes, vote)) if seen[0].window.end_s == 2.0 else verdict
 
@@ -134,6 +134,43 @@ def test_what_the_gate_keeps_back_costs_no_model_and_is_counted_but_the_rules_ar
     assert walk.captioner.asked == 1
     assert walk.rules.refreshed == 3
     assert walk.value('windows_skipped_total{camera="gate",cause="still"}') == 2
+
+
+def usual(walk: Walk) -> None:
+    """From now on the line's gate knows that what measures less than half its threshold is usual."""
+    walk.line._gate = WindowGate(SamplingSettings(), lambda: 0.5)
+
+
+def test_while_it_is_as_usual_the_last_words_hold_and_the_verdict_says_of_when_they_are() -> None:
+    walk = Walk(lambda _: WALKS, stale_after_s=0.5)
+    usual(walk)
+    walk.clock.now = lambda: datetime(2026, 1, 1, tzinfo=UTC)  # type: ignore[method-assign]
+    scores = (0.1, 0.3, 0.2, 0.6, 0.1)
+    verdicts = [walk.line.watch(observed(float(i + 1), measurements=[speed(s * 0.7)])) for i, s in enumerate(scores)]
+    assert walk.captioner.asked == 2
+    assert [v.captions[0].pts_s for v in verdicts if v] == [1.0, 1.0, 1.0, 4.0, 4.0]
+    assert [v.pts_s for v in verdicts if v] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert [v.degraded for v in verdicts if v] == [
+        (),
+        ("in the words of 1.0 s before: what moves since is usual here",),
+        ("in the words of 2.0 s before: what moves since is usual here",),
+        (),
+        ("in the words of 1.0 s before: what moves since is usual here",),
+    ]
+    assert [v.measurements[0].score for v in verdicts if v] == pytest.approx([s * 0.7 for s in scores])
+    assert walk.value('windows_skipped_total{camera="gate",cause="usual"}') == 3
+    assert walk.desk.fed == verdicts
+
+
+def test_words_that_were_not_found_do_not_hold() -> None:
+    said: list[str | Exception] = [WALKS, InferenceError("down"), WALKS, HURRIES]
+    walk = Walk(lambda _: said.pop(0))
+    usual(walk)
+    scores = (0.1, 0.6, 0.1, 0.1)
+    verdicts = [walk.line.watch(observed(float(i + 1), measurements=[speed(s * 0.7)])) for i, s in enumerate(scores)]
+    assert [v.judgement for v in verdicts if v] == ["normal", "unknown", "normal", "normal"]
+    assert walk.captioner.asked == 3
+    assert walk.value('windows_skipped_total{camera="gate",cause="usual"}') == 1
 
 
 def test_while_an_incident_is_open_a_still_scene_is_looked_at() -> None:

@@ -45,3 +45,16 @@ def test_an_old_window_is_decided_without_it_and_counted() -> None:
         for end_s in (3.0, 4.0):
             deducer.decide(observed(end_s), SAID, [FALLS], RULES)
         assert unsent == ["stale", "overloaded"]  # a failure is none
+
+
+def test_of_a_caption_that_is_reused_it_is_not_asked_again_unless_it_was_not_heard() -> None:
+    assert SETTINGS.llm is not None
+    endpoint = FakeEndpoint(answer=json.dumps({"reason": "So.", "verdict": "anomaly", "cites": ["a-fall"]}))
+    with closing(ModelServer(SETTINGS.llm, FakeClock(), endpoints=[endpoint])) as client:
+        deducer = Deducer(SETTINGS, LlmVoter(client, SETTINGS.llm))
+        endpoint.script.append(InferenceError("gone"))
+        asked = []
+        for end_s, reused in ((1.0, False), (2.0, True), (3.0, True), (4.0, False)):
+            verdict = deducer.decide(observed(end_s), SAID, [FALLS], RULES, reused=reused)
+            asked.append((len(endpoint.requests), [one.verdict for one in verdict.votes if one.voter == "llm"]))
+    assert asked == [(1, ["unknown"]), (2, ["anomaly"]), (2, ["anomaly"]), (3, ["anomaly"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -106,3 +107,13 @@ def test_more_places_than_one_row_of_a_look_up_holds_are_carried() -> None:
     first = carried.add(everywhere, fresh)
     unseen = np.full((count, 1), np.nan, np.float32)
     assert carried.add(everywhere, unseen) == pytest.approx(first, rel=1e-3)
+
+
+def test_after_frames_that_were_passed_by_a_moment_counts_for_what_it_saw_and_goes_all_the_way() -> None:
+    carried = Carried([0.28])
+    carried.add(sample(1, [(5, 5)]), column(2.0))
+    before = carried.add(sample(2, [(5, 5)]), column(2.0))[0, 0]
+    seldom = replace(sample(7, [(5, 15)], across_cells=2.0), elapsed_s=5 * _STEP_S, gap_s=_STEP_S)
+    assert carried.add(seldom, column(2.0))[0, 0] == pytest.approx(
+        before + (2.0 - before) * (1 - math.exp(-0.1 / 0.28))
+    )

@@ -309,9 +309,10 @@ def test_a_calibration_that_changes_is_measured_by_from_the_next_window_on(calib
     in_force = [calibration]
     observer = FollowingObserver(EmbeddedObserver(SETTINGS, calibration, BrightThings()), lambda: in_force[-1])
     windows = list(windows_of(drawn(WALKERS, 8.0, start_s=100)))
-    before = [observer.observe(window) for window in windows[:4]]
+    before = [one for window in windows[:4] if (one := observer.observe(window)) is not None]
     in_force.append(slower)
-    after = [observer.observe(window) for window in windows[4:]]
+    after = [one for window in windows[4:] if (one := observer.observe(window)) is not None]
+    assert (len(before), len(after)) == (4, len(windows) - 4)
     assert not any(alarms(before))
     assert all(alarms(after[1:]))
     assert {window.calibration_sha256 for window in before} == {calibration.sha256}
@@ -377,3 +378,69 @@ def test_what_moves_faster_for_half_an_hour_is_told_as_drift_and_not_learned(cal
     assert observer.calibration is calibration
     observer.calibrate(calibration.model_copy(update={"unrest_px_s": 1.0}))
     assert observer.observe(WINDOWS[0]).drift == ()
+
+
+EVEN = SamplingSettings(window_s=0.1, bursts_per_s=10, burst_frames=1)
+
+
+def at_its_pace(observer: EmbeddedObserver, pictures: Iterable[Pixels]) -> list[ObservedWindow | None]:
+    return [observer.watch(window) for window in windows_of(pictures, settings=EVEN)]
+
+
+def calm(looks_per_s: float | None) -> NormalitySettings:
+    return SETTINGS.model_copy(update={"calm_looks_per_s": looks_per_s})
+
+
+def test_while_nothing_stands_out_two_pictures_a_second_are_looked_at_and_measure_like_all(
+    calibration: Calibration,
+) -> None:
+    pictures = list(drawn(WALKERS, 8.0, start_s=100))
+    windows = at_its_pace(EmbeddedObserver(calm(2.0), calibration, BrightThings()), pictures)
+    looked = [window for window in windows if window is not None]
+    assert None not in windows[:11]  # a run begins awake: nothing is known yet
+    assert len(looked) in (11 + 13, 11 + 14)
+    assert sum(window.passed_by for window in looked) == pytest.approx(windows.count(None), abs=4)
+    assert all(window.measurements and not window.not_judged for window in looked[1:])
+    assert not any(alarms(looked))
+    every = EmbeddedObserver(SETTINGS, calibration, BrightThings())
+    beside = {one.window.end_s: one for one in map(every.observe, windows_of(pictures, settings=EVEN))}
+    for one in looked[-8:]:
+        assert one.motion == pytest.approx(beside[one.window.end_s].motion, abs=0.01)
+
+
+def test_what_begins_to_stand_out_is_looked_at_in_every_picture_and_told_hardly_later(calibration: Calibration) -> None:
+    pictures = list(chain(drawn(WALKERS, 5.0), drawn(RUNNERS, 4.0, start_s=20), drawn(WALKERS, 6.0, start_s=30)))
+    first = {}
+    for looks_per_s in (None, 2.0):
+        windows = at_its_pace(EmbeddedObserver(calm(looks_per_s), calibration, BrightThings()), pictures)
+        first[looks_per_s] = next(i for i, one in enumerate(windows) if one is not None and any(alarms([one])))
+    assert first[None] <= first[2.0] <= first[None] + 6
+    assert None in windows[30:50]
+    assert None not in windows[first[2.0] : 85]
+    assert None in windows[120:]
+
+
+def test_the_detector_looks_half_as_often_while_nothing_stands_out(calibration: Calibration) -> None:
+    asked = {}
+    for looks_per_s in (None, 2.0):
+        detector = Counting()
+        at_its_pace(EmbeddedObserver(calm(looks_per_s), calibration, detector), drawn(WALKERS, 12.0, start_s=100))
+        asked[looks_per_s] = detector.asked
+    assert asked[None] in (23, 24, 25)
+    assert 11 <= asked[2.0] <= 15
+
+
+def test_without_a_calibration_every_picture_is_looked_at() -> None:
+    assert None not in at_its_pace(EmbeddedObserver(calm(2.0), None, None), drawn(WALKERS, 3.0))
+
+
+class Counting(BrightThings):
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def detect(self, picture: Pixels) -> list[BrightThing]:
+        self.asked += 1
+        return super().detect(picture)
