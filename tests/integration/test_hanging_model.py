@@ -70,7 +70,7 @@ def built(tmp_path: Path, server: FakeModelServer, monkeypatch: pytest.MonkeyPat
     assert loaded.pipeline.deduction.llm is not None
     backends = Backends(loaded.pipeline.deduction.llm)
     monkeypatch.setattr(assembly, "Backends", lambda *_: backends)
-    monkeypatch.setattr(assembly, "CameraUnit", lambda *_: FakeUnit([]))
+    monkeypatch.setattr(assembly, "CameraUnit", lambda *_, **__: FakeUnit([]))
     built = assemble(loaded, cast(ModelStore, None), SystemClock())
     yield built
     backends.client.close()  # ends the question that hangs

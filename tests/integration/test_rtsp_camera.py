@@ -72,7 +72,7 @@ def test_windows_arrive_and_a_loop_is_a_new_run_without_a_lost_camera(server: Rt
     assert emit.phases[:3] == ["connecting", "streaming", "streaming"]
     assert "lost" not in emit.phases
     assert emit.drops.get("corrupt", 0) == 0
-    packets = [batch.packets[0] for batch in emit.batches]
+    packets = emit.packets_kept
     first = [packet for packet in packets if packet.run == 1]
     assert [round(packet.pts_s, 2) for packet in first] == [i / 10 for i in range(40)]
     assert all(b.received_at >= a.received_at for a, b in pairwise(packets))
@@ -88,7 +88,7 @@ def test_reordered_pictures_keep_their_times_and_an_endless_clip_is_one_run(tmp_
     with RtspServer({"gate": reordered}, endless=True) as server, watching(server.url("gate"), transport) as emit:
         assert emit.arrived(lambda e: len(e.windows) >= 5)
     assert {observed.window.run for observed in emit.windows} == {1}
-    received = [round(batch.packets[0].pts_s * 10) for batch in emit.batches]
+    received = [round(packet.pts_s * 10) for packet in emit.packets_kept]
     assert received != sorted(received)
     assert set(range(40)) <= set(received)
     ends = [observed.window.end_s for observed in emit.windows[:5]]
@@ -105,10 +105,10 @@ def test_a_server_that_is_killed_and_started_again_is_a_new_run(server: RtspServ
         server.start()
         assert emit.arrived(lambda e: e.phases[-1] == "streaming")
         assert emit.arrived(lambda e: e.windows != [] and e.windows[-1].window.run >= 2)
-    runs = [batch.packets[0].run for batch in emit.batches]
+    runs = [packet.run for packet in emit.packets_kept]
     assert runs == sorted(runs)
     assert max(runs) == 2
-    assert next(b.packets[0] for b in emit.batches if b.packets[0].run == 2).pts_s == 0.0
+    assert next(packet for packet in emit.packets_kept if packet.run == 2).pts_s == 0.0
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
