@@ -95,6 +95,10 @@ class Timeline:
         """As early as it can be: pictures that are shown before may still follow."""
         if pts is None or self._before is None:
             return pts
+        if self._guessed:
+            if not 0 < pts - self._before <= GAP_S:
+                return pts
+            self._guessed = False  # the stream's clock is near the guess
         return max(min(pts, self._before), pts - REORDERED_S)
 
     def _anchor(self, dts: float) -> None:

@@ -97,3 +97,11 @@ def test_time_only_goes_on_within_a_run(steps: list[tuple[float, bool]]) -> None
             run, dts_s = place.run, place.dts_s
     except SourceError:
         pass
+
+
+def test_pictures_that_are_reordered_at_the_start_of_a_stream_without_decoding_times_all_have_their_place() -> None:
+    timeline = Timeline("gate", 1, 10.0)
+    told = [(None, True), (0.4, False), (0.2, False), (0.1, False), (0.3, False)]
+    places = [timeline.place(RawPacket(b"x", pts_s, None, key)) for pts_s, key in told]
+    assert [(place.run, place.pts_s) for place in places if place] == [(1, 0.0), (1, 0.4), (1, 0.2), (1, 0.1), (1, 0.3)]
+    assert all(place.dts_s == 0.0 for place in places if place)
