@@ -144,8 +144,9 @@ def usual(walk: Walk) -> None:
 def test_while_it_is_as_usual_the_last_words_hold_and_the_verdict_says_of_when_they_are() -> None:
     walk = Walk(lambda _: WALKS, stale_after_s=0.5)
     usual(walk)
-    walk.clock.now = lambda: datetime(2026, 1, 1, tzinfo=UTC)  # type: ignore[method-assign]
-    scores = (0.1, 0.3, 0.2, 0.6, 0.1)
+    scores, late_s = (0.1, 0.3, 0.2, 0.6, 0.1), iter((0.0, 9.0, 9.0, 0.0, 9.0))  # too late to ask
+    captured = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=end_s) for end_s in range(1, 6))
+    walk.clock.now = lambda: next(captured) + timedelta(seconds=next(late_s))  # type: ignore[method-assign]
     verdicts = [walk.line.watch(observed(float(i + 1), measurements=[speed(s * 0.7)])) for i, s in enumerate(scores)]
     assert walk.captioner.asked == 2
     assert [v.captions[0].pts_s for v in verdicts if v] == [1.0, 1.0, 1.0, 4.0, 4.0]

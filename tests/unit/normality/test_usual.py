@@ -9,11 +9,11 @@ from streamproc.normality.usual import fit_usual
 
 
 def samples(highest: list[float], run: int = 1) -> list[RawSample]:
-    """Two moments a second, of which the second is the higher."""
+    """Three moments a second, of which the middle one is the highest."""
     return [
-        RawSample(run, second + part, 0.5, value * (1.0 if part else 0.5))
+        RawSample(run, second + part, 0.3, value * (1.0 if part == 0.3 else 0.5))
         for second, value in enumerate(highest)
-        for part in (0.0, 0.5)
+        for part in (0.0, 0.3, 0.6)
     ]
 
 
