@@ -434,7 +434,10 @@ def test_the_main_stream_beside_a_sub_stream_is_read_for_evidence_alone_and_reco
     hold = partial(release.wait, 20)
     sub = FakeOpener([FakeSession(raw[:30], stream=stream, then=hold)])
     main = FakeOpener([SourceError("gate", "gone"), FakeSession(raw[:5]), FakeSession(raw[:7], then=hold)], spent=hold)
-    unit = CameraUnit(with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main)
+    steady = Unmoved(FakeClock())
+    unit = CameraUnit(
+        with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main, shedding=steady
+    )
     start(unit)
     assert emit.arrived(lambda e: len(e.main_packets_kept) == 12 and len(e.windows) >= 2)
     assert [state.phase for state in emit.main_states][:5] == ["connecting", "lost", "streaming", "lost", "streaming"]
@@ -461,7 +464,10 @@ def test_a_fault_of_the_main_stream_costs_the_camera_nothing(
     hold = partial(release.wait, 20)
     sub = FakeOpener([FakeSession(raw[:30], stream=stream, then=hold)])
     main = FakeOpener([FakeSession(raw[:5]), FakeSession(raw[:5], then=hold)], spent=hold)
-    unit = CameraUnit(with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main)
+    steady = Unmoved(FakeClock())
+    unit = CameraUnit(
+        with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main, shedding=steady
+    )
     start(unit)
     assert emit.arrived(lambda e: len(e.main_packets_kept) >= 6 and len(e.windows) >= 2)
     assert emit.phases == ["connecting", "streaming"]
