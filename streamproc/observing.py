@@ -28,12 +28,11 @@ class ObserverModels:
         Raises:
             ModelLoadError: the detector's file cannot be had or does not load.
         """
-        import cv2
-
+        import streamproc.normality.observer  # noqa: F401 - with all that it loads
         from streamproc.models.nanodet import NanoDet
+        from streamproc.models.threads import one_thread_each
 
-        # Cameras are watched side by side, each by threads of its own: with a pool they would wait for each other.
-        cv2.setNumThreads(1)
+        one_thread_each()
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
