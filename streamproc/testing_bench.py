@@ -147,11 +147,16 @@ class Running:
     port: int
     folder: Path
 
-    def metric(self, name: str) -> float:
-        """Sum of a metric's samples, over all labels."""
+    def metric(self, name: str, labelled: str = "") -> float:
+        """Sum of a metric's samples, over all labels; or of those whose labels hold ``labelled``."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
             page = answer.read().decode()
-        return sum(float(value) for found, _, value in _SAMPLE.findall(page) if found == f"streamproc_{name}")
+        samples = _SAMPLE.findall(page)
+        return sum(float(v) for found, labels, v in samples if found == f"streamproc_{name}" and labelled in labels)
+
+    def passed_by(self) -> float:
+        """Windows that nobody looked at, as nothing stood out."""
+        return self.metric("windows_skipped_total", 'cause="calm"')
 
     def lost(self) -> float:
         """Windows dropped so far, and packets that were not decoded in time."""

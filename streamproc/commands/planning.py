@@ -40,6 +40,10 @@ def plan(
     moving: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the time in which something moves; always if left out.")
     ] = None,
+    standing_out: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the time in which something stands out; always if left out."),
+    ] = None,
     replies_per_s: Annotated[
         float | None, typer.Option(min=1e-6, help="Windows/s one server puts into words, as `models check` tells.")
     ] = None,
@@ -78,7 +82,10 @@ def plan(
         preset = load_preset(pipeline or "embedded")
         asked = Asked(preset, cameras or 1, main, _machine(cores), regions=regions * (cameras or 1))
     captions, judge = Servers(replies_per_s, window_s), Servers(judge_replies_per_s)
-    found = reckon(replace(asked, moving=moving, captions=captions, judge=judge, gpus_a_replica=gpus), load_figures())
+    asked = replace(
+        asked, moving=moving, standing_out=standing_out, captions=captions, judge=judge, gpus_a_replica=gpus
+    )
+    found = reckon(asked, load_figures())
     if json:
         emit_json(found.as_dict())
     else:

@@ -58,6 +58,8 @@ class Asked:
     ring_mb: float = 64.0
     moving: float | None = None
     """Share of the time in which something moves; None: as figures assume."""
+    standing_out: float | None = None
+    """Share of the time in which something stands out or has in the last second, where a preset has calm looks."""
     captions: Servers = Servers()
     judge: Servers = Servers()
     gpus_a_replica: int | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from streamproc.config import EfficientNetEncoder, InspectionSettings, SiglipEncoder, VlmPerception
 from streamproc.normality.flow import flow_size
+from streamproc.normality.pace import SELDOM_LOOKS
 from streamproc.normality.tracks import STILL_LOOK_S
 from streamproc.planning.asked import Asked
 from streamproc.planning.figures import Figure, Figures
@@ -59,7 +60,7 @@ def costs(asked: Asked, main: Rates, sub: Rates | None, figures: Figures, proces
         rows.append(Cost("decoding", cores, _basis(other), source))
     rows.append(_converting(asked, streams, figures))
     rows.append(_cost("threads and windows", looks, figures.look_ms, "ms a picture"))
-    rows += _observing(asked, streams, looks, figures)
+    rows += _observing(asked, streams, figures)
     rows.append(_words(asked, streams, main, figures))
     if processes:
         crossing = sum(count * rates.looked_at * _seen_mpx(asked, stream) for count, stream, rates in streams)
@@ -83,19 +84,20 @@ def _converting(asked: Asked, streams: list[tuple[int, Stream, Rates]], figures:
     return Cost("scaling and converting", ms / 1e3, _basis(scaled), source)
 
 
-def _observing(asked: Asked, streams: list[tuple[int, Stream, Rates]], looks: float, figures: Figures) -> list[Cost]:
-    normality, moving = asked.pipeline.normality, _moving(asked, figures)
+def _observing(asked: Asked, streams: list[tuple[int, Stream, Rates]], figures: Figures) -> list[Cost]:
+    normality, moving, awake = asked.pipeline.normality, _moving(asked, figures), _awake(asked, figures)
     flow = figures.flow_quick_ms if normality.flow == "quick" else figures.flow_ms
     measured = 0.0
     for count, stream, rates in streams:
         seen = (min(stream.width_px, asked.pipeline.sampling.width_px), _seen_height_px(asked, stream))
         wide, high = flow_size(normality.flow_width_px, seen)
-        measured += count * rates.looked_at * wide * high / 1e6 / _FLOW_MPX
-    often = normality.detections_per_s * figures.detect_factor.value
+        measured += count * _looks(asked, rates, figures) * wide * high / 1e6 / _FLOW_MPX
+    often = normality.detections_per_s * figures.detect_factor.value * (awake + (1 - awake) * SELDOM_LOOKS)
     detections = sum(
         count * min(rates.looked_at, moving * often + (1 - moving) * min(1 / STILL_LOOK_S, normality.detections_per_s))
         for count, _, rates in streams
     )
+    looks = sum(count * _looks(asked, rates, figures) for count, _, rates in streams)
     what = f"ms a look, {often:.2g} a second where something moves"
     return [
         _cost("motion", measured, flow, "ms a picture of 384x216"),
@@ -104,8 +106,16 @@ def _observing(asked: Asked, streams: list[tuple[int, Stream, Rates]], looks: fl
     ]
 
 
+def _looks(asked: Asked, rates: Rates, figures: Figures) -> float:
+    """Pictures a second of one camera that are looked at and not passed by."""
+    calm, awake = asked.pipeline.normality.calm_looks_per_s, _awake(asked, figures)
+    return rates.looked_at if calm is None else awake * rates.looked_at + (1 - awake) * min(calm, rates.looked_at)
+
+
 def _words(asked: Asked, streams: list[tuple[int, Stream, Rates]], main: Rates, figures: Figures) -> Cost:
-    windows = sum(count * rates.windows for count, _, rates in streams) * sent_share(asked, main, figures)
+    windows = sum(
+        count * rates.windows * _looks(asked, rates, figures) / rates.looked_at for count, _, rates in streams
+    ) * sent_share(asked, main, figures)
     if not isinstance(asked.pipeline.perception, VlmPerception):
         return _cost("words, rules, verdicts, outbox", windows, figures.judge_ms, "ms a window")
     show, judge = figures.show_ms, figures.judge_ms
@@ -147,3 +157,10 @@ def _basis(figure: Figure) -> Basis:
 
 def _moving(asked: Asked, figures: Figures) -> float:
     return figures.moving.value if asked.moving is None else asked.moving
+
+
+def _awake(asked: Asked, figures: Figures) -> float:
+    """Share of the time in which every picture is looked at."""
+    if asked.pipeline.normality.calm_looks_per_s is None:
+        return 1.0
+    return figures.standing_out.value if asked.standing_out is None else asked.standing_out

@@ -93,6 +93,8 @@ class Figures(Settings):
     """GPUs over which one server spreads its model (tensor parallel)."""
     moving: Figure
     """Share of the time in which something moves before a camera."""
+    standing_out: Figure
+    """Share of the time in which something stands out, so that every picture is looked at."""
 
 
 @cache

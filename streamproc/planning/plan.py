@@ -32,7 +32,7 @@ def plan(asked: Asked, figures: Figures) -> Plan:
             "in the site file" if asked.counted else "as asked for",
         ),
         Row("site", "their stream", asked.main.megapixels, "megapixels", "given", str(asked.main)),
-        *_further_rows(asked),
+        *_further_rows(asked, figures),
         Row(
             "site", "pictures decoded", watched.all("decoded"), "/s", "counted", "the decoder's choice for this stream"
         ),
@@ -84,8 +84,14 @@ def _watched(asked: Asked, figures: Figures) -> _Watched:
     return _Watched(main, sub, asked.cameras - with_sub, with_sub, processes, sent_share(asked, main, figures))
 
 
-def _further_rows(asked: Asked) -> list[Row]:
+def _further_rows(asked: Asked, figures: Figures) -> list[Row]:
     rows, basis = [], _counted(asked)
+    if (calm := asked.pipeline.normality.calm_looks_per_s) is not None:
+        known, figure = asked.standing_out, figures.standing_out
+        whose: Basis = "assumed" if known is None else "given"
+        share, why = (figure.value, figure.conditions) if known is None else (known, "as asked for")
+        rest = f"{why}; else {calm:g} looks/s a camera"
+        rows.append(Row("site", "of the time something stands out", 100 * share, "%", whose, rest))
     if asked.with_sub:
         rows.append(Row("site", "with a sub-stream", asked.with_sub, "", basis, f"analysed: {asked.sub}, as given"))
     if asked.pipeline.inspection is not None:

@@ -23,7 +23,14 @@ NONE = Figure(value=0, source="nothing.txt", conditions="as a test wants it")
 
 def figures(**values: float) -> Figures:
     """All 0 but those, and one GPU, always moving, filled to a half."""
-    whole = {"utilisation": 0.5, "gpus_a_replica": 1, "moving": 1, "objects": 1, "detect_factor": 1} | values
+    whole = {
+        "utilisation": 0.5,
+        "gpus_a_replica": 1,
+        "moving": 1,
+        "standing_out": 1,
+        "objects": 1,
+        "detect_factor": 1,
+    } | values
     named = {name for name, field in Figures.model_fields.items() if field.annotation is Figure}
     assert whole.keys() <= named
     rows: dict[str, Any] = {name: NONE.model_copy(update={"value": float(whole.get(name, 0))}) for name in named}
@@ -96,6 +103,23 @@ def test_where_little_moves_little_is_detected_and_judged() -> None:
     assert plan(still, figures(judge_ms=10)).amount(TOGETHER) == pytest.approx(4 / 10 * 10e-3)  # a refresh each 10 s
     half = asked(moving=0.5)
     assert plan(half, figures(judge_ms=10)).amount(TOGETHER) == pytest.approx(4 * (0.5 * 2 + 0.5 * 0.1) * 10e-3)
+
+
+def test_while_nothing_stands_out_the_preset_s_calm_looks_count() -> None:
+    paced = preset(normality={"calm_looks_per_s": 1, "detections_per_s": 2})
+    always, half, never = (asked(pipeline=paced, standing_out=share) for share in (None, 0.5, 0.0))
+    tracked = [plan(one, figures(track_ms=10)).amount("tracks, measurements, poses") for one in (always, half, never)]
+    assert tracked == pytest.approx([4 * 2 * 10e-3, 4 * 1.5 * 10e-3, 4 * 1 * 10e-3])
+    detected = [plan(one, figures(detect_ms=10)).amount("detector") for one in (always, half, never)]
+    assert detected == pytest.approx([4 * 2 * 10e-3, 4 * 1.5 * 10e-3, 4 * 1 * 10e-3])
+    assert plan(half, figures(judge_ms=10)).amount(TOGETHER) == pytest.approx(4 * 1.5 * 10e-3)
+    assert plan(half, figures(packet_ms=5)).amount("receiving packets") == pytest.approx(4 * 10 * 5e-3)
+    motion = [plan(one, figures(flow_ms=10)).amount("motion") or 0.0 for one in (always, never)]
+    assert motion[1] == pytest.approx(motion[0] / 2)
+
+
+def test_without_calm_looks_it_matters_not_how_much_stands_out() -> None:
+    assert plan(asked(standing_out=0.0), figures(track_ms=10)).amount(TOGETHER) == pytest.approx(4 * 2 * 10e-3)
 
 
 def test_a_gate_that_is_open_lets_all_pass() -> None:
@@ -246,7 +270,7 @@ def test_the_interpreters_lock_limits_where_the_number_of_processes_is_fixed() -
 def every() -> Figures:
     return figures(
         **{name: 3 for name, field in Figures.model_fields.items() if field.annotation is Figure}
-        | {"utilisation": 0.7, "moving": 1, "judge_asked": 0.5}
+        | {"utilisation": 0.7, "moving": 1, "standing_out": 1, "judge_asked": 0.5}
     )
 
 
