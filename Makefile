@@ -45,7 +45,7 @@ lint: $(VENV)/.package-dev
 	@echo '==> imports'
 	@$(BIN)/lint-imports
 
-# anomalib needs an environment of its own, which its benchmark tells how to make; the gate's two need UCSD Ped2.
+# anomalib needs an environment of its own, which its benchmark tells how to make; the gate's need UCSD Ped2.
 bench: $(VENV)/.package-dev
 	@for bench in $(filter-out tests/benchmarks/anomalib_beside.py tests/benchmarks/gate_%.py,$(wildcard tests/benchmarks/*.py)); do \
 		echo "==> $$bench"; \

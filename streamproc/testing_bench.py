@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -191,13 +191,21 @@ def rules_of(path: Path) -> str:
 
 @contextmanager
 def site(
-    folder: Path, clip: Path, cameras: int, rules: str, calibration: Path, sink: str, *, update_every_s: float = 10.0
+    folder: Path,
+    clip: Path | Sequence[Path],
+    cameras: int,
+    rules: str,
+    calibration: Path,
+    sink: str,
+    *,
+    update_every_s: float = 10.0,
 ) -> Iterator[Running]:
-    """A site of ``cameras`` cameras that all play ``clip``; ``rules`` is the rule file's text after its ``camera``."""
+    """A site of ``cameras`` cameras that all play ``clip``, or each its own; ``rules``: the file after its version."""
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     names = [f"cam{number:02}" for number in range(cameras)]
     port = free_port()
-    with RtspServer(dict.fromkeys(names, clip), endless=True) as server:
+    clips = [clip] * cameras if isinstance(clip, Path) else clip
+    with RtspServer(dict(zip(names, clips, strict=True)), endless=True) as server:
         rows = []
         for name in names:
             text = f"schema_version: 1\nsite: bench\ncamera: {name}\nversion: 1\n{rules}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -33,6 +34,22 @@ def read_pictures(path: Path, width_px: int = 640) -> list[Pixels]:
                 picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
             pictures.append(picture)
     return pictures
+
+
+def film(pictures: Iterable[Pixels], path: Path) -> Path:
+    """One recording, ten pictures a second, nearly without loss."""
+    with av.open(str(path), "w") as out:
+        stream = None
+        for number, picture in enumerate(pictures):
+            if stream is None:
+                stream = out.add_stream("libx264", rate=10, options={"crf": "12", "bf": "0", "g": "20"})
+                stream.height, stream.width, stream.pix_fmt = (*picture.shape[:2], "yuv420p")
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            out.mux(stream.encode(frame))
+        if stream is not None:
+            out.mux(stream.encode(None))
+    return path
 
 
 def windows_of(

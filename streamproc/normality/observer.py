@@ -12,7 +12,7 @@ import numpy.typing as npt
 from streamproc.config import NormalitySettings
 from streamproc.normality.calibration import Calibration
 from streamproc.normality.down import DOWN
-from streamproc.normality.flow import ANOTHER_PICTURE, FlowMeter
+from streamproc.normality.flow import ANOTHER_PICTURE, TOO_SLOW, FlowMeter
 from streamproc.normality.glimpse import Detector, Eyes, Glimpse
 from streamproc.normality.judge import Judge
 from streamproc.normality.pace import SELDOM_ASKED, SELDOM_LOOKS, Pace
@@ -151,7 +151,9 @@ class EmbeddedObserver:
     def _take_or_pass_by(self, frame: Frame) -> Glimpse | None:
         if self._pace.wants(frame.pts_s):
             glimpse = self._take(frame)
-            self._pace.looked(frame.pts_s, self._stands_out(glimpse))
+            # Where the frames before were lost to load, looking at every one would lose more: the next one tells.
+            if glimpse.why_not is None or not glimpse.why_not.endswith(TOO_SLOW):
+                self._pace.looked(frame.pts_s, self._stands_out(glimpse))
             return glimpse
         self._eyes.pass_by(frame)
         self._see(frame)

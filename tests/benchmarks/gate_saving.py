@@ -16,14 +16,12 @@ import glob
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import structlog
 from ruamel.yaml import YAML
 
@@ -39,7 +37,7 @@ from streamproc.runtime.spent import Spent
 from streamproc.scaffold import Scaffold
 from streamproc.site import load_site
 from streamproc.testing_bench import machine
-from streamproc.testing_footage import Pixels, read_pictures
+from streamproc.testing_footage import film, read_pictures
 
 PRESETS = Path(__file__).parents[2] / "pipelines"
 LEARNED = tuple(f"{number:02d}" for number in range(1, 9))
@@ -62,22 +60,6 @@ class Count:
     def __str__(self) -> str:
         windows = self.sent + self.held_back
         return f"{self.sent:>5} of {windows:<5}{self.sent / max(windows, 1):>7.1%}"
-
-
-def film(pictures: Iterable[Pixels], path: Path) -> Path:
-    """One recording, ten pictures a second, nearly without loss."""
-    with av.open(str(path), "w") as out:
-        stream = None
-        for number, picture in enumerate(pictures):
-            if stream is None:
-                stream = out.add_stream("libx264", rate=10, options={"crf": "12", "bf": "0", "g": "20"})
-                stream.height, stream.width, stream.pix_fmt = (*picture.shape[:2], "yuv420p")
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 10)
-            out.mux(stream.encode(frame))
-        if stream is not None:
-            out.mux(stream.encode(None))
-    return path
 
 
 def sent(judged: Judged) -> bool:

@@ -420,6 +420,18 @@ def test_what_begins_to_stand_out_is_looked_at_in_every_picture_and_told_hardly_
     assert None in windows[120:]
 
 
+def test_pictures_lost_to_load_are_not_followed_by_more_looks_than_it_takes_to_judge(calibration: Calibration) -> None:
+    observer = EmbeddedObserver(calm(2.0), calibration, BrightThings())
+    kept = [n for n in range(80) if n < 30 or n % 10 not in (1, 2, 3, 4)]  # four in ten are lost
+    pictures = list(drawn(WALKERS, 8.0, start_s=100))
+    times_s = [n / 10 for n in kept]
+    windows = windows_of([pictures[n] for n in kept], settings=EVEN, times_s=times_s)
+    looked = [window.last.pts_s for window in windows if observer.watch(window) is not None]
+    after = [at_s for at_s in looked if at_s >= 3.0]
+    assert len(after) <= 3 * 5  # of 30: the first after a gap, the next, which can be judged, and one when it is due
+    assert all(min(round(10 * at_s) % 10, 5) in (0, 5) for at_s in after)
+
+
 def test_the_detector_looks_half_as_often_while_nothing_stands_out(calibration: Calibration) -> None:
     asked = {}
     for looks_per_s in (None, 2.0):
