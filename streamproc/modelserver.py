@@ -146,11 +146,11 @@ class ModelServer:
 
     def readings(self) -> tuple[ServerReading, ...]:
         """Each server as it is now; what they tell of themselves is as of the last time this was asked."""
-        now_s = self.clock.monotonic()
+        known, now_s = tuple(one.reading() for one in self._replicas), self.clock.monotonic()
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + LOOK_EVERY_S
             self._thread.start(self._look)
-        return tuple(one.reading() for one in self._replicas)
+        return known
 
     @property
     def name(self) -> str:
