@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def check_site(path: Path) -> CheckReport:
         site=loaded.settings.site.id,
         pipeline=loaded.pipeline.name,
         stand_ins=stand_ins,
-        warnings=_few_workers(loaded),
+        warnings=(*_few_workers(loaded), *_without_dali(loaded)),
         cameras=tuple(cameras),
         places=_places(loaded),
     )
@@ -122,6 +123,16 @@ def _few_workers(loaded: LoadedSite) -> tuple[str, ...]:
     if not loaded.pipeline.asks_servers or workers >= cameras:
         return ()
     return (f"{workers} workers for {cameras} cameras: a slow model server holds cameras up; leave workers out",)
+
+
+def _without_dali(loaded: LoadedSite) -> tuple[str, ...]:
+    """Whether there is a GPU that decodes shows where the site runs."""
+    try:
+        if loaded.pipeline.decoder.kind != "dali" or find_spec("nvidia.dali") is not None:
+            return ()
+    except ModuleNotFoundError:  # there is no package `nvidia` at all
+        pass
+    return ("decoder: dali is not installed here (extra `dali`): every camera would be decoded by PyAV, on the CPU",)
 
 
 def _camera(loaded: LoadedSite, camera_id: str) -> CheckedCamera:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from streamproc.commands.output import JsonFlag, emit_json, say
 from streamproc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from streamproc.planning.asked import Machine
+    from streamproc.planning.asked import Asked, Machine
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +33,13 @@ def plan(
     fps: Annotated[float, typer.Option(min=0.1, max=120, help="Pictures a second that cameras send.")] = 25.0,
     keyframe_s: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between keyframes.")] = 2.0,
     sub_resolution: Annotated[
-        str, typer.Option(metavar="WIDTHxHEIGHT", help="Of sub-streams, where the site's cameras have some.")
-    ] = "640x360",
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of a site's sub-streams; 640x360 if left out."),
+    ] = None,
     regions: Annotated[
-        int, typer.Option(min=0, max=1000, help="Inspected regions a camera; a site's are counted.")
-    ] = 1,
+        int | None,
+        typer.Option(min=0, max=1000, help="Inspected regions a camera, one if left out; a site's are counted."),
+    ] = None,
     moving: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the time in which something moves; always if left out.")
     ] = None,
@@ -74,14 +77,28 @@ def plan(
     if replies_per_s is not None and window_s is not None:
         raise ConfigError("plan takes either --replies-per-s or --window-s: one follows from the other")
     main = parse_stream(resolution, fps, keyframe_s)
-    sub = parse_stream(sub_resolution, fps, keyframe_s, "--sub-resolution")
+    sub = parse_stream(sub_resolution or "640x360", fps, keyframe_s, "--sub-resolution")
     if site is not None:
         loaded = load_site(site)
         asked = of_site(loaded, load_preset(pipeline) if pipeline else loaded.pipeline, main, sub, _machine(cores))
     else:
         preset = load_preset(pipeline or "embedded")
-        asked = Asked(preset, cameras or 1, main, _machine(cores), regions=regions * (cameras or 1))
+        asked = Asked(
+            preset, cameras or 1, main, _machine(cores), regions=(1 if regions is None else regions) * (cameras or 1)
+        )
     captions, judge = Servers(replies_per_s, window_s), Servers(judge_replies_per_s)
+    _refuse_idle(
+        asked,
+        {
+            "--replies-per-s": replies_per_s,
+            "--window-s": window_s,
+            "--judge-replies-per-s": judge_replies_per_s,
+            "--gpus": gpus,
+            "--regions": regions,
+            "--sub-resolution": sub_resolution,
+            "--standing-out": standing_out,
+        },
+    )
     asked = replace(
         asked, moving=moving, standing_out=standing_out, captions=captions, judge=judge, gpus_a_replica=gpus
     )
@@ -90,6 +107,13 @@ def plan(
         emit_json(found.as_dict())
     else:
         say(str(found))
+
+
+def _refuse_idle(asked: Asked, options: Mapping[str, object]) -> None:
+    """Nobody should think that an option which changes nothing was heard."""
+    idle = {name: asked.idle_options[name] for name in asked.idle_options if options[name] is not None}
+    if idle:
+        raise ConfigError("; ".join(f"{name} changes nothing here: {why}" for name, why in idle.items()))
 
 
 def _machine(cores: int | None) -> Machine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamproc.config import CameraSettings, PipelineSettings
+from streamproc.config import CameraSettings, PipelineSettings, VlmPerception
 from streamproc.errors import ConfigError
 from streamproc.planning.sampled import Stream
 from streamproc.site import LoadedSite
@@ -63,6 +64,33 @@ class Asked:
     captions: Servers = Servers()
     judge: Servers = Servers()
     gpus_a_replica: int | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether what is usual is not put into words anew."""
+        return self.pipeline.sampling.gate_usual is not None and isinstance(self.pipeline.perception, VlmPerception)
+
+    @property
+    def idle_options(self) -> Mapping[str, str]:
+        """Options of `plan` that say nothing about such a site, and why."""
+        pipeline = self.pipeline
+        idle: dict[str, str] = {}
+        captions, judge = isinstance(pipeline.perception, VlmPerception), pipeline.deduction.llm is not None
+        if not captions:
+            idle |= dict.fromkeys(("--replies-per-s", "--window-s"), f"{pipeline.name} has no vision-language model")
+        if not judge:
+            idle["--judge-replies-per-s"] = f"{pipeline.name} has no deciding language model"
+        if not (captions or judge):
+            idle["--gpus"] = f"{pipeline.name} asks no model server"
+        if pipeline.inspection is None:
+            idle["--regions"] = f"{pipeline.name} inspects nothing"
+        elif self.counted:
+            idle["--regions"] = "the site's regions are counted"
+        if not self.with_sub:
+            idle["--sub-resolution"] = "sub-streams are counted in a site file" + ", and it has none" * self.counted
+        if pipeline.normality.calm_looks_per_s is None and not self.gated:
+            idle["--standing-out"] = f"{pipeline.name} has neither calm_looks_per_s nor gate_usual"
+        return idle
 
 
 def of_site(loaded: LoadedSite, pipeline: PipelineSettings, main: Stream, sub: Stream, machine: Machine) -> Asked:

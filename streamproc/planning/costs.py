@@ -31,13 +31,18 @@ class Cost:
 
 
 def sent_share(asked: Asked, rates: Rates, figures: Figures) -> float:
-    """Share of the windows that pass the gate: those in which something moves, and the refreshes of still scenes."""
+    """Share of the windows that pass the gate: those in which something moves, or stands out where what is usual is
+    held back, and the refreshes of still scenes."""
     sampling = asked.pipeline.sampling
     if sampling.gate_motion == 0:
         return 1.0
-    moving = _moving(asked, figures)
+    moving, out = _moving(asked, figures), standing_out(asked, figures)
+    if asked.gated:
+        out += (1 - out) * figures.usual_sent.value
+    else:
+        out = 1.0
     refreshed = min(1.0, 1 / (sampling.gate_refresh_s * rates.windows))
-    return moving + (1 - moving) * refreshed
+    return moving * out + (1 - moving) * refreshed
 
 
 def costs(asked: Asked, main: Rates, sub: Rates | None, figures: Figures, processes: int) -> list[Cost]:
@@ -91,22 +96,21 @@ def _observing(asked: Asked, streams: list[tuple[int, Stream, Rates]], figures: 
     for count, stream, rates in streams:
         seen = (min(stream.width_px, asked.pipeline.sampling.width_px), _seen_height_px(asked, stream))
         wide, high = flow_size(normality.flow_width_px, seen)
-        measured += count * _looks(asked, rates, figures) * wide * high / 1e6 / _FLOW_MPX
-    often = normality.detections_per_s * figures.detect_factor.value * (awake + (1 - awake) * SELDOM_LOOKS)
-    detections = sum(
-        count * min(rates.looked_at, moving * often + (1 - moving) * min(1 / STILL_LOOK_S, normality.detections_per_s))
-        for count, _, rates in streams
-    )
-    looks = sum(count * _looks(asked, rates, figures) for count, _, rates in streams)
-    what = f"ms a look, {often:.2g} a second where something moves"
+        measured += count * looks(asked, rates, figures) * wide * high / 1e6 / _FLOW_MPX
+    paced = awake / moving if moving else 1.0  # of the time in which something moves
+    often = normality.detections_per_s * figures.detect_factor.value * (paced + (1 - paced) * SELDOM_LOOKS)
+    still = min(1 / STILL_LOOK_S, normality.detections_per_s)
+    detections = sum(count * min(rates.looked_at, moving * often + (1 - moving) * still) for count, _, rates in streams)
+    looked = sum(count * looks(asked, rates, figures) for count, _, rates in streams)
+    what = f"ms a look, {often:.2g} a second where something moves, {still:.2g} where nothing does"
     return [
         _cost("motion", measured, flow, "ms a picture of 384x216"),
         _cost("detector", detections, figures.detect_ms, what),
-        _cost("tracks, measurements, poses", looks, figures.track_ms, "ms a picture"),
+        _cost("tracks, measurements, poses", looked, figures.track_ms, "ms a picture"),
     ]
 
 
-def _looks(asked: Asked, rates: Rates, figures: Figures) -> float:
+def looks(asked: Asked, rates: Rates, figures: Figures) -> float:
     """Pictures a second of one camera that are looked at and not passed by."""
     calm, awake = asked.pipeline.normality.calm_looks_per_s, _awake(asked, figures)
     return rates.looked_at if calm is None else awake * rates.looked_at + (1 - awake) * min(calm, rates.looked_at)
@@ -114,7 +118,7 @@ def _looks(asked: Asked, rates: Rates, figures: Figures) -> float:
 
 def _words(asked: Asked, streams: list[tuple[int, Stream, Rates]], main: Rates, figures: Figures) -> Cost:
     windows = sum(
-        count * rates.windows * _looks(asked, rates, figures) / rates.looked_at for count, _, rates in streams
+        count * rates.windows * looks(asked, rates, figures) / rates.looked_at for count, _, rates in streams
     ) * sent_share(asked, main, figures)
     if not isinstance(asked.pipeline.perception, VlmPerception):
         return _cost("words, rules, verdicts, outbox", windows, figures.judge_ms, "ms a window")
@@ -160,7 +164,12 @@ def _moving(asked: Asked, figures: Figures) -> float:
 
 
 def _awake(asked: Asked, figures: Figures) -> float:
-    """Share of the time in which every picture is looked at."""
+    """Share of the time in which every picture is looked at: what is still does not stand out."""
     if asked.pipeline.normality.calm_looks_per_s is None:
         return 1.0
+    return min(standing_out(asked, figures), _moving(asked, figures))
+
+
+def standing_out(asked: Asked, figures: Figures) -> float:
+    """Share of the time in which something stands out."""
     return figures.standing_out.value if asked.standing_out is None else asked.standing_out

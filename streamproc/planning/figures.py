@@ -35,6 +35,8 @@ class Figures(Settings):
 
     machine: str
     """On which they were measured."""
+    checked: str
+    """What plans by them were off by, in words."""
     utilisation: Figure
     """Share of what there is that a plan fills."""
     packet_ms: Figure
@@ -93,6 +95,8 @@ class Figures(Settings):
     """GPUs over which one server spreads its model (tensor parallel)."""
     moving: Figure
     """Share of the time in which something moves before a camera."""
+    usual_sent: Figure
+    """Share of the windows in which nothing stands out that are put into words all the same, where a gate is on."""
     standing_out: Figure
     """Share of the time in which something stands out, so that every picture is looked at."""
 

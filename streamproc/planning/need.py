@@ -63,7 +63,9 @@ class Plan:
             amount = "unknown" if row.amount is None else f"{_number(row.amount)} {row.unit}"
             lines.append(f"  {row.what:<{width}}{amount:<22}{row.basis:<10}{row.source}")
         lines += ["", "what is full first"] if self.limits else []
-        lines += [f"  {limit.what:<{width}}{f'{limit.cameras} cameras':<22}{limit.why}" for limit in self.limits]
+        for limit in self.limits:
+            held = f"{limit.cameras} camera{'' if limit.cameras == 1 else 's'}"
+            lines.append(f"  {limit.what:<{width}}{held:<22}{limit.why}")
         return "\n".join([*lines, "", *self.notes])
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamproc.config import ServerSettings, VllmEngine, VlmPerception
 from streamproc.planning.asked import Asked, Servers
-from streamproc.planning.costs import costs, sent_share
+from streamproc.planning.costs import Cost, costs, looks, sent_share
 from streamproc.planning.figures import Figure, Figures
 from streamproc.planning.need import Basis, Limit, Plan, Row
 from streamproc.planning.sampled import Rates, rates
@@ -32,13 +33,14 @@ def plan(asked: Asked, figures: Figures) -> Plan:
             "in the site file" if asked.counted else "as asked for",
         ),
         Row("site", "their stream", asked.main.megapixels, "megapixels", "given", str(asked.main)),
-        *_further_rows(asked, figures),
+        *_further_rows(asked),
         Row(
             "site", "pictures decoded", watched.all("decoded"), "/s", "counted", "the decoder's choice for this stream"
         ),
-        Row("site", "pictures looked at", watched.all("looked_at"), "/s", "counted", "by the preset's sampling"),
+        Row("site", "pictures sampled", watched.all("looked_at"), "/s", "counted", "by the preset's sampling"),
+        *_looked_rows(asked, watched, figures),
         *(Row("processor", cost.what, cost.cores, "cores", cost.basis, cost.source) for cost in each),
-        Row("processor", "together, when it is busy", busy, "cores", "measured", "the rows above"),
+        _total("processor", "together, when it is busy", busy, "cores", each),
         Row("processor", "cores to have", math.ceil(busy / filled.value), "", "assumed", _filled(filled)),
         *_process_rows(asked, watched, figures),
         *_memory_rows(asked, watched.processes, figures),
@@ -46,7 +48,7 @@ def plan(asked: Asked, figures: Figures) -> Plan:
     ]
     limits = sorted(_limits(asked, busy, rows, figures), key=lambda limit: limit.cameras)
     return Plan(
-        f"{asked.cameras} camera{'s' if asked.cameras > 1 else ''}, preset {asked.pipeline.name}",
+        f"{_cameras(asked.cameras)}, preset {asked.pipeline.name}",
         tuple(rows),
         tuple(limits),
         _notes(asked, figures),
@@ -84,14 +86,8 @@ def _watched(asked: Asked, figures: Figures) -> _Watched:
     return _Watched(main, sub, asked.cameras - with_sub, with_sub, processes, sent_share(asked, main, figures))
 
 
-def _further_rows(asked: Asked, figures: Figures) -> list[Row]:
+def _further_rows(asked: Asked) -> list[Row]:
     rows, basis = [], _counted(asked)
-    if (calm := asked.pipeline.normality.calm_looks_per_s) is not None:
-        known, figure = asked.standing_out, figures.standing_out
-        whose: Basis = "assumed" if known is None else "given"
-        share, why = (figure.value, figure.conditions) if known is None else (known, "as asked for")
-        rest = f"{why}; else {calm:g} looks/s a camera"
-        rows.append(Row("site", "of the time something stands out", 100 * share, "%", whose, rest))
     if asked.with_sub:
         rows.append(Row("site", "with a sub-stream", asked.with_sub, "", basis, f"analysed: {asked.sub}, as given"))
     if asked.pipeline.inspection is not None:
@@ -100,8 +96,35 @@ def _further_rows(asked: Asked, figures: Figures) -> list[Row]:
     return rows
 
 
+def _looked_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]:
+    """Where it matters how much of the time something stands out."""
+    calm = asked.pipeline.normality.calm_looks_per_s
+    if calm is None and not asked.gated:
+        return []
+    figure = figures.standing_out
+    rows = [
+        Row("site", "something stands out", 100 * figure.value, "%", "assumed", figure.conditions)
+        if asked.standing_out is None
+        else Row("site", "something stands out", 100 * asked.standing_out, "%", "given", "of the time; as asked for")
+    ]
+    if calm is not None:
+        looked = watched.without * looks(asked, watched.main, figures)
+        if watched.sub is not None:
+            looked += watched.with_sub * looks(asked, watched.sub, figures)
+        why = f"{calm:g} a second and camera while nothing does"
+        rows.append(Row("site", "pictures looked at", looked, "/s", rows[0].basis, why))
+    return rows
+
+
 def _counted(asked: Asked) -> Basis:
     return "counted" if asked.counted else "given"
+
+
+def _total(part: str, what: str, amount: float, unit: str, of: Sequence[Row | Cost]) -> Row:
+    """A sum, which stands on no more than its rows do."""
+    bases = {one.basis for one in of}
+    unknown = "the rows above, without what is unknown" if "unknown" in bases else "the rows above"
+    return Row(part, what, amount, unit, "measured" if bases == {"measured"} else "assumed", unknown)
 
 
 def _process_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]:
@@ -118,7 +141,7 @@ def _process_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row
             taken,
             "%",
             _basis(lock),
-            f"of the fullest, {fullest} cameras; {_of(lock, 'ms a look')}",
+            f"of the fullest, {_cameras(fullest)}; {_of(lock, 'ms a look')}",
         ),
     ]
 
@@ -142,7 +165,7 @@ def _memory_rows(asked: Asked, processes: int, figures: Figures) -> list[Row]:
         ),
     ]
     total = sum(row.amount or 0.0 for row in rows)
-    return [*rows, Row("memory", "megabytes to have", total, "MB", "measured", "the rows above")]
+    return [*rows, _total("memory", "megabytes to have", total, "MB", rows)]
 
 
 def _server_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]:
@@ -150,6 +173,8 @@ def _server_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]
     perception, judge = asked.pipeline.perception, asked.pipeline.deduction.llm
     if isinstance(perception, VlmPerception):
         gate = f"{watched.share:.0%} of {watched.all('windows'):g}/s; {_moving(asked, figures)}"
+        if asked.gated:
+            gate += f"; of what does not stand out {figures.usual_sent.value:.1%} ({figures.usual_sent.source})"
         rows += _role("captions", watched.sent, gate, _moving_basis(asked), perception, asked.captions, asked, figures)
     if judge is not None:
         share = figures.judge_asked
@@ -246,11 +271,17 @@ def _held(there: float, needed: float, cameras: int) -> int:
 def _notes(asked: Asked, figures: Figures) -> tuple[str, ...]:
     notes = [
         f"Figures are those of {figures.machine}, from tests/benchmarks; another machine's core is another core.",
+        "Memory was measured with the embedded preset and 1280x720 cameras; larger pictures, further models take more.",
+        f"Reckoned and measured side by side for two and four cameras: {figures.checked}",
         "Not counted: evidence, the broker, the disk, the site's start; B-frames and codecs other than H.264.",
     ]
     if asked.pipeline.decoder.kind == "dali":
         notes.append("What the GPU's video decoders hold is not known here: `deploy/gpu-check` measures it on yours.")
     return tuple(notes)
+
+
+def _cameras(number: int) -> str:
+    return f"{number} camera{'' if number == 1 else 's'}"
 
 
 def _basis(figure: Figure) -> Basis:

@@ -108,6 +108,21 @@ def test_cameras_that_could_wait_for_each_others_model_server_are_said(
     assert bool(report.warnings) == said
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_decoder_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    def find_spec(name: str) -> object:
+        assert name == "nvidia.dali"
+        if there:
+            return object()
+        raise ModuleNotFoundError("No module named 'nvidia'")
+
+    monkeypatch.setattr("streamproc.checking.find_spec", find_spec)
+    (tmp_path / "own.yaml").write_text("schema_version: 1\nname: own\ndecoder: {kind: dali}\n")
+    report = checked(tmp_path, "gate", pipeline="./own.yaml")
+    assert ("every camera would be decoded by PyAV, on the CPU" in str(report)) == (not there)
+    assert checked(tmp_path / "cpu", "gate", pipeline="embedded").warnings == ()
+
+
 def test_what_is_odd_but_would_run_is_a_warning(tmp_path: Path) -> None:
     rules = write_rules(tmp_path / "rules" / "gate.yaml", "yard")
     rules.write_text(rules.read_text().replace("keywords: [walk]", "keywords: [the]"))

@@ -34,7 +34,7 @@ def figures(**values: float) -> Figures:
     named = {name for name, field in Figures.model_fields.items() if field.annotation is Figure}
     assert whole.keys() <= named
     rows: dict[str, Any] = {name: NONE.model_copy(update={"value": float(whole.get(name, 0))}) for name in named}
-    return Figures(machine="a machine", **rows)
+    return Figures(machine="a machine", checked="by nobody", **rows)
 
 
 def preset(**changes: Any) -> PipelineSettings:
@@ -120,6 +120,39 @@ def test_while_nothing_stands_out_the_preset_s_calm_looks_count() -> None:
 
 def test_without_calm_looks_it_matters_not_how_much_stands_out() -> None:
     assert plan(asked(standing_out=0.0), figures(track_ms=10)).amount(TOGETHER) == pytest.approx(4 * 2 * 10e-3)
+
+
+def test_what_is_still_does_not_stand_out() -> None:
+    paced = preset(normality={"calm_looks_per_s": 1, "detections_per_s": 2})
+    found = plan(asked(pipeline=paced, moving=0.25), figures(track_ms=10))
+    assert found.amount("tracks, measurements, poses") == pytest.approx(4 * 1.25 * 10e-3)
+    assert found.amount("pictures looked at") == pytest.approx(4 * 1.25)
+    # Where something moves, it stands out all the time: no look of the detector is spared then.
+    assert plan(asked(pipeline=paced, moving=0.25), figures(detect_ms=30)).amount("detector") == pytest.approx(
+        4 * (0.25 * 2 + 0.75 / 3) * 30e-3
+    )
+
+
+def test_what_is_usual_is_asked_about_as_seldom_as_was_measured() -> None:
+    sampling = {"window_s": 0.5, "bursts_per_s": 2, "burst_frames": 1, "gate_usual": 98}
+    always, seldom = (
+        asked(pipeline=preset(perception=VLM, sampling=sampling), standing_out=one) for one in (None, 0.1)
+    )
+    asks = [plan(one, figures(usual_sent=0.05)).amount("captions: windows asked") for one in (always, seldom)]
+    assert asks == pytest.approx([4 * 2, 4 * 2 * (0.1 + 0.9 * 0.05)])
+    ungated = asked(pipeline=with_vlm(), standing_out=0.1)
+    assert plan(ungated, figures(usual_sent=0.05)).amount("captions: windows asked") == pytest.approx(4 * 2)
+
+
+def test_a_sum_is_measured_only_where_all_of_it_is() -> None:
+    rows = {row.what: row for row in plan(asked(), figures(packet_ms=5)).rows}
+    assert rows[TOGETHER].basis == "measured"
+    assumed = figures(packet_ms=5).model_copy(update={"look_ms": Figure(value=1, conditions="a guess")})
+    rows = {row.what: row for row in plan(asked(), assumed).rows}
+    assert rows[TOGETHER].basis == "assumed"
+    dali = asked(pipeline=preset(decoder={"kind": "dali"}))
+    rows = {row.what: row for row in plan(dali, figures(packet_ms=5)).rows}
+    assert (rows[TOGETHER].basis, rows[TOGETHER].source) == ("assumed", "the rows above, without what is unknown")
 
 
 def test_a_gate_that_is_open_lets_all_pass() -> None:
