@@ -28,14 +28,15 @@ class ObserverModels:
         Raises:
             ModelLoadError: the detector's file cannot be had or does not load.
         """
-        import streamproc.normality.observer  # noqa: F401 - with all that it loads
         from streamproc.models.nanodet import NanoDet
         from streamproc.models.threads import one_thread_each
+        from streamproc.normality.observer import EmbeddedObserver
 
-        one_thread_each()
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
+        self._observer = EmbeddedObserver
+        one_thread_each()  # now that all is loaded that brings threads of its own
 
     def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> Observer:
         """A camera's observer, which measures by what ``calibration`` returns at the moment.
@@ -44,9 +45,8 @@ class ObserverModels:
             ConfigError: the calibration does not fit the pipeline.
         """
         from streamproc.normality.following import FollowingObserver
-        from streamproc.normality.observer import EmbeddedObserver
 
-        observer = EmbeddedObserver(settings.normality, calibration(), self.detector, pose=self.pose)
+        observer = self._observer(settings.normality, calibration(), self.detector, pose=self.pose)
         return FollowingObserver(observer, calibration)
 
 

@@ -151,8 +151,9 @@ class EmbeddedObserver:
     def _take_or_pass_by(self, frame: Frame) -> Glimpse | None:
         if self._pace.wants(frame.pts_s):
             glimpse = self._take(frame)
-            # Where the frames before were lost to load, looking at every one would lose more: the next one tells.
-            if glimpse.why_not is None or not glimpse.why_not.endswith(TOO_SLOW):
+            if self._judge is not None and glimpse.why_not is not None and glimpse.why_not.endswith(TOO_SLOW):
+                self._pace.looked_in_vain(frame.pts_s)
+            else:
                 self._pace.looked(frame.pts_s, self._stands_out(glimpse))
             return glimpse
         self._eyes.pass_by(frame)

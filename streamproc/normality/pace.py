@@ -20,6 +20,9 @@ SELDOM_LOOKS = 0.5
 SELDOM_ASKED = 1
 """People whose posture is asked about at one of these looks. Walkers have odd boxes often enough for three to be asked
 about, which then costs as much as the detector; who is found to lie or crouch wakes."""
+IN_VAIN = 10
+"""So many looks in a row at which frames before were missing are taken for load that costs the camera frames, and not
+answered by more looks; further ones are the camera's own way."""
 _EARLY_S = 0.02
 """A look may come this much early: cameras' clocks jitter."""
 
@@ -36,6 +39,7 @@ class Pace:
         """Nothing is known yet: every frame is looked at."""
         self._looked_s = self._woke_s = -math.inf
         self._run_began = True
+        self._in_vain = 0
 
     def awake(self, pts_s: float) -> bool:
         """Whether every frame is looked at, as of ``pts_s``."""
@@ -51,3 +55,11 @@ class Pace:
         self._looked_s, self._run_began = pts_s, False
         if stands_out is None or stands_out >= WAKES_AT:
             self._woke_s = pts_s
+        if stands_out is not None:
+            self._in_vain = 0
+
+    def looked_in_vain(self, pts_s: float) -> None:
+        """As ``looked``, where nothing could be measured because the frames before are missing: the next one tells."""
+        self._in_vain += 1
+        if self._in_vain > IN_VAIN:
+            self.looked(pts_s, None)

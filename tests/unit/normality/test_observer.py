@@ -429,7 +429,22 @@ def test_pictures_lost_to_load_are_not_followed_by_more_looks_than_it_takes_to_j
     looked = [window.last.pts_s for window in windows if observer.watch(window) is not None]
     after = [at_s for at_s in looked if at_s >= 3.0]
     assert len(after) <= 3 * 5  # of 30: the first after a gap, the next, which can be judged, and one when it is due
-    assert all(min(round(10 * at_s) % 10, 5) in (0, 5) for at_s in after)
+    assert {round(10 * at_s) % 10 for at_s in after} <= {0, 5, 6, 1, 2}  # before the gap, after it, and when one is due
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_camera_too_slow_for_motion_is_looked_at_as_if_all_the_time_something_stood_out(
+    calibration: Calibration, known: bool
+) -> None:
+    asked = {}
+    for looks_per_s in (None, 2.0):
+        detector = Counting()
+        observer = EmbeddedObserver(calm(looks_per_s), calibration if known else None, detector)
+        for window in windows_of(drawn(WALKERS, 4.0, start_s=100), settings=EVEN, fps=2.0):
+            observer.watch(window)
+        asked[looks_per_s] = detector.asked
+    assert asked[None] >= 36
+    assert asked[2.0] >= asked[None] - 8 * known
 
 
 def test_the_detector_looks_half_as_often_while_nothing_stands_out(calibration: Calibration) -> None:

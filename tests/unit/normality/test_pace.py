@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamproc.normality.pace import AWAKE_S, WAKES_AT, Pace
+from streamproc.normality.pace import AWAKE_S, IN_VAIN, WAKES_AT, Pace
 
 
 def looks(pace: Pace, stands_out: list[float | None], fps: float = 10.0) -> list[int]:
@@ -51,3 +51,17 @@ def test_where_time_goes_back_it_is_looked_at() -> None:
     pace = Pace(2.0)
     pace.looked(100.0, 0.0)
     assert pace.wants(1.0)
+
+
+def test_a_few_looks_in_vain_wake_nobody_and_many_do() -> None:
+    pace = Pace(2.0)
+    looks(pace, [0.0])
+    for number in range(1, IN_VAIN + 1):
+        assert pace.wants(number)
+        pace.looked_in_vain(number)
+        assert not pace.awake(number)
+    pace.looked_in_vain(IN_VAIN + 1)
+    assert pace.awake(IN_VAIN + 1)
+    pace.looked(IN_VAIN + 5, 0.0)
+    pace.looked_in_vain(IN_VAIN + 6)
+    assert not pace.awake(IN_VAIN + 6)
