@@ -111,9 +111,10 @@ def plan(
 
 def _refuse_idle(asked: Asked, options: Mapping[str, object]) -> None:
     """Nobody should think that an option which changes nothing was heard."""
-    idle = {name: asked.idle_options[name] for name in asked.idle_options if options[name] is not None}
+    rated = any(options[name] is not None for name in ("--replies-per-s", "--window-s", "--judge-replies-per-s"))
+    idle = [(name, why) for name, why in asked.idle_options(rated).items() if options[name] is not None]
     if idle:
-        raise ConfigError("; ".join(f"{name} changes nothing here: {why}" for name, why in idle.items()))
+        raise ConfigError("; ".join(f"{name} changes nothing here: {why}" for name, why in idle))
 
 
 def _machine(cores: int | None) -> Machine:

@@ -60,7 +60,8 @@ class Asked:
     moving: float | None = None
     """Share of the time in which something moves; None: as figures assume."""
     standing_out: float | None = None
-    """Share of the time in which something stands out or has in the last second, where a preset has calm looks."""
+    """Share of the time in which something stands out, or did a second ago; None: as figures assume. It matters where a
+    preset has calm looks or `gate_usual`."""
     captions: Servers = Servers()
     judge: Servers = Servers()
     gpus_a_replica: int | None = None
@@ -70,9 +71,9 @@ class Asked:
         """Whether what is usual is not put into words anew."""
         return self.pipeline.sampling.gate_usual is not None and isinstance(self.pipeline.perception, VlmPerception)
 
-    @property
-    def idle_options(self) -> Mapping[str, str]:
-        """Options of `plan` that say nothing about such a site, and why."""
+    def idle_options(self, rated: bool) -> Mapping[str, str]:
+        """Options of `plan` that say nothing about such a site, and why. ``rated``: whether it is told how fast a
+        server answers."""
         pipeline = self.pipeline
         idle: dict[str, str] = {}
         captions, judge = isinstance(pipeline.perception, VlmPerception), pipeline.deduction.llm is not None
@@ -82,6 +83,8 @@ class Asked:
             idle["--judge-replies-per-s"] = f"{pipeline.name} has no deciding language model"
         if not (captions or judge):
             idle["--gpus"] = f"{pipeline.name} asks no model server"
+        elif not rated:
+            idle["--gpus"] = "without --replies-per-s no servers are counted"
         if pipeline.inspection is None:
             idle["--regions"] = f"{pipeline.name} inspects nothing"
         elif self.counted:

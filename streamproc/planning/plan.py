@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from streamproc.config import ServerSettings, VllmEngine, VlmPerception
 from streamproc.planning.asked import Asked, Servers
-from streamproc.planning.costs import Cost, costs, looks, sent_share
+from streamproc.planning.costs import Cost, costs
 from streamproc.planning.figures import Figure, Figures
 from streamproc.planning.need import Basis, Limit, Plan, Row
+from streamproc.planning.paced import Paced, paced, shares
 from streamproc.planning.sampled import Rates, rates
 from streamproc.site import processes_for
 
@@ -64,17 +65,17 @@ class _Watched:
     without: int
     with_sub: int
     processes: int
-    share: float
-    """Of the windows, that pass the gate."""
+    each: tuple[Paced, Paced | None]
+    """Of the same two."""
 
     def all(self, name: str) -> float:
         """Of all cameras."""
         return self.without * float(getattr(self.main, name)) + self.with_sub * float(getattr(self.sub, name, 0.0))
 
-    @property
-    def sent(self) -> float:
-        """Windows a second that are put into words."""
-        return self.share * self.all("windows")
+    def paced(self, name: str) -> float:
+        """Of all cameras, where nothing moves or stands out some of the time."""
+        main, sub = self.each
+        return self.without * float(getattr(main, name)) + self.with_sub * float(getattr(sub, name, 0.0))
 
 
 def _watched(asked: Asked, figures: Figures) -> _Watched:
@@ -83,7 +84,8 @@ def _watched(asked: Asked, figures: Figures) -> _Watched:
     sub = rates(asked.sub, sampling) if asked.sub is not None and asked.with_sub else None
     with_sub = asked.with_sub if sub is not None else 0
     processes = processes_for(asked.pipeline, asked.cameras)
-    return _Watched(main, sub, asked.cameras - with_sub, with_sub, processes, sent_share(asked, main, figures))
+    each = (paced(asked, main, figures), paced(asked, sub, figures) if sub is not None else None)
+    return _Watched(main, sub, asked.cameras - with_sub, with_sub, processes, each)
 
 
 def _further_rows(asked: Asked) -> list[Row]:
@@ -101,19 +103,19 @@ def _looked_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]
     calm = asked.pipeline.normality.calm_looks_per_s
     if calm is None and not asked.gated:
         return []
-    figure = figures.standing_out
-    rows = [
-        Row("site", "something stands out", 100 * figure.value, "%", "assumed", figure.conditions)
-        if asked.standing_out is None
-        else Row("site", "something stands out", 100 * asked.standing_out, "%", "given", "of the time; as asked for")
-    ]
+    given, share = asked.standing_out is not None, shares(asked, figures).out
+    why = "of the time" if given else figures.standing_out.conditions
+    if given and share < (asked.standing_out or 0.0):
+        why += ", as nothing stands out where nothing moves"
+    rows = [Row("site", "something stands out", 100 * share, "%", _given(given), why)]
     if calm is not None:
-        looked = watched.without * looks(asked, watched.main, figures)
-        if watched.sub is not None:
-            looked += watched.with_sub * looks(asked, watched.sub, figures)
         why = f"{calm:g} a second and camera while nothing does"
-        rows.append(Row("site", "pictures looked at", looked, "/s", rows[0].basis, why))
+        rows.append(Row("site", "pictures looked at", watched.paced("looks"), "/s", _given(given), why))
     return rows
+
+
+def _given(given: bool) -> Basis:
+    return "given" if given else "assumed"
 
 
 def _counted(asked: Asked) -> Basis:
@@ -123,16 +125,16 @@ def _counted(asked: Asked) -> Basis:
 def _total(part: str, what: str, amount: float, unit: str, of: Sequence[Row | Cost]) -> Row:
     """A sum, which stands on no more than its rows do."""
     bases = {one.basis for one in of}
-    unknown = "the rows above, without what is unknown" if "unknown" in bases else "the rows above"
-    return Row(part, what, amount, unit, "measured" if bases == {"measured"} else "assumed", unknown)
+    source = "the rows above, without what is unknown" if "unknown" in bases else "the rows above"
+    return Row(part, what, amount, unit, "measured" if bases == {"measured"} else "assumed", source)
 
 
 def _process_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]:
     counted = "beside the site's own, by the preset" if watched.processes else "all cameras in the site's own process"
     lock = figures.lock_ms_per_look
     fullest = math.ceil(asked.cameras / max(1, watched.processes))
-    looks = max(watched.main.looked_at, watched.sub.looked_at if watched.sub else 0.0)
-    taken = 100 * fullest * looks * lock.value / 1e3
+    most = max(paced(asked, one, figures).looks for one in (watched.main, watched.sub) if one is not None)
+    taken = 100 * fullest * most * lock.value / 1e3
     return [
         Row("processes", "processes that watch", watched.processes, "", "counted", counted),
         Row(
@@ -172,14 +174,19 @@ def _server_rows(asked: Asked, watched: _Watched, figures: Figures) -> list[Row]
     rows: list[Row] = []
     perception, judge = asked.pipeline.perception, asked.pipeline.deduction.llm
     if isinstance(perception, VlmPerception):
-        gate = f"{watched.share:.0%} of {watched.all('windows'):g}/s; {_moving(asked, figures)}"
+        sent = watched.paced("judged")
+        gate = f"{sent / watched.all('windows'):.0%} of {watched.all('windows'):g}/s; {_moving(asked, figures)}"
         if asked.gated:
-            gate += f"; of what does not stand out {figures.usual_sent.value:.1%} ({figures.usual_sent.source})"
-        rows += _role("captions", watched.sent, gate, _moving_basis(asked), perception, asked.captions, asked, figures)
+            usual = figures.usual_sent
+            gate += f"; of what is as usual {usual.value:.1%} ({usual.source}: {usual.conditions})"
+        known = asked.moving is not None and (asked.standing_out is not None or not asked.gated)
+        rows += _role("captions", sent, gate, _given(known), perception, asked.captions, asked, figures)
     if judge is not None:
         share = figures.judge_asked
         source = f"{_of(share, 'of the windows put into words')}, {judge.samples} samples each"
-        rows += _role("judge", watched.sent * share.value, source, _basis(share), judge, asked.judge, asked, figures)
+        rows += _role(
+            "judge", watched.paced("judged") * share.value, source, _basis(share), judge, asked.judge, asked, figures
+        )
     return rows
 
 
@@ -300,7 +307,3 @@ def _filled(figure: Figure) -> str:
 def _moving(asked: Asked, figures: Figures) -> str:
     share = figures.moving.value if asked.moving is None else asked.moving
     return f"something moves {share:.0%} of the time"
-
-
-def _moving_basis(asked: Asked) -> Basis:
-    return "assumed" if asked.moving is None else "given"

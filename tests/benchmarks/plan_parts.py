@@ -18,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import structlog
 from av.video.codeccontext import VideoCodecContext
@@ -30,6 +29,7 @@ from streamproc.decoding.factory import make_decoder
 from streamproc.footage import NormalFootage
 from streamproc.models.nanodet import NanoDet
 from streamproc.models.store import ModelStore
+from streamproc.models.threads import one_thread_each
 from streamproc.normality.flow import FlowMeter
 from streamproc.normality.glimpse import Eyes
 from streamproc.replay import JUDGING, OBSERVING, replay
@@ -309,7 +309,7 @@ def told(clips: dict[tuple[int, int], Path], folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    cv2.setNumThreads(1)
+    one_thread_each()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     print("command: python tests/benchmarks/plan_parts.py")

@@ -82,6 +82,8 @@ def test_a_sites_cameras_sub_streams_and_regions_are_counted(run: Run, tmp_path:
         (["--cameras", 2, "--replies-per-s", 2], "embedded has no vision-language model"),
         (["--cameras", 2, "--judge-replies-per-s", 2], "embedded has no deciding language model"),
         (["--cameras", 2, "--gpus", 2], "--gpus changes nothing here: embedded asks no model server"),
+        (["--cameras", 2, "--pipeline", "gpu-vllm", "--gpus", 2], "without --replies-per-s no servers are counted"),
+        (["--cameras", 2, "--window-s", 2], "embedded has no vision-language model"),
         (["--cameras", 2, "--regions", 2], "embedded inspects nothing"),
         (["--cameras", 2, "--sub-resolution", "640x360"], "sub-streams are counted in a site file"),
     ],

@@ -33,9 +33,9 @@ def test_opencv_works_in_the_thread_that_calls_it() -> None:
 
 
 def test_products_of_matrices_are_worked_out_in_the_thread_that_asks() -> None:
-    assert np.ones((2, 2)) @ np.ones(2) is not None
-    assert any(threads == 2 for threads in blas().values()) or not blas()
+    assert np.__name__  # it brings a BLAS
+    assert set(blas().values()) == {2}
 
     one_thread_each()
 
-    assert set(blas().values()) <= {1}
+    assert set(blas().values()) == {1}

@@ -429,7 +429,6 @@ def test_pictures_lost_to_load_are_not_followed_by_more_looks_than_it_takes_to_j
     looked = [window.last.pts_s for window in windows if observer.watch(window) is not None]
     after = [at_s for at_s in looked if at_s >= 3.0]
     assert len(after) <= 3 * 5  # of 30: the first after a gap, the next, which can be judged, and one when it is due
-    assert {round(10 * at_s) % 10 for at_s in after} <= {0, 5, 6, 1, 2}  # before the gap, after it, and when one is due
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -144,6 +144,39 @@ def test_what_is_usual_is_asked_about_as_seldom_as_was_measured() -> None:
     assert plan(ungated, figures(usual_sent=0.05)).amount("captions: windows asked") == pytest.approx(4 * 2)
 
 
+@pytest.mark.parametrize(
+    ("moving", "out", "asks"),
+    [
+        (0.5, 0.1, 0.1 + 0.4 * 0.05 + 0.5 / 20),  # a refresh each ten seconds is one window in twenty
+        (0.5, 0.8, 0.5 + 0.5 / 20),  # what is still does not stand out
+        (0.1, 0.1, 0.1 + 0.9 / 20),
+    ],
+)
+def test_windows_that_move_stand_out_or_are_still_are_asked_about_each_in_its_measure(
+    moving: float, out: float, asks: float
+) -> None:
+    gated = {"window_s": 0.5, "bursts_per_s": 2, "burst_frames": 1, "gate_usual": 98, "gate_refresh_s": 10}
+    site = asked(pipeline=preset(perception=VLM, sampling=gated), moving=moving, standing_out=out)
+    found = plan(site, figures(usual_sent=0.05, show_ms=10))
+    assert found.amount("captions: windows asked") == pytest.approx(4 * 2 * asks)
+    assert found.amount("asking servers, rules, verdicts") == pytest.approx(4 * 2 * asks * 10e-3)
+
+
+def test_a_window_with_a_calm_look_in_it_is_judged() -> None:
+    long = {"window_s": 1, "bursts_per_s": 5, "burst_frames": 2, "gate_refresh_s": 10}
+    calm = preset(sampling=long, normality={"calm_looks_per_s": 2})
+    assert plan(asked(pipeline=calm, standing_out=0.0), figures(judge_ms=10)).amount(TOGETHER) == pytest.approx(4e-2)
+
+
+def test_of_calm_cameras_fewer_pictures_cross_and_hold_the_lock() -> None:
+    paced = preset(normality={"calm_looks_per_s": 1}, processes=2)
+    busy, still = (plan(asked(pipeline=paced, standing_out=share), figures(crossing_ms_per_mpx=10, lock_ms_per_look=5))
+                   for share in (1.0, 0.0))  # fmt: skip
+    for what in ("handing over from processes", "interpreter's lock taken"):
+        assert still.amount(what) == pytest.approx((busy.amount(what) or 0.0) / 2)
+        assert busy.amount(what)
+
+
 def test_a_sum_is_measured_only_where_all_of_it_is() -> None:
     rows = {row.what: row for row in plan(asked(), figures(packet_ms=5)).rows}
     assert rows[TOGETHER].basis == "measured"
