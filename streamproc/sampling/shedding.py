@@ -18,9 +18,9 @@ from streamproc.runtime.clock import Clock
 RESTS_S = (0.0, 1.0, 3.0, 7.0)
 """After each second watched: half, a quarter, an eighth of a camera's work."""
 STEP_S = 5.0
-"""Between two cameras' steps to a longer rest: what the last one spared must have shown by then."""
+"""Between two cameras' steps to a longer rest, or to a shorter one: what the last one did must have shown by then."""
 CALM_S = 30.0
-"""Without a loss, before a rest gets shorter; twice as long after each time that this led to a loss."""
+"""Without a loss, before rests get shorter; twice as long after each time that this led to a loss."""
 MOST_CALM_S = 480.0
 SUSPECT_S = 30.0
 """Something that stood out keeps its camera from resting so long."""
@@ -77,7 +77,7 @@ class Shedding:
             now_s = self._clock.monotonic()
             if standing_out and camera_id in self._cameras:
                 self._cameras[camera_id].suspect_until_s = now_s + SUSPECT_S
-            if now_s - max(self._lost_s, self._stepped_s) < self._calm_s:
+            if now_s - self._lost_s < self._calm_s or now_s - self._stepped_s < STEP_S:
                 return
             resting = [
                 (camera.suspect_until_s <= now_s, -camera.level, each)

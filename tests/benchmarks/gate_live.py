@@ -5,7 +5,8 @@
 Each camera plays, over RTSP from a server on the same machine, two normal clips that were not learned from, then one of
 the six labelled clips or, on all further cameras, a normal one, then a normal one again: the cuts are everybody's.
 The embedded preset as it is shipped, with what it learned from eight other normal clips. An alert is the event's if it
-opens while the labelled clip plays, or within two seconds after.
+opens while the labelled clip plays, or within two seconds after, by the stream's own time. Windows are looked at, passed
+by because nothing stands out, or lost: busy, where the machine did not keep up; shed, where a camera looked away for it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -34,27 +34,15 @@ from streamproc.testing_footage import film, read_pictures
 
 LEARNED = tuple(f"{number:02d}" for number in range(1, 9))
 SINK = "{kind: jsonl, path: alerts.jsonl}"
-EARLY_S, LATE_S = 1.0, 2.0
-"""When a recording began is known to a second."""
-CAUSES = ("busy", "shed")
+LATE_S, SETTLES_S = 2.0, 10.0
+PHASES = ("all normal", "six with an event", "all normal again")
 
 
-def begun(one: Running, cameras: int) -> Mapping[str, datetime]:
-    """When each camera's recording began, to half a second: when its first windows came."""
-    at: dict[str, datetime] = {}
-    ends = time.monotonic() + 120
-    while len(at) < cameras:
-        if time.monotonic() > ends:
-            raise RuntimeError(f"not all cameras came up; see {one.folder / 'run.log'}")
-        try:
-            for number in range(cameras):
-                name = f"cam{number:02}"
-                if name not in at and one.metric("windows_total", f'camera="{name}"'):
-                    at[name] = datetime.now(UTC)
-        except OSError:
-            pass
-        time.sleep(0.2)
-    return at
+def so_far(one: Running) -> tuple[float, ...]:
+    """Seconds, processor seconds, windows looked at, passed by, lost by cause, and packets that were not decoded."""
+    busy, shed = (one.metric("windows_dropped_total", f'cause="{cause}"') for cause in ("busy", "shed"))
+    windows = one.metric("windows_total"), one.passed_by()
+    return time.monotonic(), one.cpu_s(), *windows, busy, shed, one.metric("packets_dropped_total")
 
 
 def main() -> None:
@@ -83,35 +71,37 @@ def main() -> None:
         text = re.split(r"^version: \d+\n", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
         calibration = rules.with_suffix(".normality.json")
         with site(folder / "site", clips, flags.cameras, text, calibration, SINK) as one:
-            at = begun(one, flags.cameras)
-            cpu_s, since_s = one.cpu_s(), time.monotonic()
-            time.sleep(begins_s + max(frames.values()) / 10 + frames[after] / 10 - 3)
-            took_s = time.monotonic() - since_s
-            cores = (one.cpu_s() - cpu_s) / took_s
-            passed, looked = one.passed_by(), one.metric("windows_total")
-            dropped = {cause: one.metric("windows_dropped_total", f'cause="{cause}"') for cause in CAUSES}
-            dropped["all causes"] = one.metric("windows_dropped_total")
-            undecoded = one.metric("packets_dropped_total")
+            one.wait("windows_total", flags.cameras, 120)
+            time.sleep(SETTLES_S)
+            told = [so_far(one)]
+            for seconds in (begins_s - SETTLES_S - 2, max(frames.values()) / 10 + 2, frames[after] / 10 - 2):
+                time.sleep(seconds)
+                told.append(so_far(one))
         opened = []
         lines = (folder / "site" / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
         for data in (json.loads(line)["data"] for line in lines):
             if data["action"] == "open":
-                camera = data["camera"]["id"]
-                place = (datetime.fromisoformat(data["captured_at"]) - at[camera]) / timedelta(seconds=1)
-                opened.append((camera, place, data["reason"]))
-    each = 60 * cores / flags.cameras
-    print(f"\n{flags.cameras} cameras for {took_s:.0f} s: {cores:.2f} cores, {each:.1f} CPU-s a camera-minute")
-    print(f"windows looked at {looked:.0f}, passed by as calm {passed:.0f}; packets not decoded {undecoded:.0f}")
-    print("windows dropped: " + ", ".join(f"{cause} {count:.0f}" for cause, count in dropped.items()))
+                place_s = max(caption["pts_s"] for caption in data["captions"])  # recordings' times are the stream's
+                opened.append((data["camera"]["id"], place_s, data["reason"]))
+    print(
+        f"\n{'':<34}{'cores':>7}{'CPU-s/camera-min':>18}{'looked/s':>10}{'passed/s':>10}{'busy':>7}{'shed':>7}{'undecoded':>11}"
+    )
+    for what, then, now in zip(PHASES, told, told[1:], strict=True):
+        took_s, cpu_s, looked, passed, busy, shed, undecoded = (
+            late - early for early, late in zip(then, now, strict=True)
+        )
+        each = f"{cpu_s / took_s:>7.2f}{60 * cpu_s / took_s / flags.cameras:>18.1f}"
+        rates = f"{looked / took_s:>10.1f}{passed / took_s:>10.1f}"
+        print(f"{f'{what}, {took_s:.0f} s':<34}{each}{rates}{busy:>7.0f}{shed:>7.0f}{undecoded:>11.0f}")
     caught = 0
-    for number, clip in enumerate(bench.test):
+    for number, clip in enumerate(third[: len(bench.test)]):
         ends_s = begins_s + frames[clip] / 10 + LATE_S
-        own = [one for one in opened if one[0] == f"cam{number:02}" and begins_s - EARLY_S <= one[1] <= ends_s]
+        own = [one for one in opened if one[0] == f"cam{number:02}" and begins_s <= one[1] <= ends_s]
         caught += bool(own)
         first = f"{own[0][1] - begins_s:.1f} s in: {own[0][2]}" if own else "none"
         print(f"  clip {clip.stem}: {first}")
         opened = [one for one in opened if one not in own]
-    print(f"events caught: {caught} of {len(bench.test)}; other alerts: {len(opened)}")
+    print(f"events caught: {caught} of {min(len(bench.test), flags.cameras)}; other alerts: {len(opened)}")
     for camera, place, reason in opened:
         print(f"  {camera}, {place:.1f} s: {reason}")
 
