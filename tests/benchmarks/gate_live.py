@@ -4,9 +4,10 @@
 
 Each camera plays, over RTSP from a server on the same machine, two normal clips that were not learned from, then one of
 the six labelled clips or, on all further cameras, a normal one, then a normal one again: the cuts are everybody's.
-The embedded preset as it is shipped, with what it learned from eight other normal clips. An alert is the event's if it
-opens while the labelled clip plays, or within two seconds after, by the stream's own time. Windows are looked at, passed
-by because nothing stands out, or lost: busy, where the machine did not keep up; shed, where a camera looked away for it.
+The embedded preset as it is shipped, with what it learned from eight other normal clips. An alert is the
+event's if it opens while the labelled clip plays, or within two seconds after, by the stream's own time. Windows are
+looked at, passed by because nothing stands out, or lost: busy, where the machine did not keep up; shed, where a camera
+looked away for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 
 import structlog
@@ -86,7 +87,7 @@ def main() -> None:
     print(
         f"\n{'':<34}{'cores':>7}{'CPU-s/camera-min':>18}{'looked/s':>10}{'passed/s':>10}{'busy':>7}{'shed':>7}{'undecoded':>11}"
     )
-    for what, then, now in zip(PHASES, told, told[1:], strict=True):
+    for what, (then, now) in zip(PHASES, pairwise(told), strict=True):
         took_s, cpu_s, looked, passed, busy, shed, undecoded = (
             late - early for early, late in zip(then, now, strict=True)
         )
