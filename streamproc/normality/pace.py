@@ -12,9 +12,9 @@ import math
 WAKES_AT = 0.33
 """Times the threshold, of a single frame, from which every frame is looked at: a frame in twenty-five of normal footage
 that the calibration had not seen comes to it."""
-AWAKE_S = 1.0
-"""So long every frame is looked at after the last that woke: with two seconds, half as much normal footage again is
-looked at so, and nothing was found sooner."""
+AWAKE_S = 0.5
+"""So long every frame is looked at after the last that woke: with a second, a tenth more processor time goes into
+normal footage, with two half as much again, and nothing was found sooner."""
 SELDOM_LOOKS = 0.5
 """How often detector and pose model look meanwhile, in times of their own rates."""
 SELDOM_ASKED = 1

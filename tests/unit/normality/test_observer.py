@@ -21,6 +21,7 @@ from streamproc.normality.following import FollowingObserver
 from streamproc.normality.glimpse import Glimpse
 from streamproc.normality.kinds import UNITS
 from streamproc.normality.observer import EmbeddedObserver
+from streamproc.normality.pace import AWAKE_S
 from streamproc.normality.place import RowPlace, fit_rows
 from streamproc.normality.speed import SpeedSample
 from streamproc.testing_footage import BrightThing, BrightThings, Pixels, Rectangle, drawn, windows_of
@@ -397,8 +398,9 @@ def test_while_nothing_stands_out_two_pictures_a_second_are_looked_at_and_measur
     pictures = list(drawn(WALKERS, 8.0, start_s=100))
     windows = at_its_pace(EmbeddedObserver(calm(2.0), calibration, BrightThings()), pictures)
     looked = [window for window in windows if window is not None]
-    assert None not in windows[:11]  # a run begins awake: nothing is known yet
-    assert len(looked) in (11 + 13, 11 + 14)
+    begins = 1 + round(10 * AWAKE_S)
+    assert None not in windows[:begins]  # a run begins awake: nothing is known yet
+    assert len(looked) - begins in ((80 - begins) // 5, (80 - begins) // 5 + 1)
     assert sum(window.passed_by for window in looked) == pytest.approx(windows.count(None), abs=4)
     assert all(window.measurements and not window.not_judged for window in looked[1:])
     assert not any(alarms(looked))
