@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import os
 import platform
@@ -23,7 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.demo.broker import free_port
+from streamproc.learn import learn
 from streamproc.models.store import ModelStore
+from streamproc.scaffold import Scaffold
 from streamproc.testing_rtsp import RtspServer
 
 _NOISE = 2.0
@@ -46,12 +49,15 @@ def machine() -> str:
 _Pixels = npt.NDArray[np.uint8]
 
 
-def pedestrians(path: Path, size: tuple[int, int], fps: int, seconds: float, *, still: bool = False) -> Path:
+def pedestrians(
+    path: Path, size: tuple[int, int], fps: int, seconds: float, *, begin_s: float = 0.0, still: bool = False
+) -> Path:
     """Real footage of ``size`` (width, height) as H.264, a keyframe every two seconds; nearest pictures at ``fps``.
+    There are 79 s of it, the first ``begin_s`` of which are left out.
 
     ``still``: the same place with nobody in it, the median of the footage, seen with a sensor's noise.
     """
-    shown = _at(fps, islice(_walking(size), int(seconds * 10)))
+    shown = _at(fps, islice(_walking(size), int(begin_s * 10), int((begin_s + seconds) * 10)))
     if still:
         place = np.median(list(islice(_walking(size), 0, int(seconds * 10), 20)), axis=0)
         grain = np.random.default_rng(0)
@@ -182,6 +188,15 @@ class Running:
             if time.monotonic() > ends or self.process.poll() is not None:
                 raise RuntimeError(f"{name} stayed below {least:g}; see {self.folder / 'run.log'}")
             time.sleep(0.5)
+
+
+def learned(folder: Path, clip: Path) -> tuple[str, Path]:
+    """What the embedded preset learns from ``clip``: the rules as ``site`` takes them, and the calibration's file."""
+    draft, rules = folder / "learned.yaml", folder / "learned" / "camera.yaml"
+    Scaffold("evaluation", (("camera", str(clip)),), pipeline="embedded").write(draft)
+    learn(draft, "camera", [glob.escape(str(clip))], rules)
+    text = re.split(r"^version: \d+\n", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+    return text, rules.with_suffix(".normality.json")
 
 
 def rules_of(path: Path) -> str:

@@ -21,12 +21,11 @@ from streamproc.planning.figures import load_figures
 from streamproc.planning.plan import plan
 from streamproc.planning.sampled import Stream, rates
 from streamproc.site import load_preset
-from streamproc.testing_bench import machine, pedestrians, rules_of, site
+from streamproc.testing_bench import learned, machine, pedestrians, site
 
-FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
 STREAMS = (Stream(640, 480, 10, 2), Stream(1280, 720, 25, 2))
 CAMERAS = (2, 4)
-FULL_S, WATCH_S = 40.0, 30.0
+NORMAL_S, FULL_S, WATCH_S = 50.0, 40.0, 30.0
 SINK = "{kind: jsonl, path: alerts.jsonl}"
 
 
@@ -43,12 +42,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for stream in STREAMS:
             name = f"{stream.width_px}x{stream.height_px}"
-            clip = pedestrians(
-                Path(temporary) / f"{name}.mp4", (stream.width_px, stream.height_px), int(stream.fps), 40.0
-            )
+            folder, size = Path(temporary) / name, (stream.width_px, stream.height_px)
+            folder.mkdir()
+            rules, calibration = learned(folder, pedestrians(folder / "normal.mp4", size, int(stream.fps), NORMAL_S))
+            clip = pedestrians(folder / "clip.mp4", size, int(stream.fps), 28.0, begin_s=NORMAL_S)
             for cameras in CAMERAS:
                 due = cameras * rates(stream, preset.sampling).windows * WATCH_S
-                cores, memory_mb, looked, passed = watched(Path(temporary) / f"{name}-{cameras}", clip, cameras)
+                cores, memory_mb, looked, passed = watched(folder / f"n{cameras}", clip, cameras, rules, calibration)
                 windows = looked + passed
                 out = standing_out(preset, looked / windows)
                 asked = Asked(preset, cameras, stream, Machine(1, 1000.0), standing_out=out)
@@ -71,9 +71,8 @@ def standing_out(preset: PipelineSettings, looked: float) -> float:
     return min(1.0, max(0.0, (looked - calm) / (1 - calm)))
 
 
-def watched(folder: Path, clip: Path, cameras: int) -> tuple[float, float, float, float]:
+def watched(folder: Path, clip: Path, cameras: int, rules: str, calibration: Path) -> tuple[float, float, float, float]:
     """Cores and megabytes that a site took, and how many windows it looked at and passed by."""
-    rules, calibration = rules_of(FIXTURES / "two.yaml"), FIXTURES / "two.normality.json"
     with site(folder, clip, cameras, rules, calibration, SINK) as one:
         one.wait("windows_total", 5 * cameras, 120)
         time.sleep(FULL_S)

@@ -5,8 +5,8 @@
 All cameras play the same footage over RTSP from a server on the same machine, whose work is part of the load but not of
 the cores that are told. Busy: people walk all the time. Quiet: the same place with nobody in it, and a sensor's noise.
 Each step watches for 20 s after every camera has had five windows and ten seconds to become calm, and the number grows
-until a window is dropped. Windows are looked at, or passed by because nothing stands out. The rules and the
-calibration are those of the tests.
+until a window is dropped. Windows are looked at, or passed by because nothing stands out. The cameras learned from what
+comes before in the same recording.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from streamproc.testing_bench import machine, pedestrians, rules_of, site
+from streamproc.testing_bench import learned, machine, pedestrians, site
 
-FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
 CASES = (((1280, 720), 25, False), ((1280, 720), 25, True), ((640, 480), 10, False), ((640, 480), 10, True))
 """Size, pictures a second, whether nothing moves."""
 STEPS = (2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
+NORMAL_S = 50.0
 SETTLES_S, WATCH_S = 10.0, 20.0
 
 
-def held(folder: Path, clip: Path) -> int:
+def held(folder: Path, clip: Path, rules: str, calibration: Path) -> int:
     """The most cameras of which no window was dropped; a line a step is printed."""
     best = 0
     for cameras in STEPS:
@@ -33,8 +33,8 @@ def held(folder: Path, clip: Path) -> int:
             folder / f"n{cameras}",
             clip,
             cameras,
-            rules_of(FIXTURES / "two.yaml"),
-            FIXTURES / "two.normality.json",
+            rules,
+            calibration,
             "{kind: jsonl, path: alerts.jsonl}",
         ) as one:
             one.wait("windows_total", 5 * cameras, 120)
@@ -69,7 +69,9 @@ def main() -> None:
             print(f"\n{name}")
             heads = f"{'cameras':>8}{'looked/s':>11}{'passed/s':>11}{'dropped':>9}{'cores':>7}"
             print(f"{heads}{'s/camera-min':>15}{'memory MB':>11}")
-            told.append((name, held(folder, pedestrians(folder / "clip.mp4", size, fps, 40.0, still=still))))
+            rules, calibration = learned(folder, pedestrians(folder / "normal.mp4", size, fps, NORMAL_S))
+            clip = pedestrians(folder / "clip.mp4", size, fps, 28.0, begin_s=NORMAL_S, still=still)
+            told.append((name, held(folder, clip, rules, calibration)))
     print()
     for name, cameras in told:
         print(f"held without a drop, {name}: {cameras} cameras")
