@@ -190,11 +190,11 @@ class Running:
             time.sleep(0.5)
 
 
-def learned(folder: Path, clip: Path) -> tuple[str, Path]:
-    """What the embedded preset learns from ``clip``: the rules as ``site`` takes them, and the calibration's file."""
+def learned(folder: Path, *clips: Path) -> tuple[str, Path]:
+    """What the embedded preset learns from ``clips``: the rules as ``site`` takes them, and the calibration's file."""
     draft, rules = folder / "learned.yaml", folder / "learned" / "camera.yaml"
-    Scaffold("evaluation", (("camera", str(clip)),), pipeline="embedded").write(draft)
-    learn(draft, "camera", [glob.escape(str(clip))], rules)
+    Scaffold("evaluation", (("camera", str(clips[0])),), pipeline="embedded").write(draft)
+    learn(draft, "camera", [glob.escape(str(clip)) for clip in clips], rules)
     text = re.split(r"^version: \d+\n", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
     return text, rules.with_suffix(".normality.json")
 

@@ -13,11 +13,8 @@ looked away for it.
 from __future__ import annotations
 
 import argparse
-import glob
 import json
 import logging
-import re
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -28,9 +25,7 @@ import structlog
 
 from streamproc.backtest.benchmark import of_folders
 from streamproc.backtest.split import learning_from
-from streamproc.learn import learn
-from streamproc.scaffold import Scaffold
-from streamproc.testing_bench import Running, machine, site
+from streamproc.testing_bench import Running, learned, machine, site
 from streamproc.testing_footage import film, read_pictures
 
 LEARNED = tuple(f"{number:02d}" for number in range(1, 9))
@@ -54,13 +49,11 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     root: Path = flags.ped2
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
-    print(" ".join(["command: python tests/benchmarks/gate_live.py DIR", *sys.argv[2:]]))
+    print(f"command: python tests/benchmarks/gate_live.py DIR --cameras {flags.cameras}")
     bench = learning_from(of_folders(root / "train", root / "test", root / "labels.csv"), LEARNED)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        draft, rules = folder / "learned.yaml", folder / "learned" / "ped2.yaml"
-        Scaffold("evaluation", (("ped2", str(bench.normal[0])),), pipeline="embedded").write(draft)
-        learn(draft, "ped2", [glob.escape(str(clip)) for clip in bench.normal], rules)
+        rules, calibration = learned(folder, *bench.normal)
         before, after = bench.held_out[:2], bench.held_out[2]
         third = [*bench.test, *islice(cycle(bench.held_out), flags.cameras)][: flags.cameras]
         clips = []
@@ -69,9 +62,7 @@ def main() -> None:
             clips.append(film((p for part in parts for p in read_pictures(part)), folder / f"{number:02}.mp4"))
         frames = {part: sum(1 for _ in read_pictures(part)) for part in (*before, *third, after)}
         begins_s = sum(frames[part] for part in before) / 10
-        text = re.split(r"^version: \d+\n", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
-        calibration = rules.with_suffix(".normality.json")
-        with site(folder / "site", clips, flags.cameras, text, calibration, SINK) as one:
+        with site(folder / "site", clips, flags.cameras, rules, calibration, SINK) as one:
             one.wait("windows_total", flags.cameras, 120)
             time.sleep(SETTLES_S)
             told = [so_far(one)]
