@@ -5,8 +5,7 @@
 Resident megabytes of the process and of all that it started, what they share counted once. First by the number of
 cameras: sampling alone (720p, one picture a second, nothing looks at it), and the embedded pipeline (640x480, 10 fps,
 people walking), each once its packet rings are full. Then the embedded pipeline minute by minute; the first ten minutes
-are its warm-up, and what it grows by after them is a Theil-Sen slope with its 95 % interval. Alerts come and go all the
-time. Draws `memory.png` too.
+are its warm-up, and what it grows by after them is a Theil-Sen slope with its 95 % interval. Draws `memory.png` too.
 """
 
 from __future__ import annotations
