@@ -1,6 +1,6 @@
 """Looking away in turn, where the machine cannot keep up with all of its cameras.
 
-A window that makes room for a newer one is lost by chance, after it was decoded. So where that happens, some camera of
+A window that makes room for a newer one is lost by chance, after it was decoded. So where that goes on, some camera of
 the process looks away for a while after each second that it watches: nothing of that while is decoded, and what is
 watched is unbroken, so that motion can be measured in it. Calm cameras go first, those that rest least before others;
 one at which something stands out is watched without a rest while another can still rest more. Once nothing was lost
@@ -19,6 +19,8 @@ RESTS_S = (0.0, 1.0, 3.0, 7.0)
 """After each second watched: half, a quarter, an eighth of a camera's work."""
 STEP_S = 5.0
 """Between two cameras' steps to a longer rest, or to a shorter one: what the last one did must have shown by then."""
+PERSISTS_S = 2.0
+"""So long the machine must lose windows before anybody rests: who rests loses far more than a moment's hiccup does."""
 CALM_S = 30.0
 """Without a loss, before rests get shorter; twice as long after each time that this led to a loss."""
 MOST_CALM_S = 480.0
@@ -41,7 +43,7 @@ class Shedding:
         self._cameras: dict[str, _Camera] = {}
         self._stepped_s = -math.inf
         self._shorter_s = -math.inf
-        self._lost_s = -math.inf
+        self._lost_s = self._pressed_s = -math.inf
         self._calm_s = CALM_S
 
     def watch(self, camera_id: str) -> None:
@@ -57,8 +59,11 @@ class Shedding:
     def lost(self, camera_id: str) -> None:
         """Windows or packets of the camera had to make room."""
         with self._lock:
-            self._lost_s = now_s = self._clock.monotonic()
-            if now_s - self._stepped_s < STEP_S:
+            now_s = self._clock.monotonic()
+            if now_s - self._lost_s > STEP_S:
+                self._pressed_s = now_s
+            self._lost_s = now_s
+            if now_s - self._pressed_s < PERSISTS_S or now_s - self._stepped_s < STEP_S:
                 return
             if now_s - self._shorter_s < self._calm_s:
                 self._calm_s, self._shorter_s = min(2 * self._calm_s, MOST_CALM_S), -math.inf

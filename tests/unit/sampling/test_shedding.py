@@ -6,7 +6,7 @@ import pytest
 
 from streamproc.config import SamplingSettings
 from streamproc.sampling.plan import BurstPlan
-from streamproc.sampling.shedding import CALM_S, RESTS_S, STEP_S, SUSPECT_S, Shedding
+from streamproc.sampling.shedding import CALM_S, PERSISTS_S, RESTS_S, STEP_S, SUSPECT_S, Shedding
 from streamproc.testing import FakeClock
 
 
@@ -20,8 +20,9 @@ class Rig:
 
     def lose(self, camera: str, times: int = 1) -> None:
         for _ in range(times):
-            self.clock.advance(STEP_S)
-            self.shedding.lost(camera)
+            for apart_s in (STEP_S, PERSISTS_S):
+                self.clock.advance(apart_s)
+                self.shedding.lost(camera)
 
     def rests(self) -> list[float]:
         return [self.shedding.rest_s(camera) for camera in self.cameras]
@@ -43,6 +44,19 @@ def test_cameras_rest_in_turn_beginning_with_the_one_that_lost() -> None:
     assert rig.rests() == [1, 1, 3]
     rig.lose("a", 100)
     assert rig.rests() == [RESTS_S[-1]] * 3
+
+
+def test_a_moments_hiccup_has_nobody_rest() -> None:
+    rig = Rig("a")
+    for _ in range(3):
+        rig.clock.advance(2 * STEP_S)
+        for _ in range(10):
+            rig.clock.advance(PERSISTS_S / 11)
+            rig.shedding.lost("a")
+    assert rig.rests() == [0]
+    rig.clock.advance(PERSISTS_S / 5)
+    rig.shedding.lost("a")
+    assert rig.rests() == [1]
 
 
 def test_losses_that_come_together_are_one_reason() -> None:
