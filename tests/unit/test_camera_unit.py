@@ -163,8 +163,13 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
 
 
 def test_a_camera_that_loses_windows_looks_away_and_that_is_counted(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[RawPacket]],
+    release: threading.Event,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("streamproc.sampling.shedding.PERSISTS_S", 0.0)
+
     class Slow(FakeObserver):
         def observe(self, window: Window) -> ObservedWindow:
             assert release.wait(20)
