@@ -199,6 +199,10 @@ def learned(folder: Path, *clips: Path) -> tuple[str, Path]:
     return text, rules.with_suffix(".normality.json")
 
 
+ALWAYS_BROKEN = "rules:\n  - {id: odd-walking, about: human, says: anomaly, text: Somebody walks., keywords: [walk]}\n"
+"""Rules as ``site`` takes them: where people walk all the time, an incident goes on all the time."""
+
+
 def rules_of(path: Path) -> str:
     """The rules of a rule file, as ``site`` takes them."""
     return "rules:\n" + path.read_text(encoding="utf-8").split("\nrules:\n")[1].split("\nprovenance:")[0] + "\n"

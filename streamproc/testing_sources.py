@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 import numpy as np
 
 from streamproc.errors import ChannelClosed, SourceError
-from streamproc.sources.session import RawPacket, Session
+from streamproc.sources.session import Demuxed, RawPacket, Session
 from streamproc.types import (
     CameraFault,
     CameraState,
@@ -51,7 +51,7 @@ class FakeSession:
 
     def __init__(
         self,
-        packets: Sequence[RawPacket],
+        packets: Sequence[Demuxed],
         *,
         stream: StreamInfo = STREAM,
         live: bool = True,
@@ -65,7 +65,7 @@ class FakeSession:
         self._error = error
         self._then = then
 
-    def __iter__(self) -> Iterator[RawPacket]:
+    def __iter__(self) -> Iterator[Demuxed]:
         yield from self._packets
         if self._then is not None:
             self._then()

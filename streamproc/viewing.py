@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from streamproc.config import Area, DecoderSettings, SamplingSettings
@@ -48,11 +49,9 @@ class Viewing:
         self._decoded = decoded
         self._told = self._told_decoded = 0
         self._told_at_s = 0.0
-
-    @property
-    def due_s(self) -> float:
-        """Media time, in the present run, before which no frame will be looked at; may be asked by any thread."""
-        return self._plan.due_s
+        self._keyframe_s = 0.0
+        self.due_s = -math.inf
+        """Media time, in the present run, before which no frame will be looked at; may be read by any thread."""
 
     def add(self, batch: PacketBatch) -> list[Window]:
         """The windows that the batch completes, oldest first.
@@ -66,8 +65,11 @@ class Viewing:
                 windows += self.end()
                 self._run = packet.run
                 self._decoder = self._make(batch)
+            if packet.is_keyframe:
+                self._keyframe_s = packet.pts_s
             if self._decoder is not None:
                 windows += self._group(self._decoder.decode(packet))
+        self.due_s = self._due()
         newest_s = batch.packets[-1].pts_s
         self._tell(batch.packets[0].is_keyframe or newest_s - self._told_at_s > _TOLD_S, newest_s)
         return windows
@@ -78,7 +80,12 @@ class Viewing:
         self._tell(True, 0.0)
         self._decoder = self._run = None
         self._told = self._told_decoded = 0
+        self.due_s = -math.inf
         return windows + self._windows.flush()
+
+    def _due(self) -> float:
+        every_s = self._decoder.keyframe_every_s if self._decoder is not None else None
+        return self._plan.due_s if every_s is None else self._plan.due_by(self._keyframe_s + every_s, every_s)
 
     def _make(self, batch: PacketBatch) -> Decoder:
         plan = self._plan = BurstPlan(self._sampling, self._rest_s)

@@ -65,6 +65,10 @@ class BurstPlan:
         rests_until_s = self._rests_until * self._window_s - _EARLY * self._period_s
         return max(rests_until_s, (self._next_slot - _EARLY) * self._period_s)
 
+    def due_by(self, keyframe_s: float, every_s: float) -> float:
+        """The same where the next keyframe is expected at ``keyframe_s``: not before that one, if it is waited for."""
+        return self.due_s if self.wants_before(keyframe_s, every_s) else max(self.due_s, keyframe_s)
+
     def wants(self, pts_s: float, keyframe_s: float = math.inf, every_s: float = math.inf) -> bool:
         """Whether the frame at ``pts_s`` will be looked at.
 

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from streamproc.errors import SourceError
 from streamproc.secrets import redact
-from streamproc.sources.session import RawPacket
+from streamproc.sources.session import Demuxed
 from streamproc.sources.translate import translated
 from streamproc.types import StreamInfo
 
@@ -26,6 +26,33 @@ av.logging.set_level(None)
 # FFmpeg's `nobuffer` those packets, the first keyframe among them, would be thrown away.
 _QUICK = {"probesize": "32", "fpsprobesize": "0"}
 _MOST_FPS = 240.0
+
+
+class _Unread:
+    """Read when it is asked for, which whoever takes packets does with many in a row: one at a time, as they come, each
+    line of Python has left the processor's caches since the packet before, and takes twenty times as long."""
+
+    __slots__ = ("_packet", "_tick_s")
+
+    def __init__(self, packet: av.Packet[VideoStream], tick_s: float) -> None:
+        self._packet = packet
+        self._tick_s = tick_s
+
+    @property
+    def data(self) -> bytes:
+        return bytes(self._packet)
+
+    @property
+    def pts_s(self) -> float | None:
+        return None if self._packet.pts is None else self._packet.pts * self._tick_s
+
+    @property
+    def dts_s(self) -> float | None:
+        return None if self._packet.dts is None else self._packet.dts * self._tick_s
+
+    @property
+    def is_keyframe(self) -> bool:
+        return self._packet.is_keyframe
 
 
 class ContainerSession:
@@ -50,21 +77,15 @@ class ContainerSession:
             pix_fmt=context.pix_fmt if context.codec.canonical_name == "rawvideo" else None,
         )
 
-    def __iter__(self) -> Iterator[RawPacket]:
+    def __iter__(self) -> Iterator[Demuxed]:
         # No context and no fraction for each packet: they cost as much as a quarter of reading it.
         with translated(self._camera_id, self._what, self._timeout_s) as waiting:
             tick_s = float(self._video.time_base or 0)
             for packet in self._container.demux(self._video):
                 if not packet.size:
                     continue
-                pts, dts = packet.pts, packet.dts
-                yield RawPacket(
-                    bytes(packet),
-                    None if pts is None else pts * tick_s,
-                    None if dts is None else dts * tick_s,
-                    packet.is_keyframe,
-                )
-                waiting.anew()
+                yield _Unread(packet, tick_s)
+                waiting.since_s = time.monotonic()
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,7 @@ from streamproc.errors import ChannelClosed, ConfigError, SourceError, SourceRef
 from streamproc.runtime.channels import Channel
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
-from streamproc.sources.session import RawPacket, Session
+from streamproc.sources.session import Demuxed, Session
 from streamproc.types import StreamInfo
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Ended:
 class Arrived:
     """A packet came."""
 
-    packet: RawPacket
+    packet: Demuxed
     at: datetime
     """Wall clock, UTC: it may wait before it is taken."""
 

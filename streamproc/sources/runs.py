@@ -26,8 +26,8 @@ _POLL_S = 0.1
 PAUSE_S = 0.5
 """Packets of a camera that nobody looks at yet are taken so far apart, together: each taking costs two threads' waking,
 and 25 a second of one packet each were half as much work as reading them."""
-_AHEAD_S = 0.05
-"""So long before one that is looked at they are taken as they come: a picture at 20 a second."""
+_AHEAD_S = 0.02
+"""So long before one that is looked at they are taken as they come."""
 
 
 def hard_limit_s(timeout_s: float) -> float:

@@ -14,15 +14,37 @@ from streamproc.sources.address import DeviceAddress, FileAddress, FolderAddress
 from streamproc.types import StreamInfo
 
 
+class Demuxed(Protocol):
+    """An encoded picture as it was demuxed, with the stream's own times; ``timeline`` gives it its place in a run."""
+
+    @property
+    def data(self) -> bytes:
+        """The picture, encoded."""
+        ...
+
+    @property
+    def pts_s(self) -> float | None:
+        """Presentation time in seconds from the stream's own zero; None where the stream does not tell."""
+        ...
+
+    @property
+    def dts_s(self) -> float | None:
+        """Decoding time in seconds from the same zero."""
+        ...
+
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether decoding can begin here."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RawPacket:
-    """An encoded picture as it was demuxed, with the stream's own times; ``timeline`` gives it its place in a run."""
+    """One of which all is at hand."""
 
     data: bytes
     pts_s: float | None
-    """Presentation time in seconds from the stream's own zero; None where the stream does not tell."""
     dts_s: float | None
-    """Decoding time in seconds from the same zero."""
     is_keyframe: bool
 
 
@@ -43,7 +65,7 @@ class Session(Protocol):
         """Whether the source goes on for ever, so that its end is a disconnect."""
         ...
 
-    def __iter__(self) -> Iterator[RawPacket]: ...
+    def __iter__(self) -> Iterator[Demuxed]: ...
 
     def __enter__(self) -> Self: ...
 

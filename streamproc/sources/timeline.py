@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamproc.errors import SourceError
-from streamproc.sources.session import RawPacket
+from streamproc.sources.session import Demuxed
 
 BACK_S = 1.0
 """A step back beyond this is a break; less is jitter and is smoothed."""
@@ -57,7 +57,7 @@ class Timeline:
         """Number of the run that comes after those that were begun."""
         return self._next_run
 
-    def place(self, raw: RawPacket) -> Place | None:
+    def place(self, raw: Demuxed) -> Place | None:
         """The packet's place; None for one that cannot be decoded: before a run's first keyframe, or leading it.
 
         Raises:

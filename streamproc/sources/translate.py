@@ -23,10 +23,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.since_s = time.monotonic()
-
-    def anew(self) -> None:
-        """It gave something; the next wait begins."""
-        self.since_s = time.monotonic()
+        """When it last gave something."""
 
 
 @contextmanager

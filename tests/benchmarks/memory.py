@@ -1,11 +1,12 @@
 """Memory a camera takes, and whether it grows.
 
-    python tests/benchmarks/memory.py [--minutes 60] [--cameras 2]
+    python tests/benchmarks/memory.py [--minutes 60] [--cameras 2] [--alerting]
 
 Resident megabytes of the process and of all that it started, what they share counted once. First by the number of
 cameras: sampling alone (720p, one picture a second, nothing looks at it), and the embedded pipeline (640x480, 10 fps,
 people walking), each once its packet rings are full. Then the embedded pipeline minute by minute; the first ten minutes
 are its warm-up, and what it grows by after them is a Theil-Sen slope with its 95 % interval. Draws `memory.png` too.
+With ``--alerting`` the minutes alone, with a rule that is broken all the time: evidence and messages all the time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from matplotlib.figure import Figure
 from scipy.stats import theilslopes
 
 from streamproc.demo import children
-from streamproc.testing_bench import machine, memory_mb, pedestrians, rules_of, site, surveillance
+from streamproc.testing_bench import ALWAYS_BROKEN, machine, memory_mb, pedestrians, rules_of, site, surveillance
 from streamproc.testing_rtsp import RtspServer
 
 FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
@@ -57,10 +58,10 @@ def embedded(folder: Path, clip: Path, cameras: int) -> float:
         return one.memory_mb()
 
 
-def soak(folder: Path, clip: Path, cameras: int, minutes: int) -> list[float]:
+def soak(folder: Path, clip: Path, cameras: int, minutes: int, rules: str) -> list[float]:
     """Megabytes at the end of each minute."""
     told: list[float] = []
-    with site(folder, clip, cameras, rules_of(FIXTURES / "two.yaml"), FIXTURES / "two.normality.json", SINK) as one:
+    with site(folder, clip, cameras, rules, FIXTURES / "two.normality.json", SINK) as one:
         one.wait("windows_total", 5 * cameras, 120)
         began_s = time.monotonic()
         for minute in range(1, minutes + 1):
@@ -90,26 +91,30 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--cameras", type=int, default=2, help="that are watched for those minutes")
+    parser.add_argument("--alerting", action="store_true", help="only the minutes, with an incident that goes on")
     flags = parser.parse_args()
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     print(" ".join(["command: python tests/benchmarks/memory.py", *sys.argv[1:]]))
-    numbers: dict[str, list[float]] = {"sampling alone": [], "embedded pipeline": []}
+    numbers: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         clip = pedestrians(Path(temporary) / "clip.mp4", (640, 480), 10, 40.0)
-        print(f"\n{'MB by cameras':<20}" + "".join(f"{number:>8}" for number in NUMBERS) + f"{'a camera':>10}")
-        with RtspServer({"nice": surveillance(2, 0)}, endless=True) as server:
-            numbers["sampling alone"] = [sampling_alone(server, number) for number in NUMBERS]
-        numbers["embedded pipeline"] = [embedded(Path(temporary) / f"n{one}", clip, one) for one in NUMBERS]
+        if not flags.alerting:
+            print(f"\n{'MB by cameras':<20}" + "".join(f"{number:>8}" for number in NUMBERS) + f"{'a camera':>10}")
+            with RtspServer({"nice": surveillance(2, 0)}, endless=True) as server:
+                numbers["sampling alone"] = [sampling_alone(server, number) for number in NUMBERS]
+            numbers["embedded pipeline"] = [embedded(Path(temporary) / f"n{one}", clip, one) for one in NUMBERS]
         for name, values in numbers.items():
             each = np.polyfit(NUMBERS, values, 1)[0]
             print(f"{name:<20}" + "".join(f"{value:>8.0f}" for value in values) + f"{each:>10.1f}", flush=True)
         print(f"\nMB at the end of each of {flags.minutes} minutes, embedded pipeline, {flags.cameras} cameras")
-        minutes = soak(Path(temporary) / "soak", clip, flags.cameras, flags.minutes)
+        rules = ALWAYS_BROKEN if flags.alerting else rules_of(FIXTURES / "two.yaml")
+        minutes = soak(Path(temporary) / "soak", clip, flags.cameras, flags.minutes, rules)
     if len(minutes) > WARM_UP_MIN + 2:
         slope, _, low, high = theilslopes(minutes[WARM_UP_MIN:], alpha=0.95)
         told = f"{60 * slope:+.1f} MB an hour ({60 * low:+.1f} to {60 * high:+.1f})"
         print(f"growth after the first {WARM_UP_MIN} minutes: {told}")
-    draw(numbers, minutes, Path(__file__).with_suffix(".png"))
+    if numbers:
+        draw(numbers, minutes, Path(__file__).with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -28,10 +28,9 @@ from kafka import KafkaConsumer
 from matplotlib.figure import Figure
 
 from streamproc.demo.broker import DevBroker
-from streamproc.testing_bench import machine, pedestrians, site
+from streamproc.testing_bench import ALWAYS_BROKEN, machine, pedestrians, site
 
 FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
-RULES = "rules:\n  - {id: odd-walking, about: human, says: anomaly, text: Somebody walks., keywords: [walk]}\n"
 SHARES = (0.25, 0.5, 0.75, 0.9)
 WATCH_S = 60.0
 WHOLE, REST = "capture to topic", "neither model nor sampling"
@@ -44,7 +43,7 @@ def latencies(folder: Path, clip: Path, cameras: int) -> tuple[dict[str, list[fl
     with DevBroker(folder / "broker") as broker:
         sink = f'{{kind: kafka, bootstrap_servers: ["{broker.bootstrap}"]}}'
         calibration = FIXTURES / "two.normality.json"
-        with site(folder / "site", clip, cameras, RULES, calibration, sink, update_every_s=0.5) as one:
+        with site(folder / "site", clip, cameras, ALWAYS_BROKEN, calibration, sink, update_every_s=0.5) as one:
             one.wait("windows_total", 10 * cameras, 120)
             since, cpu_s = datetime.now(UTC), one.cpu_s()
             time.sleep(WATCH_S)

@@ -14,7 +14,7 @@ from streamproc.config import CameraSettings, PyavDecoder
 from streamproc.decoding.factory import Everything, make_decoder
 from streamproc.errors import SourceError
 from streamproc.sources.folder import pictures_in
-from streamproc.sources.session import RawPacket, Session, open_session
+from streamproc.sources.session import Session, open_session
 from streamproc.sources.timeline import Timeline
 from streamproc.testing_rtsp import RtspServer, make_h264
 from streamproc.testing_sources import FakeSession, write_clip, write_pictures
@@ -69,7 +69,7 @@ def test_packets_come_with_a_keyframe_first_and_decoding_times_that_go_on(sessio
         packets = list(islice(session, 8))
     assert len(packets) == 8
     assert packets[0].is_keyframe
-    assert all(isinstance(p, RawPacket) and isinstance(p.data, bytes) and p.data for p in packets)
+    assert all(isinstance(p.data, bytes) and p.data for p in packets)
     timeline = Timeline("gate", 1, session.stream.fps)
     places = [place for place in map(timeline.place, packets) if place]
     assert [place.run for place in places] == [1] * 8

@@ -19,7 +19,7 @@ from streamproc.decoding.engine import BatchDecoder, Refusal, RefusedError
 from streamproc.errors import InferenceError, ModelLoadError, SourceError
 from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import remember
-from streamproc.sources.session import RawPacket, open_session
+from streamproc.sources.session import Demuxed, RawPacket, open_session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeObserver, FakeOpener, FakeSession, RecordingEmit, write_clip
 from streamproc.types import CameraState, DropCause, ObservedWindow, PacketBatch, StreamInfo, Window
@@ -33,7 +33,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def content(clip: Path) -> tuple[StreamInfo, list[RawPacket]]:
+def content(clip: Path) -> tuple[StreamInfo, list[Demuxed]]:
     with open_session(str(clip), CameraSettings(id="gate", main=str(clip))) as session:
         return session.stream, list(session)
 
@@ -143,7 +143,7 @@ def test_a_recording_in_threads_loses_nothing_behind_a_slow_observer(
 
 
 def test_of_a_camera_the_newest_window_replaces_the_oldest(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     emit, observer = RecordingEmit(), Gated(release)
     half = FakeSession(content[1], stream=content[0], then=lambda: release.wait(20))
@@ -163,7 +163,7 @@ def test_of_a_camera_the_newest_window_replaces_the_oldest(
 
 
 def test_a_camera_that_loses_windows_looks_away_and_that_is_counted(
-    content: tuple[StreamInfo, list[RawPacket]],
+    content: tuple[StreamInfo, list[Demuxed]],
     release: threading.Event,
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
@@ -183,7 +183,7 @@ def test_a_camera_that_loses_windows_looks_away_and_that_is_counted(
 
 
 def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     class Stuck(RecordingEmit):
         def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
@@ -205,7 +205,7 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
 
 
 def test_what_a_lost_camera_showed_last_is_not_kept_back_until_it_is_there_again(
-    content: tuple[StreamInfo, list[RawPacket]], start: Start
+    content: tuple[StreamInfo, list[Demuxed]], start: Start
 ) -> None:
     emit, gone = RecordingEmit(), threading.Event()
     opener = FakeOpener([FakeSession(content[1][:14], stream=content[0])], spent=lambda: gone.wait(20))
@@ -216,7 +216,7 @@ def test_what_a_lost_camera_showed_last_is_not_kept_back_until_it_is_there_again
 
 
 def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_room_again(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     class Stuck(RecordingEmit):
         def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
@@ -225,7 +225,7 @@ def test_after_a_loss_packets_are_dropped_to_the_next_keyframe_though_there_is_r
                 assert release.wait(20)
 
     class Pausing(FakeSession):
-        def __iter__(self) -> Iterator[RawPacket]:
+        def __iter__(self) -> Iterator[Demuxed]:
             for index, packet in enumerate(super().__iter__()):
                 if index == 1:
                     assert emit.arrived(lambda e: e.drops.get("corrupt") == 1)
@@ -289,7 +289,7 @@ def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: P
 
 
 def test_an_unexpected_exception_restarts_the_camera_with_a_new_observer(
-    content: tuple[StreamInfo, list[RawPacket]],
+    content: tuple[StreamInfo, list[Demuxed]],
     release: threading.Event,
     capsys: pytest.CaptureFixture[str],
     start: Start,
@@ -329,7 +329,7 @@ def test_a_recording_that_breaks_the_observer_is_not_played_for_ever(clip: Path,
 
 
 def test_what_was_not_decoded_when_it_was_told_to_stop_are_packets_and_windows_are_windows(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     class Stuck(RecordingEmit):
         def dropped(self, camera_id: str, cause: DropCause, count: int) -> None:
@@ -411,7 +411,7 @@ def test_stop_is_late_while_the_observer_hangs_and_names_it(
 
 
 def test_one_hung_camera_does_not_stall_another(
-    content: tuple[StreamInfo, list[RawPacket]], clip: Path, release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], clip: Path, release: threading.Event, start: Start
 ) -> None:
     hung, well = RecordingEmit(), RecordingEmit()
     stuck = FakeSession(content[1][:5], stream=content[0], then=lambda: release.wait(20))
@@ -432,7 +432,7 @@ def with_sub(**more: object) -> UnitSettings:
 
 
 def test_the_main_stream_beside_a_sub_stream_is_read_for_evidence_alone_and_reconnects(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     stream, raw = content
     emit = RecordingEmit()
@@ -455,7 +455,7 @@ def test_the_main_stream_beside_a_sub_stream_is_read_for_evidence_alone_and_reco
 
 
 def test_a_fault_of_the_main_stream_costs_the_camera_nothing(
-    content: tuple[StreamInfo, list[RawPacket]], release: threading.Event, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], release: threading.Event, start: Start
 ) -> None:
     class Breaks(RecordingEmit):
         def main_packets(self, batch: PacketBatch) -> None:
@@ -491,7 +491,7 @@ def test_without_a_sub_stream_or_in_a_replay_the_main_stream_is_opened_once(clip
 
 
 def test_another_decoder_that_steps_in_is_a_fault_of_the_camera(
-    content: tuple[StreamInfo, list[RawPacket]], monkeypatch: pytest.MonkeyPatch, start: Start
+    content: tuple[StreamInfo, list[Demuxed]], monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
     def nothing(_: DaliDecoder) -> BatchDecoder:
         raise RefusedError(Refusal("dali_missing", "not installed", for_good=True))

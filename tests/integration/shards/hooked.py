@@ -16,7 +16,7 @@ from streamproc.runtime.clock import SystemClock
 from streamproc.shards import process
 from streamproc.shards.orders import CameraOrders, Orders
 from streamproc.shards.telling import RemoteEmit
-from streamproc.sources.session import RawPacket, Session, analysed_address, open_session
+from streamproc.sources.session import Demuxed, Session, analysed_address, open_session
 from streamproc.testing_sources import FakeObserver
 from streamproc.types import StreamInfo
 
@@ -48,7 +48,7 @@ class Troubled:
     def live(self) -> bool:
         return self._session.live
 
-    def __iter__(self) -> Iterator[RawPacket]:
+    def __iter__(self) -> Iterator[Demuxed]:
         for number, packet in enumerate(self._session):
             if number == 15:
                 trouble(self._name)

@@ -141,6 +141,15 @@ def test_whether_anything_is_wanted_before_the_next_keyframe() -> None:
     assert plan.wants_before(2.0, 2.0)
 
 
+def test_nothing_is_due_before_a_keyframe_that_is_waited_for() -> None:
+    plan = BurstPlan(SamplingSettings(bursts_per_s=0.5, burst_frames=1))
+    plan.step(0.0)
+    assert plan.due_s == pytest.approx(1.8)
+    assert plan.due_by(2.0, 2.0) == 2.0
+    assert plan.due_by(10.0, 10.0) == plan.due_s  # too late for the slot
+    assert plan.due_by(1.0, 1.0) == plan.due_s  # not due even then
+
+
 def test_a_burst_whose_first_frame_never_came_leaves_the_next_ones_as_they_were_planned() -> None:
     settings = SamplingSettings()
     plan, builder = BurstPlan(settings), WindowBuilder(settings)
