@@ -55,11 +55,13 @@ class FakeSession:
         *,
         stream: StreamInfo = STREAM,
         live: bool = True,
+        keeps: bool = False,
         error: SourceError | None = None,
         then: Callable[[], object] | None = None,
     ) -> None:
         self.stream = stream
         self.live = live
+        self.keeps = keeps
         self.closed = threading.Event()
         self._packets = packets
         self._error = error

@@ -67,6 +67,7 @@ class ContainerSession:
         self._what = what
         self._timeout_s = timeout_s
         self.live = live
+        self.keeps = False
         context = video.codec_context
         self.stream = StreamInfo(
             codec=context.codec.canonical_name,
@@ -112,10 +113,12 @@ def open_rtsp(url: str, camera_id: str, transport: Literal["tcp", "udp"], timeou
     }
     deadline = time.monotonic() + timeout_s
     try:
-        return _open(url, camera_id, True, timeout_s, {**options, **_QUICK})
+        session = _open(url, camera_id, True, timeout_s, {**options, **_QUICK})
     except _SizeUnknownError:
         # The camera's description leaves the size out; it is in the first packets, which take longer to look at.
-        return _open(url, camera_id, True, max(1.0, deadline - time.monotonic()), options)
+        session = _open(url, camera_id, True, max(1.0, deadline - time.monotonic()), options)
+    session.keeps = transport == "tcp"
+    return session
 
 
 def open_device(path: Path, camera_id: str, timeout_s: float) -> ContainerSession:

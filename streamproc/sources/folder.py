@@ -38,6 +38,7 @@ class FolderSession:
     """Pictures in the order of their names, ``fps`` of them a second of media time."""
 
     live = False
+    keeps = True
 
     def __init__(self, folder: Path, fps: float, camera_id: str) -> None:
         self._camera_id = camera_id

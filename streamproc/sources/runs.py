@@ -26,6 +26,11 @@ _POLL_S = 0.1
 PAUSE_S = 0.5
 """Packets of a camera that nobody looks at yet are taken so far apart, together: each taking costs two threads' waking,
 and 25 a second of one packet each were half as much work as reading them."""
+_UNREAD_BYTES = 64_000
+"""So much a connection keeps for its reader from the first, on Linux."""
+_LATE_S = 0.1
+_DRIFT = 0.001
+"""A camera whose packets come so much later than at best is read without a pause; at best, as clocks drift apart."""
 _AHEAD_S = 0.02
 """So long before one that is looked at they are taken as they come."""
 
@@ -82,7 +87,11 @@ class CameraSource:
         """Whether the present session gave packets."""
         self._taken: list[Packet] = []
         """Not handed on yet."""
-        self._newest_s = 0.0
+        self._newest_s = self._session_s = 0.0
+        self._bytes = 0
+        """Of the present session."""
+        self._behind_s = math.inf
+        """How much less the session's media time is than the clock's, at best."""
         self._told: tuple[CameraPhase, int, str] | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -115,6 +124,7 @@ class CameraSource:
             SourceError: the session could not be opened, broke, or a live stream ended.
         """
         self._streamed, self._taken = False, []
+        self._bytes, self._behind_s = 0, math.inf
         reader = Reader(self.camera_id, self._opener, self._clock)
         reader.start()
         try:
@@ -149,11 +159,19 @@ class CameraSource:
                         return
             self._hand_on(opened)
             if opened is not None and opened.live:
-                pause_s = min(PAUSE_S, self._due() - self._newest_s - _AHEAD_S)
-                if pause_s > 0:
-                    self._clock.wait(stop, pause_s)
+                self._pause(reader, opened, now, stop)
             # Whoever takes the packets may have blocked; that is not the camera's silence.
             heard = self._clock.monotonic()
+
+    def _pause(self, reader: Reader, opened: Opened, now: float, stop: threading.Event) -> None:
+        pause_s = min(PAUSE_S, self._due() - self._newest_s - _AHEAD_S)
+        behind_s = now - self._session_s
+        self._behind_s = min(self._behind_s + _DRIFT * PAUSE_S, behind_s)
+        if pause_s <= 0:
+            return
+        if opened.keeps and behind_s - self._behind_s < _LATE_S:
+            reader.rest(now + pause_s, _UNREAD_BYTES * self._session_s / max(1, self._bytes))
+        self._clock.wait(stop, pause_s)
 
     def _end(self, error: SourceError | None, opened: Opened | None, *, streamed: bool) -> None:
         if opened is None or opened.live:
@@ -182,7 +200,8 @@ class CameraSource:
             received_at = self._start + timedelta(seconds=place.session_s)
         packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, received_at, raw.is_keyframe, raw.data)
         self._streamed = True
-        self._newest_s = place.pts_s
+        self._newest_s, self._session_s = place.pts_s, place.session_s
+        self._bytes += len(packet.data)
         if raw.is_keyframe:
             self._hand_on(opened)
         self._tell("streaming", "", place.run)

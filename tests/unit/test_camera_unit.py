@@ -199,7 +199,8 @@ def test_where_decoding_falls_behind_a_camera_drops_to_the_next_keyframe(
     unit = CameraUnit(settings(), emit, FakeClock(), lambda _: FakeObserver(), opener=FakeOpener([session]))
     start(unit)
     assert emit.arrived(lambda e: len(e.packets_kept) == 150)
-    assert 150 - 64 - 12 <= emit.drops["decoder"] <= 150 - 64
+    # What came together, at most a group of ten, is taken or dropped together.
+    assert 150 - 64 - 12 <= emit.drops["decoder"] <= 150 - 64 + 10
     release.set()
     assert unit.stop(5)
 
@@ -444,7 +445,7 @@ def test_the_main_stream_beside_a_sub_stream_is_read_for_evidence_alone_and_reco
         with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main, shedding=steady
     )
     start(unit)
-    assert emit.arrived(lambda e: len(e.main_packets_kept) == 12 and len(e.windows) >= 2)
+    assert emit.arrived(lambda e: len(e.main_packets_kept) == 12 and len(e.windows) + e.drops.get("busy", 0) >= 2)
     assert [state.phase for state in emit.main_states][:5] == ["connecting", "lost", "streaming", "lost", "streaming"]
     assert [packet.run for packet in emit.main_packets_kept] == [1] * 5 + [2] * 7
     assert emit.phases == ["connecting", "streaming"]
@@ -474,7 +475,8 @@ def test_a_fault_of_the_main_stream_costs_the_camera_nothing(
         with_sub(), emit, FakeClock(), lambda _: FakeObserver(), opener=sub, main_opener=main, shedding=steady
     )
     start(unit)
-    assert emit.arrived(lambda e: len(e.main_packets_kept) >= 6 and len(e.windows) >= 2)
+    # A window that is not taken before the next one is there makes room for it.
+    assert emit.arrived(lambda e: len(e.main_packets_kept) >= 6 and len(e.windows) + e.drops.get("busy", 0) >= 2)
     assert emit.phases == ["connecting", "streaming"]
 
 

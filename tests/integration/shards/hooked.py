@@ -48,6 +48,10 @@ class Troubled:
     def live(self) -> bool:
         return self._session.live
 
+    @property
+    def keeps(self) -> bool:
+        return self._session.keeps
+
     def __iter__(self) -> Iterator[Demuxed]:
         for number, packet in enumerate(self._session):
             if number == 15:
