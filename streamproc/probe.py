@@ -86,7 +86,7 @@ def probe(
     if not got:
         raise SourceError(camera.id, "the source ended before its first packet")
     first = got[0]
-    packets = [batch.packets[0] for batch in got]
+    packets = [packet for batch in got for packet in batch.packets]
     span_s = max(packet.pts_s for packet in packets)
     keys = [packet.pts_s for packet in packets if packet.is_keyframe]
     interval_s = max((b - a for a, b in pairwise(keys)), default=None)
@@ -125,7 +125,7 @@ def _collect(camera: CameraSettings, seconds: float, clock: Clock) -> list[Packe
             return
         got.append(batch)
         # A camera whose clock runs slowly is not waited for.
-        if packet.pts_s >= seconds or (live and clock.monotonic() - began >= 2 * seconds):
+        if batch.packets[-1].pts_s >= seconds or (live and clock.monotonic() - began >= 2 * seconds):
             stop.set()
 
     address = analysed_address(camera)
@@ -144,8 +144,9 @@ def _first_picture(camera: CameraSettings, got: list[PacketBatch]) -> npt.NDArra
     except ValueError:
         raise SourceError(camera.id, f"no decoder for codec {stream.codec}; set the camera to H.264 or H.265") from None
     for batch in got:
-        for frame in decoder.decode(batch.packets[0]):
-            return on_host(frame.picture)
+        for packet in batch.packets:
+            for frame in decoder.decode(packet):
+                return on_host(frame.picture)
     return next((on_host(frame.picture) for frame in decoder.flush()), None)
 
 

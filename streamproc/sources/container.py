@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from streamproc.errors import SourceError
 from streamproc.secrets import redact
-from streamproc.sources.session import Demuxed
+from streamproc.sources.session import Demuxed, RawPacket
 from streamproc.sources.translate import translated
 from streamproc.types import StreamInfo
 
@@ -85,7 +85,9 @@ class ContainerSession:
             for packet in self._container.demux(self._video):
                 if not packet.size:
                     continue
-                yield _Unread(packet, tick_s)
+                one = _Unread(packet, tick_s)
+                # A webcam's packets lie in memory of its driver's.
+                yield one if self.keeps else RawPacket(one.data, one.pts_s, one.dts_s, one.is_keyframe)
                 waiting.since_s = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -68,6 +68,9 @@ class Reader:
         self._items: Channel[Sequence[Item]] = Channel(size)
         self._closing = threading.Event()
         self._rest = (0.0, 0.0)
+        self._lot: list[Item] = []
+        """Read, and not handed over yet."""
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"read-{camera_id}", daemon=True)
 
     def start(self) -> None:
@@ -76,7 +79,10 @@ class Reader:
 
     def take(self, timeout_s: float) -> list[Item]:
         """All that came; nothing if none did within ``timeout_s``."""
-        return [item for together in self._items.get_all(timeout_s) for item in together]
+        items = [item for together in self._items.get_all(timeout_s) for item in together]
+        if not items and self._clock.monotonic() >= self._rest[0]:
+            return list(self._held())  # The camera fell silent during a nap.
+        return items
 
     def rest(self, until_s: float, most_s: float) -> None:
         """Nobody needs a packet before ``until_s`` of the monotonic clock: read what comes ``most_s`` apart, together.
@@ -117,25 +123,29 @@ class Reader:
             return Ended(SourceError(self._camera_id, redact(f"{type(error).__name__}: {error}")))
 
     def _read_on(self, session: Session) -> None:
-        lot: list[Arrived] = []
-        rested, asked_s = False, self._clock.monotonic()
+        napped, asked_s = False, self._clock.monotonic()
         try:
             for packet in session:
-                lot.append(Arrived(packet, self._clock.now()))
-                now_s = self._clock.monotonic()
+                arrived, now_s = Arrived(packet, self._clock.now()), self._clock.monotonic()
+                with self._lock:
+                    self._lot.append(arrived)
+                    held = len(self._lot)
                 newest = now_s - asked_s > _WAITED_S
                 until_s, most_s = self._rest
-                if newest and now_s < until_s and len(lot) < _LOT:
-                    rested = True
-                    self._clock.wait(self._closing, min(until_s - now_s, most_s))
-                elif newest or not rested or len(lot) >= _LOT:
-                    rested = False
-                    self._hand_over(lot)
+                napped = now_s < until_s and held < _LOT and (newest or napped)
+                if not napped:
+                    self._hand_over()
+                elif newest and self._clock.wait(self._closing, min(until_s - now_s, most_s)):
+                    return
                 asked_s = self._clock.monotonic()
         finally:
-            self._hand_over(lot)
+            self._hand_over()
 
-    def _hand_over(self, lot: list[Arrived]) -> None:
-        if lot:
-            self._items.put(tuple(lot))
-            lot.clear()
+    def _hand_over(self) -> None:
+        if lot := self._held():
+            self._items.put(lot)
+
+    def _held(self) -> Sequence[Item]:
+        with self._lock:
+            lot, self._lot = self._lot, []
+        return lot

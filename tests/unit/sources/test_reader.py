@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -16,8 +17,8 @@ from streamproc.testing_sources import FakeSession, raw_packets
 class Timed(FakeSession):
     """Each packet comes after some seconds, or at once where it came while nobody read."""
 
-    def __init__(self, clock: FakeClock, every_s: float, count: int) -> None:
-        super().__init__(raw_packets(count))
+    def __init__(self, clock: FakeClock, every_s: float, count: int, then: Callable[[], object] | None = None) -> None:
+        super().__init__(raw_packets(count), then=then)
         self._clock, self._every_s = clock, every_s
 
     def __iter__(self) -> Iterator[Demuxed]:
@@ -73,3 +74,40 @@ def test_what_is_held_is_not_lost_where_the_session_ends() -> None:
     clock = FakeClock()
     session = Timed(clock, 0.04, 7)
     assert len(arrived(read(clock, session, until_s=100.0, most_s=10.0))) == 7
+
+
+def test_what_is_held_of_a_camera_that_falls_silent_is_taken_all_the_same() -> None:
+    clock, silent, over = FakeClock(), threading.Event(), threading.Event()
+
+    def then() -> None:
+        silent.set()
+        over.wait(20)
+
+    session = Timed(clock, 0.04, 7, then)
+    reader = Reader("gate", lambda: session, clock)
+    reader.rest(100.0, 0.01)
+    reader.start()
+    assert silent.wait(5)
+    assert [type(item) for item in reader.take(5)] == [Opened]
+    assert reader.take(0.01) == []
+    clock.advance(100.0)
+    assert arrived([reader.take(0.01)]) == [b"%d" % number for number in range(7)]
+    over.set()
+    assert isinstance(reader.take(5)[0], Ended)
+    assert reader.close()
+
+
+def test_a_nap_ends_when_the_session_is_closed() -> None:
+    naps = threading.Event()
+
+    class Real(FakeClock):
+        def wait(self, event: threading.Event, timeout_s: float) -> bool:
+            naps.set()
+            return event.wait(timeout_s)
+
+    clock = Real()
+    reader = Reader("gate", lambda: Timed(clock, 0.04, 1000), clock)
+    reader.rest(100.0, 50.0)
+    reader.start()
+    assert naps.wait(5)
+    assert reader.close()

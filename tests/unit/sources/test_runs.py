@@ -249,3 +249,12 @@ def test_what_came_together_is_handed_on_together_from_each_keyframe_on() -> Non
     assert [packet.data for batch in batches for packet in batch.packets] == [b"%d" % at for at in range(12)]
     assert all(not packet.is_keyframe for batch in batches for packet in batch.packets[1:])
     assert len(batches) < 12
+
+
+def test_no_more_packets_are_handed_on_together_than_half_of_what_waits_to_be_decoded() -> None:
+    batches: list[PacketBatch] = []
+    rig = Rig(FakeSession(raw_packets(100, gop=100)))
+    with pytest.raises(SourceError, match="ended"):
+        CameraSource("gate", rig.opener, batches.append, rig.emit.state, rig.clock, timeout_s=5.0).run_once(rig.stop)
+    assert sum(len(batch.packets) for batch in batches) == 100
+    assert max(len(batch.packets) for batch in batches) <= 32
