@@ -25,22 +25,19 @@ class Channel(Generic[T]):
             raise ValueError("a channel holds at least one item")
         self._size = size
         self._items: deque[T] = deque()
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = threading.Condition()
         self._closed = False
 
     def put(self, item: T, timeout_s: float | None = None) -> bool:
         """Add ``item``; False if there was no room within ``timeout_s`` (None waits until there is)."""
-        with self._lock:  # Each packet of each camera comes this way, most often with room for it.
-            if len(self._items) >= self._size and not self._closed:
-                self._changed.wait_for(lambda: self._closed or len(self._items) < self._size, timeout_s)
+        with self._changed:
+            room = self._changed.wait_for(lambda: self._closed or len(self._items) < self._size, timeout_s)
             if self._closed:
                 raise ChannelClosed
-            if len(self._items) >= self._size:
-                return False
-            self._items.append(item)
-            self._changed.notify_all()
-            return True
+            if room:
+                self._items.append(item)
+                self._changed.notify_all()
+            return room
 
     def get(self, timeout_s: float | None = None) -> T | None:
         """Take the oldest item; None if none came within ``timeout_s``."""

@@ -79,10 +79,11 @@ class Reader:
 
     def take(self, timeout_s: float) -> list[Item]:
         """All that came; nothing if none did within ``timeout_s``."""
-        items = [item for together in self._items.get_all(timeout_s) for item in together]
-        if not items and self._clock.monotonic() >= self._rest[0]:
-            return list(self._held())  # The camera fell silent during a nap.
-        return items
+        lots = self._items.get_all(timeout_s)
+        if not lots and self._clock.monotonic() >= self._rest[0]:
+            with self._lock:  # The camera fell silent during a nap, or something came just now, which comes first.
+                lots, self._lot = [*self._items.get_all(0), self._lot], []
+        return [item for lot in lots for item in lot]
 
     def rest(self, until_s: float, most_s: float) -> None:
         """Nobody needs a packet before ``until_s`` of the monotonic clock: read what comes ``most_s`` apart, together.
@@ -142,10 +143,7 @@ class Reader:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        if lot := self._held():
-            self._items.put(lot)
-
-    def _held(self) -> Sequence[Item]:
         with self._lock:
             lot, self._lot = self._lot, []
-        return lot
+        if lot:
+            self._items.put(lot)

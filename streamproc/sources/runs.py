@@ -13,6 +13,7 @@ from streamproc.errors import SourceError, SourceRefused, SourceTimeout
 from streamproc.runtime.clock import Clock
 from streamproc.secrets import redact
 from streamproc.sources.backoff import Backoff
+from streamproc.sources.pausing import Pausing
 from streamproc.sources.reader import Arrived, Ended, Opened, Reader
 from streamproc.sources.session import Session
 from streamproc.sources.timeline import Timeline
@@ -23,19 +24,8 @@ log = structlog.get_logger(__name__)
 HEALTHY_S = 10.0
 """A session that streamed for so long makes the next wait a short one again."""
 _POLL_S = 0.1
-PAUSE_S = 0.5
-"""Packets of a camera that nobody looks at yet are taken so far apart, together: each taking costs two threads' waking,
-and 25 a second of one packet each were half as much work as reading them."""
-_UNREAD_BYTES = 64_000
-"""So much a connection keeps for its reader from the first, on Linux."""
-_RATED_S = 0.2
 _TOGETHER = 32
 """Packets that are handed on together at most: half of what waits to be decoded."""
-_LATE_S = 0.1
-_DRIFT = 0.001
-"""A camera whose packets come so much later than at best is read without a pause; at best, as clocks drift apart."""
-_AHEAD_S = 0.02
-"""So long before one that is looked at they are taken as they come."""
 
 
 def hard_limit_s(timeout_s: float) -> float:
@@ -90,12 +80,7 @@ class CameraSource:
         """Whether the present session gave packets."""
         self._taken: list[Packet] = []
         """Not handed on yet."""
-        self._newest_s = self._session_s = 0.0
-        """Media time of the newest packet, in its run and in the present session."""
-        self._bytes, self._bytes_a_s, self._rated_s = 0, 0.0, 0.0
-        """Since the last reckoning, the most a second of late, and when that was reckoned."""
-        self._behind_s, self._paused_s = math.inf, 0.0
-        """How much less the session's media time is than the clock's, at best, and when that was looked at."""
+        self._pausing = Pausing()
         self._told: tuple[CameraPhase, int, str] | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -128,8 +113,7 @@ class CameraSource:
             SourceError: the session could not be opened, broke, or a live stream ended.
         """
         self._streamed, self._taken = False, []
-        self._newest_s = self._session_s = self._rated_s = 0.0
-        self._bytes, self._bytes_a_s, self._behind_s = 0, 0.0, math.inf
+        self._pausing = Pausing()
         reader = Reader(self.camera_id, self._opener, self._clock)
         reader.start()
         try:
@@ -170,27 +154,11 @@ class CameraSource:
 
     def _pause(self, reader: Reader, opened: Opened, now: float, stop: threading.Event) -> None:
         """Until shortly before something will be looked at, let packets come."""
-        if not self._streamed:
-            return
-        behind_s = now - self._session_s
-        self._behind_s = min(self._behind_s + _DRIFT * (now - self._paused_s), behind_s)
-        self._paused_s = now
-        late_s = behind_s - self._behind_s
-        pause_s = min(PAUSE_S, self._due() - self._newest_s - late_s - _AHEAD_S)
-        rate = self._rate()
-        if pause_s <= 0:
-            return
-        if opened.keeps and rate and late_s < _LATE_S:
-            reader.rest(now + pause_s, _UNREAD_BYTES / rate)
-        self._clock.wait(stop, pause_s)
-
-    def _rate(self) -> float:
-        """Bytes a second, the most of late; 0 while nobody knows."""
-        passed_s = self._session_s - self._rated_s
-        if passed_s >= _RATED_S:
-            self._bytes_a_s = max(self._bytes / passed_s, 0.8 * self._bytes_a_s)
-            self._bytes, self._rated_s = 0, self._session_s
-        return self._bytes_a_s
+        pause_s, unread_s = self._pausing.left_s(self._due(), now)
+        if pause_s > 0:
+            if opened.keeps and unread_s > 0:
+                reader.rest(now + pause_s, unread_s)
+            self._clock.wait(stop, pause_s)
 
     def _end(self, error: SourceError | None, opened: Opened | None, *, streamed: bool) -> None:
         if opened is None or opened.live:
@@ -219,8 +187,7 @@ class CameraSource:
             received_at = self._start + timedelta(seconds=place.session_s)
         packet = Packet(self.camera_id, place.run, place.pts_s, place.dts_s, received_at, raw.is_keyframe, raw.data)
         self._streamed = True
-        self._newest_s, self._session_s = place.pts_s, max(self._session_s, place.session_s)
-        self._bytes += len(packet.data)
+        self._pausing.came(place, len(packet.data))
         if raw.is_keyframe or len(self._taken) >= _TOGETHER:
             self._hand_on(opened)
         self._tell("streaming", "", place.run)

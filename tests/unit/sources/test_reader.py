@@ -111,3 +111,16 @@ def test_a_nap_ends_when_the_session_is_closed() -> None:
     reader.start()
     assert naps.wait(5)
     assert reader.close()
+
+
+def test_what_comes_while_nothing_came_is_taken_in_order() -> None:
+    first, second = (Arrived(packet, FakeClock().now()) for packet in raw_packets(2))
+
+    class Meanwhile(FakeClock):
+        def monotonic(self) -> float:
+            reader._items.put((first,))
+            reader._lot.append(second)
+            return super().monotonic()
+
+    reader = Reader("gate", lambda: FakeSession(()), Meanwhile())
+    assert reader.take(0.01) == [first, second]

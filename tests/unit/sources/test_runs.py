@@ -10,7 +10,8 @@ import pytest
 
 from streamproc.errors import ConfigError, SourceError, SourceRefused, SourceTimeout
 from streamproc.secrets import remember
-from streamproc.sources.runs import HEALTHY_S, PAUSE_S, CameraSource
+from streamproc.sources.pausing import PAUSE_S
+from streamproc.sources.runs import HEALTHY_S, CameraSource
 from streamproc.sources.session import Session
 from streamproc.testing import FakeClock
 from streamproc.testing_sources import FakeOpener, FakeSession, RecordingEmit, raw_packets
