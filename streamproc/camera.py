@@ -32,7 +32,7 @@ from streamproc.sources.address import is_live
 from streamproc.sources.backoff import Backoff
 from streamproc.sources.mainstream import MainStream
 from streamproc.sources.runs import CameraSource
-from streamproc.sources.session import Session, analysed_address, open_session
+from streamproc.sources.session import Opener, Session, analysed_address
 from streamproc.sources.timeline import Timeline
 from streamproc.types import CameraState, ObservedWindow, Packet, PacketBatch
 from streamproc.viewing import Viewing
@@ -85,7 +85,7 @@ class CameraUnit:
         self._emit = emit
         self._clock = clock
         self._make_observer = observer_factory
-        self._opener = opener or partial(open_session, analysed_address(camera), camera)
+        self._opener = opener or Opener(analysed_address(camera), camera)
         self._make_backoff = backoff
         self._live = is_live(analysed_address(camera))
         self._main: MainStream | None = None

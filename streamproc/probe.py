@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from streamproc.runtime.clock import Clock, SystemClock
 from streamproc.secrets import redact, resolve
 from streamproc.sources.address import FileAddress, RtspAddress, is_live, parse_address
 from streamproc.sources.runs import CameraSource
-from streamproc.sources.session import analysed_address, open_session
+from streamproc.sources.session import Opener, analysed_address
 from streamproc.types import PacketBatch, on_host
 
 
@@ -130,9 +129,7 @@ def _collect(camera: CameraSettings, seconds: float, clock: Clock) -> list[Packe
 
     address = analysed_address(camera)
     live = is_live(address)
-    source = CameraSource(
-        camera.id, partial(open_session, address, camera), take, lambda _: None, clock, timeout_s=camera.timeout_s
-    )
+    source = CameraSource(camera.id, Opener(address, camera), take, lambda _: None, clock, timeout_s=camera.timeout_s)
     source.run_once(stop)
     return got
 

@@ -68,6 +68,7 @@ class ContainerSession:
         self._timeout_s = timeout_s
         self.live = live
         self.keeps = False
+        self.closed = False
         context = video.codec_context
         self.stream = StreamInfo(
             codec=context.codec.canonical_name,
@@ -97,6 +98,7 @@ class ContainerSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._container.close()
+        self.closed = True
 
 
 def _fps(video: VideoStream) -> float | None:
@@ -106,19 +108,23 @@ def _fps(video: VideoStream) -> float | None:
     return None
 
 
-def open_rtsp(url: str, camera_id: str, transport: Literal["tcp", "udp"], timeout_s: float) -> ContainerSession:
-    """A session with a camera on the network; ``url`` holds its credentials."""
+def open_rtsp(
+    url: str, camera_id: str, transport: Literal["tcp", "udp"], timeout_s: float, *, bounded: bool
+) -> ContainerSession:
+    """A session with a camera on the network; ``url`` holds its credentials. ``bounded``: no packet is waited for
+    longer than ``timeout_s``; else, over TCP, no more than each of the socket's operations is bounded."""
     options = {
         "rtsp_transport": transport,
         "timeout": str(int(timeout_s * 1_000_000)),  # of each socket operation, in microseconds
         "allowed_media_types": "video",
     }
     deadline = time.monotonic() + timeout_s
+    bounded = bounded or transport == "udp"
     try:
-        session = _open(url, camera_id, True, timeout_s, {**options, **_QUICK})
+        session = _open(url, camera_id, True, timeout_s, {**options, **_QUICK}, bounded=bounded)
     except _SizeUnknownError:
         # The camera's description leaves the size out; it is in the first packets, which take longer to look at.
-        session = _open(url, camera_id, True, max(1.0, deadline - time.monotonic()), options)
+        session = _open(url, camera_id, True, max(1.0, deadline - time.monotonic()), options, bounded=bounded)
     session.keeps = transport == "tcp"
     return session
 
@@ -144,10 +150,12 @@ def _open(
     timeout_s: float,
     options: dict[str, str],
     container_format: str | None = None,
+    bounded: bool = True,
 ) -> ContainerSession:
     what = redact(address)
+    timeouts = timeout_s, timeout_s if bounded else None
     with translated(camera_id, what, timeout_s):
-        container = av.open(address, format=container_format, options=options, timeout=(timeout_s, timeout_s))
+        container = av.open(address, format=container_format, options=options, timeout=timeouts)
     try:
         if not container.streams.video:
             raise SourceError(camera_id, f"{what}: holds no video")

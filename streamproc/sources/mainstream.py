@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 
 import structlog
 
@@ -14,7 +13,7 @@ from streamproc.secrets import redact
 from streamproc.sources.address import is_live
 from streamproc.sources.backoff import Backoff
 from streamproc.sources.runs import CameraSource
-from streamproc.sources.session import Session, open_session
+from streamproc.sources.session import Opener, Session
 from streamproc.types import CameraState, PacketBatch
 
 log = structlog.get_logger(__name__)
@@ -47,7 +46,7 @@ class MainStream:
         self._stop = threading.Event()
         self._source = CameraSource(
             camera.id,
-            opener or partial(open_session, camera.main, camera),
+            opener or Opener(camera.main, camera),
             on_packets,
             on_state,
             clock,

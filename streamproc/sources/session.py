@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, assert_never
+from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
 from streamproc.config import CameraSettings
 from streamproc.errors import SourceError
 from streamproc.secrets import redact, resolve
 from streamproc.sources.address import DeviceAddress, FileAddress, FolderAddress, RtspAddress, parse_address
 from streamproc.types import StreamInfo
+
+if TYPE_CHECKING:
+    from streamproc.sources.container import ContainerSession
 
 
 class Demuxed(Protocol):
@@ -84,28 +87,58 @@ def analysed_address(camera: CameraSettings) -> str:
     return camera.sub or camera.main
 
 
-def open_session(template: str, camera: CameraSettings) -> Session:
-    """Open ``template``, an address with its placeholders; what FFmpeg is given has them filled in.
+class Opener:
+    """Opens sessions with one address of a camera, one after the other.
 
-    Raises:
-        ConfigError: the address is of no kind that is read, or a credential is not set.
-        SourceTimeout, SourceRefused, SourceError: it cannot be opened; the reason is in words.
+    To bound the wait for each packet, PyAV takes the GIL at each of some twenty socket operations a packet, and the
+    readers of forty cameras wait for each other. FFmpeg's own bound, of each operation, is free, but a camera that
+    sends all but pictures keeps it at bay, and its reader is left behind. So packets are bounded only as long as a
+    session that was opened without is still open: no camera has two readers left behind.
     """
-    # FFmpeg is loaded by the first camera, not by `streamproc --help`.
-    from streamproc.sources.container import open_device, open_file, open_rtsp
-    from streamproc.sources.folder import FolderSession
 
-    address = parse_address(template)
-    match address:
-        case RtspAddress(template=url):
-            return open_rtsp(resolve(url), camera.id, camera.transport, camera.timeout_s)
-        case DeviceAddress(path=path):
-            return open_device(path, camera.id, camera.timeout_s)
-        case FileAddress(path=path):
-            if not path.exists():
-                raise SourceError(camera.id, f"{redact(str(path))}: no such file or folder")
-            return open_file(path, camera.id, camera.timeout_s)
-        case FolderAddress(path=path, fps=fps):
-            return FolderSession(path, fps, camera.id)
-        case _ as unreachable:
-            assert_never(unreachable)
+    def __init__(self, template: str, camera: CameraSettings) -> None:
+        """``template`` is an address with its placeholders; what FFmpeg is given has them filled in."""
+        self._template, self._camera = template, camera
+        self._unbounded: ContainerSession | None = None
+
+    def __call__(self) -> Session:
+        """The next session.
+
+        Raises:
+            ConfigError: the address is of no kind that is read, or a credential is not set.
+            SourceTimeout, SourceRefused, SourceError: it cannot be opened; the reason is in words.
+        """
+        # FFmpeg is loaded by the first camera, not by `streamproc --help`.
+        from streamproc.sources.container import open_device, open_file
+        from streamproc.sources.folder import FolderSession
+
+        camera = self._camera
+        address = parse_address(self._template)
+        match address:
+            case RtspAddress(template=url):
+                return self._rtsp(resolve(url))
+            case DeviceAddress(path=path):
+                return open_device(path, camera.id, camera.timeout_s)
+            case FileAddress(path=path):
+                if not path.exists():
+                    raise SourceError(camera.id, f"{redact(str(path))}: no such file or folder")
+                return open_file(path, camera.id, camera.timeout_s)
+            case FolderAddress(path=path, fps=fps):
+                return FolderSession(path, fps, camera.id)
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _rtsp(self, url: str) -> Session:
+        from streamproc.sources.container import open_rtsp
+
+        camera = self._camera
+        bounded = self._unbounded is not None and not self._unbounded.closed
+        session = open_rtsp(url, camera.id, camera.transport, camera.timeout_s, bounded=bounded)
+        if not bounded:
+            self._unbounded = session
+        return session
+
+
+def open_session(template: str, camera: CameraSettings) -> Session:
+    """Open ``template`` once; raises as ``Opener`` does."""
+    return Opener(template, camera)()

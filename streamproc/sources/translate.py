@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def translated(camera_id: str, what: str, timeout_s: float) -> Iterator[Waiting]
     except SourceError:
         raise
     except (OSError, ValueError, av.error.FFmpegError) as error:
-        # The timeouts cut FFmpeg off wherever it is, and some demuxers report that as invalid data.
+        # The timeouts cut FFmpeg off wherever it is, and some demuxers report that as invalid data or a failed read.
         late = time.monotonic() - waiting.since_s >= 0.9 * timeout_s
         raise _ours(error, camera_id, redact(what), timeout_s, late) from None
 
@@ -52,7 +53,7 @@ def _ours(error: Exception, camera_id: str, what: str, timeout_s: float, late: b
             return SourceError(camera_id, f"{what}: the camera has no stream at that path (404); {_PATH}")
         case av.error.TimeoutError() | av.error.ExitError():
             return SourceTimeout(camera_id, f"{what}: no answer within {timeout_s:g} s; {_REACH}")
-        case av.error.InvalidDataError() if late:
+        case av.error.FFmpegError(errno=errno.EIO) | av.error.InvalidDataError() if late:
             return SourceTimeout(camera_id, f"{what}: no usable answer within {timeout_s:g} s; {_REACH}")
         case av.error.ConnectionRefusedError():
             return SourceError(camera_id, f"{what}: connection refused, nothing listens there; {_PORT}")

@@ -46,8 +46,8 @@ FEW = 4
 """Cameras that every way holds: what one costs is measured with them."""
 ROUNDS = 2
 READY_WITHIN_S = 180.0
-STEP = 1.25
-"""From one number of cameras to the next: held numbers are known to a quarter."""
+STEP = 1.12
+"""From one number of cameras to the next: held numbers are known to an eighth."""
 MOST = 400
 """Cameras: a connection and some threads each."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
+import av
 import pytest
 
 from streamproc.config import CameraSettings
 from streamproc.errors import ConfigError, SourceError, SourceRefused, SourceTimeout
-from streamproc.sources.session import open_session
+from streamproc.sources.session import Opener, open_session
+from streamproc.testing_sources import write_clip
 
 pytestmark = pytest.mark.integration
 
@@ -26,6 +32,8 @@ class ScriptedServer:
         self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
+        self.played = b""
+        """What follows the answer to PLAY."""
         self.requests: list[str] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -57,8 +65,16 @@ class ScriptedServer:
                         status, _, rest = answer.partition("\n")
                         lines = f"RTSP/1.0 {status}\r\nCSeq: {number[1]}\r\n{rest}"
                         connection.sendall(f"{lines}\r\n\r\n".replace("\n\n", "\n").encode())
+                        if request.startswith("PLAY"):
+                            connection.sendall(self.played)
         except OSError:
             return
+
+    def say(self, data: bytes) -> None:
+        """To all who are connected."""
+        for one in self._connections:
+            with suppress(OSError):
+                one.sendall(data)
 
     def close(self) -> None:
         """Let go of all."""
@@ -158,6 +174,64 @@ def test_a_codec_that_is_not_known_says_which_to_set(serve: Serve) -> None:
     server = serve(lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY"))
     error = failing(f"rtsp://{server.address}/1", timeout_s=0.5)
     assert "set the camera to H.264 or H.265" in error.reason
+
+
+REPORT = b"$\x01\x00\x08\x80\xc9\x00\x01\x00\x00\x00\x01"
+"""RTCP, which no FFmpeg makes a packet of."""
+
+
+def rtp(units: list[bytes]) -> bytes:
+    """One picture of small H.264 units, as RTSP over TCP has it (RFC 2326, 10.12; RFC 6184, 5.6)."""
+    packets = [
+        struct.pack("!BBHII", 0x80, 96 | 0x80 * (number == len(units) - 1), number, 0, 1) + unit
+        for number, unit in enumerate(units)
+    ]
+    return b"".join(b"$\0" + struct.pack("!H", len(packet)) + packet for packet in packets)
+
+
+def test_one_reader_at_most_is_left_with_a_camera_that_sends_all_but_pictures(serve: Serve, tmp_path: Path) -> None:
+    with av.open(str(write_clip(tmp_path / "clip.h264", count=1))) as clip:
+        keyframe = bytes(next(clip.demux(video=0)))
+    units = [unit.rstrip(b"\0") for unit in keyframe.split(b"\0\0\1") if unit.strip(b"\0")]
+    sets = ",".join(base64.b64encode(unit).decode() for unit in units[:2])
+    video = (
+        "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+        f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"
+    )
+    answers = {
+        "DESCRIBE": f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(video) + 4}\r\n\r\n{video}",
+        "SETUP": "200 OK\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1",
+    }
+    server = serve(lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY"))
+    server.played = rtp(units)
+    address = f"rtsp://{server.address}/1"
+    opener = Opener(address, CameraSettings(id="gate", main=address, timeout_s=0.5))
+    ended, first_ended = threading.Event(), threading.Event()
+
+    def watch_first() -> None:
+        with suppress(SourceError), opener() as session:
+            opened.set()
+            list(session)
+        first_ended.set()
+
+    def chatter() -> None:
+        while not ended.wait(0.05):
+            server.say(REPORT)
+
+    opened = threading.Event()
+    threads = [threading.Thread(target=one, daemon=True) for one in (watch_first, chatter)]
+    threads[0].start()
+    assert opened.wait(5)
+    threads[1].start()
+    try:
+        assert not first_ended.wait(1.5)  # three times the camera's timeout
+        for _ in range(2):
+            with opener() as following, pytest.raises(SourceTimeout):
+                list(following)
+        assert not first_ended.is_set()
+    finally:
+        ended.set()
+    assert first_ended.wait(5)  # a silent socket is bounded all the same
 
 
 @pytest.mark.parametrize("noise", ["nonsense", "HTTP/1.1 200 OK"])

@@ -103,7 +103,7 @@ def floor(address: str, rate: float, note: Note) -> None:
     from av.video.reformatter import Interpolation, VideoReformatter
 
     options = {"rtsp_transport": "tcp", "allowed_media_types": "video", "probesize": "32", "fpsprobesize": "0"}
-    container = av.open(address, options=options, timeout=(30.0, 30.0))
+    container = av.open(address, options=options, timeout=(30.0, None))
     stream = container.streams.video[0]
     stream.codec_context.thread_count = 1
     reorders = stream.codec_context.has_b_frames > 0
