@@ -93,7 +93,7 @@ class Watched:
 
 
 def watch(way: str, case: Case, server: RtspServer, cameras: int, seconds: float) -> Watched | None:
-    """None where the cameras could not even all be opened."""
+    """None where the cameras could not even all be opened, or the client ended."""
     python = os.environ["STREAMPROC_BENCH_INFERENCE"] if way == "inference" else sys.executable
     argv = [python, CLIENT, way, server.url(case.stream), cameras, case.rate, seconds, case.keyframe_s / cameras]
     process = children.spawn([str(part) for part in argv], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -105,6 +105,9 @@ def watch(way: str, case: Case, server: RtspServer, cameras: int, seconds: float
         after = processor_s(process.pid), processor_s(server.pid), datetime.now(UTC)
     finally:
         children.stop([process])
+    if not told:
+        print(f"{WAYS[way]}, {cameras} cameras: the client ended ({process.returncode})", file=sys.stderr)
+        return None
     took_s = (after[2] - before[2]).total_seconds()
     result = json.loads(told)
     cpu_s = (after[0] - before[0]) / took_s * 60 / cameras
@@ -112,24 +115,27 @@ def watch(way: str, case: Case, server: RtspServer, cameras: int, seconds: float
 
 
 def held(way: str, case: Case, server: RtspServer, cpu_s: float, seconds: float) -> tuple[int, float]:
-    """The most cameras held, and the cores that the server took with them; sought from four fifths of what ``cpu_s`` a
-    camera-minute, the server's included, promises."""
+    """The most cameras held, and the cores that the server took with them; sought from what ``cpu_s`` a camera-minute,
+    the server's included, promises, in double steps and then in a single one."""
     promised = (os.cpu_count() or 1) * 60 / cpu_s
     steps = [1]
     while steps[-1] < MOST:
         steps.append(max(steps[-1] + 1, round(steps[-1] * STEP)))
-    at = max(index for index, step in enumerate(steps) if index == 0 or step <= 0.8 * promised)
-    best: tuple[int, float] | None = None
-    while 0 <= at < len(steps):
+    at = max(index for index, step in enumerate(steps) if index == 0 or step <= promised)
+    best, best_at, fails_at = (0, 0.0), -1, len(steps)
+    while best_at < at < fails_at:
         watched = watch(way, case, server, steps[at], seconds)
         if watched is not None and watched.held:
-            best = (steps[at], watched.server_cores)
-            at += 1
-        elif best is not None:
-            break
+            best, best_at = (steps[at], watched.server_cores), at
         else:
-            at -= 1
-    return best or (0, 0.0)
+            fails_at = at
+        if fails_at == len(steps):
+            at = min(best_at + 2, fails_at - 1)
+        elif best_at < 0:
+            at = max(0, fails_at - 2)
+        else:
+            at = (best_at + fails_at) // 2
+    return best
 
 
 def available(way: str) -> str:
