@@ -93,7 +93,7 @@ class Watched:
 
 
 def watch(way: str, case: Case, server: RtspServer, cameras: int, seconds: float) -> Watched | None:
-    """None where the cameras could not even all be opened, or the client ended."""
+    """None where the cameras could not even all be opened, or the client told nothing."""
     python = os.environ["STREAMPROC_BENCH_INFERENCE"] if way == "inference" else sys.executable
     argv = [python, CLIENT, way, server.url(case.stream), cameras, case.rate, seconds, case.keyframe_s / cameras]
     process = children.spawn([str(part) for part in argv], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -106,7 +106,7 @@ def watch(way: str, case: Case, server: RtspServer, cameras: int, seconds: float
     finally:
         children.stop([process])
     if not told:
-        print(f"{WAYS[way]}, {cameras} cameras: the client ended ({process.returncode})", file=sys.stderr)
+        print(f"{WAYS[way]}, {cameras} cameras: nothing told, exit {process.returncode}", file=sys.stderr)
         return None
     took_s = (after[2] - before[2]).total_seconds()
     result = json.loads(told)

@@ -111,6 +111,15 @@ def by_method(describe: str) -> Callable[[str], str | None]:
     return lambda method: describe if method == "DESCRIBE" else "200 OK\nPublic: DESCRIBE, SETUP, PLAY"
 
 
+def describing(video: str) -> Callable[[str], str | None]:
+    """A camera whose description is ``video``, and that is set up over TCP."""
+    answers = {
+        "DESCRIBE": f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(video) + 4}\r\n\r\n{video}",
+        "SETUP": "200 OK\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1",
+    }
+    return lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY")
+
+
 @pytest.mark.parametrize("status", ['401 Unauthorized\nWWW-Authenticate: Basic realm="x"', "403 Forbidden"])
 def test_refused_credentials(serve: Serve, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
     monkeypatch.setenv("GATE_PASSWORD", MARKED)
@@ -167,11 +176,7 @@ def test_an_answer_that_describes_no_video(serve: Serve) -> None:
 
 def test_a_codec_that_is_not_known_says_which_to_set(serve: Serve) -> None:
     video = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 SMOKE/90000"
-    answers = {
-        "DESCRIBE": f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(video) + 4}\r\n\r\n{video}",
-        "SETUP": "200 OK\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1",
-    }
-    server = serve(lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY"))
+    server = serve(describing(video))
     error = failing(f"rtsp://{server.address}/1", timeout_s=0.5)
     assert "set the camera to H.264 or H.265" in error.reason
 
@@ -198,15 +203,11 @@ def test_one_reader_at_most_is_left_with_a_camera_that_sends_all_but_pictures(se
         "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
         f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"
     )
-    answers = {
-        "DESCRIBE": f"200 OK\nContent-Type: application/sdp\r\nContent-Length: {len(video) + 4}\r\n\r\n{video}",
-        "SETUP": "200 OK\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1",
-    }
-    server = serve(lambda method: answers.get(method, "200 OK\nPublic: DESCRIBE, SETUP, PLAY"))
+    server = serve(describing(video))
     server.played = rtp(units)
     address = f"rtsp://{server.address}/1"
     opener = Opener(address, CameraSettings(id="gate", main=address, timeout_s=0.5))
-    ended, first_ended = threading.Event(), threading.Event()
+    opened, ended, first_ended = threading.Event(), threading.Event(), threading.Event()
 
     def watch_first() -> None:
         with suppress(SourceError), opener() as session:
@@ -215,19 +216,21 @@ def test_one_reader_at_most_is_left_with_a_camera_that_sends_all_but_pictures(se
         first_ended.set()
 
     def chatter() -> None:
-        while not ended.wait(0.05):
+        until_s = time.monotonic() + 10  # so that a session without a bound fails the test instead of hanging it
+        while not ended.wait(0.05) and time.monotonic() < until_s:
             server.say(REPORT)
 
-    opened = threading.Event()
     threads = [threading.Thread(target=one, daemon=True) for one in (watch_first, chatter)]
     threads[0].start()
     assert opened.wait(5)
     threads[1].start()
     try:
         assert not first_ended.wait(1.5)  # three times the camera's timeout
+        began_s = time.monotonic()
         for _ in range(2):
             with opener() as following, pytest.raises(SourceTimeout):
                 list(following)
+        assert time.monotonic() - began_s < 5
         assert not first_ended.is_set()
     finally:
         ended.set()
