@@ -10,6 +10,8 @@ import structlog
 from streamproc.camera import Observer, UnitSettings
 from streamproc.errors import ModelLoadError
 from streamproc.models.store import ModelStore
+from streamproc.runtime.cores import cores
+from streamproc.runtime.turns import Turns
 
 if TYPE_CHECKING:
     from streamproc.models.movenet import MoveNet
@@ -35,7 +37,7 @@ class ObserverModels:
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
-        self._observer = EmbeddedObserver
+        self._observer, self._turns = EmbeddedObserver, Turns(cores())
         one_thread_each()  # now that all is loaded that brings threads of its own
 
     def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> Observer:
@@ -47,7 +49,7 @@ class ObserverModels:
         from streamproc.normality.following import FollowingObserver
 
         observer = self._observer(settings.normality, calibration(), self.detector, pose=self.pose)
-        return FollowingObserver(observer, calibration)
+        return FollowingObserver(observer, calibration, self._turns)
 
 
 def _pose(store: ModelStore) -> MoveNet | None:

@@ -14,6 +14,7 @@ import structlog
 from streamproc.errors import ChannelClosed, InferenceError
 from streamproc.runtime.channels import Channel, Freshest
 from streamproc.runtime.clock import Clock
+from streamproc.runtime.priority import give_way
 from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import redact
 from streamproc.sources.runs import CameraSource
@@ -212,6 +213,7 @@ class Watch:
                 self._shedding.lost(self._camera_id)
 
     def _observe(self) -> None:
+        give_way()  # to what is read in time, and to alerts that wait for a core
         try:
             for window in self._windows:
                 began_s = self._clock.monotonic()

@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import cv2
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamproc.alerts.clip import Pixels
@@ -54,10 +56,11 @@ class Annotation:
 
 def draw(picture: Pixels, note: Annotation) -> bytes:
     """``picture``, (height, width, 3) uint8 RGB, annotated; JPEG."""
+    high_px, wide_px = picture.shape[:2]
+    if wide_px < _LEAST_WIDTH_PX:
+        size = _LEAST_WIDTH_PX, round(high_px * _LEAST_WIDTH_PX / wide_px)
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     image = Image.fromarray(picture)
-    if image.width < _LEAST_WIDTH_PX:
-        height_px = round(image.height * _LEAST_WIDTH_PX / image.width)
-        image = image.resize((_LEAST_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
     unit_px = image.width / 960
     mark_boxes(image, note, unit_px)
     strip = _strip(image.width, note, unit_px)

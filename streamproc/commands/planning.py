@@ -119,7 +119,7 @@ def _refuse_idle(asked: Asked, options: Mapping[str, object]) -> None:
 
 def _machine(cores: int | None) -> Machine:
     from streamproc.planning.asked import Machine
+    from streamproc.runtime.cores import cores as cores_here
 
-    here = len(os.sched_getaffinity(0))
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
-    return Machine(cores or here, memory_mb, given=cores is not None)
+    return Machine(cores or cores_here(), memory_mb, given=cores is not None)

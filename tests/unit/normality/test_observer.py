@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice, pairwise
@@ -320,6 +321,26 @@ def test_a_calibration_that_changes_is_measured_by_from_the_next_window_on(calib
     assert {window.calibration_sha256 for window in after} == {slower.sha256}
     numbers = {track.track_id for window in before[1:] for track in window.tracks}
     assert numbers & {track.track_id for window in after for track in window.tracks}  # tracks go on
+
+
+def test_each_window_is_looked_at_in_a_turn(calibration: Calibration) -> None:
+    held = list[str]()
+
+    class Turns(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            held.append("begin")
+
+        def __exit__(self, *_: object) -> None:
+            held.append("end")
+
+    def in_force() -> Calibration:
+        held.append("look")
+        return calibration
+
+    observer = FollowingObserver(EmbeddedObserver(SETTINGS, calibration, BrightThings()), in_force, Turns())
+    for window in list(windows_of(drawn(WALKERS, 2.0)))[:2]:
+        observer.observe(window)
+    assert held == ["begin", "look", "end"] * 2
 
 
 def test_when_it_was_learned_is_the_wall_clocks_time(calibration: Calibration) -> None:
