@@ -222,9 +222,9 @@ def site(
     """A site of ``cameras`` cameras that all play ``clip``, or each its own; ``rules``: the file after its version."""
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     names = [f"cam{number:02}" for number in range(cameras)]
-    port = free_port()
     clips = [clip] * cameras if isinstance(clip, Path) else clip
     with RtspServer(dict(zip(names, clips, strict=True)), endless=True) as server:
+        port = free_port()  # now that the server has its own
         rows = []
         for name in names:
             text = f"schema_version: 1\nsite: bench\ncamera: {name}\nversion: 1\n{rules}"
