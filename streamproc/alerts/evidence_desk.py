@@ -44,7 +44,7 @@ class Ring(Protocol):
 class Threads(Protocol):
     """Where evidence is made; ``evidence_threads.EvidenceThreads`` is one."""
 
-    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int) -> bool: ...
+    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int, camera_id: str) -> bool: ...
 
 
 class EvidenceMetrics(Protocol):
@@ -117,7 +117,8 @@ class EvidenceDesk:
         if self._threads is None:
             self._make(alert, gathered, on_ready)
             return
-        # A camera stays in one queue, so that an incident's messages are completed in the order of their revisions.
+        # A camera stays in one queue, so that an incident's messages are completed in the order of their revisions: by
+        # its id, and by what is done with its clips.
         if self._encodes is None and gathered.packets is not None:
             self._encodes = self._writer.encodes(gathered.packets.stream)
         if not self._threads.put(
@@ -125,6 +126,7 @@ class EvidenceDesk:
             encodes=bool(self._encodes),
             resolves=gathered.decision.action == "resolve",
             size_bytes=gathered.size_bytes,
+            camera_id=data.camera.id,
         ):
             self._complete(alert, Evidence(EvidenceRef(), (QUEUE_FULL,)), on_ready)
 

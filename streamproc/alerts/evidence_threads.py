@@ -19,13 +19,15 @@ Task = Callable[[], object]
 
 COPIED, ENCODED = 64, 16
 """Most pieces of evidence that are waiting or being made: those to be encoded again take long."""
+BESIDE = 2
+"""Threads for openings and updates whose clips are copied: a picture takes some 15 ms, and alerts come together."""
 MOST_BYTES = 256_000_000
 """Of packets and pictures that they keep in memory, all together."""
 
 
 class EvidenceThreads:
-    """Four threads, each doing its tasks in order: clips that are copied and clips that are encoded again, of openings
-    and updates and of resolutions.
+    """Threads, each doing its tasks in order: clips that are copied and clips that are encoded again, of openings and
+    updates and of resolutions. Where several do the same, a camera keeps to one of them.
 
     They are apart because a clip that is encoded again takes seconds, and neither a camera whose clips are copied in
     milliseconds must wait for it, nor an opening for a resolution. A resolution passes through the queue of the
@@ -36,10 +38,15 @@ class EvidenceThreads:
         self._most, self._most_bytes = {False: copied, True: encoded}, most_bytes
         self._under_way, self._bytes = {False: 0, True: 0}, 0
         self._lock = threading.Lock()
-        self._lanes: dict[tuple[bool, bool], Channel[Task]] = {
-            (resolves, encodes): Channel(self._most[encodes]) for resolves in (False, True) for encodes in (False, True)
+        self._lanes = {
+            (resolves, encodes): [
+                Channel[Task](self._most[encodes]) for _ in range(1 if resolves or encodes else BESIDE)
+            ]
+            for resolves in (False, True)
+            for encodes in (False, True)
         }
-        self._threads: dict[tuple[bool, bool], threading.Thread] = {}
+        self._cameras: dict[str, int] = {}  # in the order of their first evidence: they take the threads in turn
+        self._threads: dict[Channel[Task], threading.Thread] = {}
 
     def __len__(self) -> int:
         with self._lock:
@@ -48,27 +55,32 @@ class EvidenceThreads:
     def start(self) -> None:
         """Start all of them."""
         names = ("evidence-copy", "evidence-encode", "resolution-copy", "resolution-encode")
-        for name, (key, tasks) in zip(names, self._lanes.items(), strict=True):
-            self._threads[key] = threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
-            self._threads[key].start()
+        for name, lanes in zip(names, self._lanes.values(), strict=True):
+            for tasks in lanes:
+                self._threads[tasks] = threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
+                self._threads[tasks].start()
 
     def dead(self) -> tuple[str, ...]:
         """Names of the threads that ended; before ``stop`` none should have."""
         return tuple(thread.name for thread in self._threads.values() if not thread.is_alive())
 
-    def put(self, task: Task, *, encodes: bool, resolves: bool = False, size_bytes: int = 0) -> bool:
-        """Have ``task``, which keeps ``size_bytes`` in memory, done by one of the threads; False, at once, where too
-        much waits or they were stopped."""
+    def put(
+        self, task: Task, *, encodes: bool, resolves: bool = False, size_bytes: int = 0, camera_id: str = ""
+    ) -> bool:
+        """Have ``task``, which keeps ``size_bytes`` in memory, done by one of the threads, in order among those of its
+        camera; False, at once, where too much waits or they were stopped."""
         with self._lock:
             # One alone may be larger: nothing would ever be made where rings are.
             too_large = self._bytes > 0 and self._bytes + size_bytes > self._most_bytes
             if too_large or self._under_way[encodes] >= self._most[encodes]:
                 return False
             self._count(encodes, 1, size_bytes)
+            number = self._cameras.setdefault(camera_id, len(self._cameras))
         todo = partial(self._do, task, encodes, size_bytes)
         try:
             # There is room: a lane is as long as what may be under way.
-            self._lanes[False, encodes].put(partial(self._lanes[True, encodes].put, todo, 0.0) if resolves else todo)
+            openings, (resolutions,) = self._lanes[False, encodes], self._lanes[True, encodes]
+            openings[number % len(openings)].put(partial(resolutions.put, todo, 0.0) if resolves else todo)
         except ChannelClosed:
             with self._lock:
                 self._count(encodes, -1, -size_bytes)
@@ -79,12 +91,12 @@ class EvidenceThreads:
         """Do what waits, then end; False if that took longer than ``timeout_s`` seconds."""
         ends_s = time.monotonic() + timeout_s
         for resolves in (False, True):  # as they are handed on
-            keys = [key for key in self._lanes if key[0] == resolves]
-            for key in keys:
-                self._lanes[key].close()
-            for key in keys:
-                if key in self._threads:
-                    self._threads[key].join(max(0.0, ends_s - time.monotonic()))
+            lanes = [*self._lanes[resolves, False], *self._lanes[resolves, True]]
+            for lane in lanes:
+                lane.close()
+            for lane in lanes:
+                if lane in self._threads:
+                    self._threads[lane].join(max(0.0, ends_s - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads.values())
 
     def _do(self, task: Task, encodes: bool, size_bytes: int) -> None:

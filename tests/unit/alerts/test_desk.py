@@ -71,7 +71,8 @@ class Later:
     resolves: list[bool] = field(default_factory=list)
     sizes_bytes: list[int] = field(default_factory=list)
 
-    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int) -> bool:
+    def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int, camera_id: str) -> bool:
+        assert camera_id
         if len(self.tasks) >= self.room:
             return False
         self.tasks.append(task)

@@ -74,6 +74,26 @@ def test_an_opening_does_not_wait_for_a_resolution_which_comes_after_what_was_be
     assert len(threads) == 0
 
 
+def test_a_cameras_evidence_waits_for_its_own_alone_and_is_made_in_order() -> None:
+    threads = EvidenceThreads()
+    over, others = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def takes_long() -> None:
+        over.wait(10.0)
+        done.append(1)
+
+    threads.start()
+    threads.put(takes_long, encodes=False, camera_id="gate")
+    threads.put(lambda: done.append(2), encodes=False, camera_id="gate")
+    threads.put(others.set, encodes=False, camera_id="yard")
+    assert others.wait(3.0)
+    assert done == []
+    over.set()
+    assert threads.stop(10.0)
+    assert done == [1, 2]
+
+
 def test_resolutions_that_wait_are_done_before_the_end() -> None:
     threads = EvidenceThreads()
     done: list[int] = []
