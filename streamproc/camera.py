@@ -6,7 +6,7 @@ Built from settings that can be pickled and speaking only through ``Emit``, so t
     unit thread        packets -> runs -> channel    a camera drops to the next keyframe where decoding falls behind
     decode thread      packets -> frames -> windows  into a slot of one: a camera's newest window replaces its oldest
     main thread        main stream -> Emit           where a sub-stream is analysed: for evidence, never decoded
-    observe thread     window -> observed window     waits in ``Emit.window`` while the stages after it are busy
+    observe thread     window -> observed window     in its turn; waits in ``Emit.window`` while later stages are busy
 
 A recording that is not played in real time loses nothing: every put blocks. An exception that nobody expected ends the
 camera's threads, is told as a lost camera, and the camera is started afresh; other cameras do not notice.

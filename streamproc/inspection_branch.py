@@ -21,6 +21,7 @@ from streamproc.inspection.live.crops import Crop
 from streamproc.inspection.live.judging import Judge
 from streamproc.inspection.live.picking import Picker
 from streamproc.runtime.clock import Clock
+from streamproc.runtime.priority import give_way
 from streamproc.runtime.slots import Slots
 from streamproc.secrets import redact
 from streamproc.types import CropDropCause, ObservedWindow, Picture, Verdict
@@ -122,6 +123,7 @@ class Inspection:
 
     def work(self) -> None:
         """Look at what waits until ``close``."""
+        give_way()
         while True:
             with self._waiting.take(_WAIT_S) as crop:
                 if crop is not None:

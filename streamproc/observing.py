@@ -37,7 +37,9 @@ class ObserverModels:
         self.detector: NanoDet = NanoDet(store.ensure("nanodet"))
         self.pose: MoveNet | None = _pose(store)
         """None where it could not be had: nobody is asked how they hold the body."""
-        self._observer, self._turns = EmbeddedObserver, Turns(cores())
+        self._observer = EmbeddedObserver
+        self.turns = Turns(cores())
+        """Of the cameras that are looked at with them."""
         one_thread_each()  # now that all is loaded that brings threads of its own
 
     def observer(self, calibration: Callable[[], Calibration | None], settings: UnitSettings) -> Observer:
@@ -49,7 +51,7 @@ class ObserverModels:
         from streamproc.normality.following import FollowingObserver
 
         observer = self._observer(settings.normality, calibration(), self.detector, pose=self.pose)
-        return FollowingObserver(observer, calibration, self._turns)
+        return FollowingObserver(observer, calibration, self.turns)
 
 
 def _pose(store: ModelStore) -> MoveNet | None:

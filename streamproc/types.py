@@ -230,7 +230,7 @@ class ObservedWindow:
     drift: tuple[str, ...] = ()
     """What has come to measure otherwise than the footage that was learned, for hours, in words."""
     took_s: float = 0.0
-    """Seconds that it took to track and measure, where the camera is live."""
+    """Seconds that it took to track and measure, the wait for a turn included, where the camera is live."""
     passed_by: int = 0
     """Windows since the last observed one that were not looked at, as nothing stood out."""
 

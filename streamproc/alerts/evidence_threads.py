@@ -12,6 +12,7 @@ import structlog
 
 from streamproc.errors import ChannelClosed
 from streamproc.runtime.channels import Channel
+from streamproc.runtime.priority import give_way
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,8 @@ class EvidenceThreads:
             for resolves in (False, True)
             for encodes in (False, True)
         }
-        self._cameras: dict[str, int] = {}  # in the order of their first evidence: they take the threads in turn
+        self._numbers = {encodes: dict[str, int]() for encodes in (False, True)}
+        """By camera, in the order of their first evidence: they take the threads in turn."""
         self._threads: dict[Channel[Task], threading.Thread] = {}
 
     def __len__(self) -> int:
@@ -55,9 +57,11 @@ class EvidenceThreads:
     def start(self) -> None:
         """Start all of them."""
         names = ("evidence-copy", "evidence-encode", "resolution-copy", "resolution-encode")
-        for name, lanes in zip(names, self._lanes.values(), strict=True):
-            for tasks in lanes:
-                self._threads[tasks] = threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
+        for (lane, lanes), name in zip(self._lanes.items(), names, strict=True):
+            for number, tasks in enumerate(lanes, 1):
+                work = partial(self._run, tasks, gives_way=any(lane))
+                called = f"{name}-{number}" if len(lanes) > 1 else name
+                self._threads[tasks] = threading.Thread(target=work, name=called, daemon=True)
                 self._threads[tasks].start()
 
     def dead(self) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ class EvidenceThreads:
             if too_large or self._under_way[encodes] >= self._most[encodes]:
                 return False
             self._count(encodes, 1, size_bytes)
-            number = self._cameras.setdefault(camera_id, len(self._cameras))
+            number = self._numbers[encodes].setdefault(camera_id, len(self._numbers[encodes]))
         todo = partial(self._do, task, encodes, size_bytes)
         try:
             # There is room: a lane is as long as what may be under way.
@@ -113,7 +117,9 @@ class EvidenceThreads:
         self._bytes += size_bytes
 
     @staticmethod
-    def _run(tasks: Channel[Task]) -> None:
+    def _run(tasks: Channel[Task], *, gives_way: bool) -> None:
+        if gives_way:
+            give_way()
         for task in tasks:
             with suppress(ChannelClosed):  # a resolution was to be handed on, and its thread was stopped
                 task()

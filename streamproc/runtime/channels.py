@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Channel(Generic[T]):
-    """First in, first out, for one producer and one consumer; a full channel blocks its producer."""
+    """First in, first out, for one consumer; a full channel blocks who puts."""
 
     def __init__(self, size: int) -> None:
         if size < 1:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +34,7 @@ from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.runtime.breaker import Health
 from streamproc.testing import FakeClock
+from streamproc.types import Window
 
 GATE = CameraSettings(id="gate", main="clip.mp4")
 EMBEDDED = PipelineSettings(schema_version=1, name="embedded")
@@ -195,3 +199,37 @@ def test_a_calibration_that_does_not_fit_the_pipeline_is_refused(store: ModelSto
     wider = replace(UNIT, normality=NormalitySettings(flow_width_px=512))
     with pytest.raises(ConfigError, match="flow_width_px: 384, the pipeline says 512"):
         backends.observer(lambda: MEASURED, wider)
+
+
+def test_cameras_are_looked_at_in_turns_as_many_at_once_as_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, store: ModelStore
+) -> None:
+    monkeypatch.setattr("streamproc.observing.cores", lambda: 2)
+    backends, leave, inside = Backends(EMBEDDED, store, FakeClock()), threading.Event(), list[int]()
+
+    def look(number: int) -> None:
+        def calibration() -> Calibration:
+            if made:
+                inside.append(number)
+                leave.wait(5)
+                raise ConfigError("seen enough")
+            return MEASURED
+
+        made = list[bool]()
+        observer = backends.observer(calibration, UNIT)
+        made.append(True)
+        with suppress(ConfigError):
+            observer.observe(Window("gate", 1, 0, ()))
+
+    threads = [threading.Thread(target=look, args=(number,), daemon=True) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    patience_s, pause = time.monotonic() + 5, threading.Event()
+    while backends.turns.waiting < 2:
+        assert time.monotonic() < patience_s
+        pause.wait(0.001)
+    assert len(inside) == 2
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(inside) == [0, 1, 2, 3]

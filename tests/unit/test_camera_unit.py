@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -272,6 +274,33 @@ def test_a_watched_window_tells_how_long_it_took_to_observe_and_an_inline_one_do
     assert [o.took_s for o in emit.windows] == [0.25] * 5
     inline = CameraUnit(settings(str(clip)), RecordingEmit(), clock, lambda _: Slow()).run_inline(START)
     assert [o.took_s for o in inline] == [0.0] * 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has niceness by thread")
+def test_what_observes_gives_way_to_what_reads_and_decodes(clip: Path, start: Start) -> None:
+    niceness: dict[str, int] = {}
+
+    def note(thread: str) -> None:
+        niceness[thread] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    class Noting(FakeObserver):
+        def observe(self, window: Window) -> ObservedWindow:
+            note("observe")
+            return super().observe(window)
+
+    class Emit(RecordingEmit):
+        def packets(self, batch: PacketBatch) -> None:
+            note("unit")
+            super().packets(batch)
+
+        def decoded(self, camera_id: str, pictures: int, keyframe_every_s: float | None) -> None:
+            note("decode")
+            super().decoded(camera_id, pictures, keyframe_every_s)
+
+    unit = start(CameraUnit(settings(str(clip), realtime=False), Emit(), FakeClock(), lambda _: Noting()))
+    assert unit.join(20)
+    own = os.getpriority(os.PRIO_PROCESS, os.getpid())
+    assert niceness == {"unit": own, "decode": own, "observe": min(19, own + 5)}
 
 
 def test_a_window_that_a_model_fails_on_is_counted_and_the_next_is_tried(clip: Path, start: Start) -> None:

@@ -72,7 +72,7 @@ class Later:
     sizes_bytes: list[int] = field(default_factory=list)
 
     def put(self, task: Task, *, encodes: bool, resolves: bool, size_bytes: int, camera_id: str) -> bool:
-        assert camera_id
+        assert camera_id == CAMERA.id
         if len(self.tasks) >= self.room:
             return False
         self.tasks.append(task)

@@ -94,6 +94,28 @@ def test_a_cameras_evidence_waits_for_its_own_alone_and_is_made_in_order() -> No
     assert done == [1, 2]
 
 
+def test_a_resolution_comes_after_what_its_own_camera_waits_for() -> None:
+    threads = EvidenceThreads()
+    over, others = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def takes_long() -> None:
+        over.wait(10.0)
+        done.append("updated")
+
+    threads.start()
+    threads.put(lambda: None, encodes=True, camera_id="masked")
+    threads.put(lambda: None, encodes=False, camera_id="gate")
+    threads.put(takes_long, encodes=False, camera_id="yard")
+    threads.put(lambda: done.append("resolved"), encodes=False, resolves=True, camera_id="yard")
+    threads.put(others.set, encodes=False, resolves=True, camera_id="gate")
+    assert others.wait(3.0)
+    assert done == []
+    over.set()
+    assert threads.stop(10.0)
+    assert done == ["updated", "resolved"]
+
+
 def test_resolutions_that_wait_are_done_before_the_end() -> None:
     threads = EvidenceThreads()
     done: list[int] = []

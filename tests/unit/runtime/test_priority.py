@@ -22,6 +22,7 @@ def test_the_thread_that_gives_way_is_nicer_and_no_other_is() -> None:
 
     def work() -> None:
         give_way()
+        give_way()
         found.append(niceness())
 
     thread = threading.Thread(target=work)

@@ -1,4 +1,4 @@
-"""Turns are limited in number and handed on in order."""
+"""Turns are limited in number and handed on in order, and holders that hang stop nobody."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ import pytest
 from streamproc.runtime.turns import Turns
 
 
+def until_waiting(turns: Turns, count: int) -> None:
+    patience_s, pause = time.monotonic() + 5, threading.Event()
+    while turns.waiting < count:
+        assert time.monotonic() < patience_s
+        pause.wait(0.001)
+
+
 def test_no_more_than_so_many_have_a_turn_at_once() -> None:
-    turns, inside, most, lock = Turns(2), 0, 0, threading.Lock()
-    both = threading.Barrier(2)
+    turns, leave, inside = Turns(2), threading.Event(), list[int]()
 
     def work() -> None:
-        nonlocal inside, most
         with turns:
-            with lock:
-                inside += 1
-                most = max(most, inside)
-            both.wait(5)  # broken, unless two are inside at once
-            with lock:
-                inside -= 1
+            inside.append(1)
+            leave.wait(5)
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
+    until_waiting(turns, 4)
+    assert len(inside) == 2
+    leave.set()
     for thread in threads:
-        thread.join(10)
-    assert (most, inside, both.broken) == (2, 0, False)
+        thread.join(5)
+    assert (len(inside), turns.waiting) == (6, 0)
 
 
 def test_who_asked_first_is_next_even_if_the_holder_asks_again_at_once() -> None:
@@ -50,9 +54,7 @@ def test_who_asked_first_is_next_even_if_the_holder_asks_again_at_once() -> None
     holder.start()
     assert holds.wait(5)
     waiter.start()
-    patience_s = time.monotonic() + 5
-    while not turns.waiting:
-        assert time.monotonic() < patience_s
+    until_waiting(turns, 1)
     asks.set()
     for thread in (holder, waiter):
         thread.join(5)
@@ -60,12 +62,55 @@ def test_who_asked_first_is_next_even_if_the_holder_asks_again_at_once() -> None
 
 
 def test_a_turn_ends_with_an_error_too() -> None:
-    turns = Turns(1)
-    for _ in range(2):
-        with pytest.raises(RuntimeError), turns:
-            raise RuntimeError
-    with turns:
-        pass
+    turns = Turns(1, stuck_s=60.0)
+    with pytest.raises(RuntimeError), turns:
+        raise RuntimeError
+    entered = threading.Thread(target=turns.__enter__, daemon=True)
+    entered.start()
+    entered.join(5)
+    assert not entered.is_alive()
+
+
+def test_holders_that_hang_are_replaced_by_one_more_turn() -> None:
+    turns, over, inside = Turns(1, stuck_s=0.05), threading.Event(), list[int]()
+
+    def hangs() -> None:
+        with turns:
+            over.wait(10)
+
+    def work() -> None:
+        with turns:
+            inside.append(turns.at_once)
+
+    hung = threading.Thread(target=hangs)
+    hung.start()
+    others = [threading.Thread(target=work) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join(5)
+    assert inside == [2, 2, 2]
+    over.set()
+    hung.join(5)
+
+
+def test_a_long_queue_that_moves_makes_no_further_turns() -> None:
+    turns, steps = Turns(1, stuck_s=0.3), threading.Semaphore(0)
+
+    def work() -> None:
+        with turns:
+            steps.acquire(timeout=5)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    until_waiting(turns, 5)
+    for _ in threads:  # the last waits longer than anybody may without a change
+        threading.Event().wait(0.1)
+        steps.release()
+    for thread in threads:
+        thread.join(5)
+    assert turns.at_once == 1
 
 
 def test_there_is_at_least_one_turn() -> None:
