@@ -3,6 +3,9 @@
 An alert is decided when ``decide`` has returned: its message, its place in every sink's queue and the state of its
 incident are one transaction in SQLite (WAL, ``synchronous=FULL``). Messages stay as a journal until ``purge``.
 
+What comes after is written without waiting for the disk. After the process died it is there; after a power cut it may be
+as if it had not been: a message is delivered twice, or again without its evidence.
+
 A message may be held for a few seconds until ``complete`` replaces its body by one that names its evidence. What it was
 stored with is true without: whatever happens to the process or the evidence, that body goes out.
 """
@@ -151,7 +154,7 @@ class Outbox:
 
     def complete(self, message_id: str, body: bytes) -> bool:
         """Replace a held message's body and let it go; False, and nothing is changed, if it is held no longer."""
-        with self._transaction() as db:
+        with self._transaction(waits=False) as db:
             if message_id not in self._holds:
                 return False
             db.execute("UPDATE messages SET body = ? WHERE id = ?", (body, message_id))
@@ -215,7 +218,7 @@ class Outbox:
 
     def _mark(self, sink: str, state: str, ids: Iterable[tuple[str, str]]) -> None:
         now = _text(self._clock.now())
-        with self._transaction() as db:
+        with self._transaction(waits=False) as db:
             db.executemany(
                 "UPDATE deliveries SET state = ?, changed_at = ?, reason = ? WHERE sink = ? AND state = 'pending' "
                 "AND seq = (SELECT seq FROM messages WHERE id = ?)",
@@ -253,8 +256,10 @@ class Outbox:
             return self._db.execute(query, values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, waits: bool = True) -> Iterator[sqlite3.Connection]:
+        """``waits``: until it is on the disk, with all that was written before it."""
         with self._lock, self._translated():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -49,6 +49,28 @@ def test_it_is_as_durable_as_sqlite_can_be(path: Path) -> None:
     outbox.close()
 
 
+def test_what_decides_waits_for_the_disk_and_what_comes_after_does_not(path: Path) -> None:
+    outbox = Outbox(path, ("kafka",))
+    said, waits = list[str](), list[bool]()
+    outbox._db.set_trace_callback(said.append)
+
+    def note() -> None:
+        (pragma,) = [one for one in said if one.startswith("PRAGMA")]
+        waits.append(pragma.endswith("FULL") and said.index(pragma) < said.index("BEGIN IMMEDIATE"))
+        said.clear()
+
+    outbox.decide([message(1)], hold_s={"gate-1": 5.0})
+    note()
+    assert outbox.complete("gate-1", b"{}")
+    note()
+    outbox.delivered("kafka", ["gate-1"])
+    note()
+    outbox.decide([message(2)])
+    note()
+    assert waits == [True, False, False, True]
+    outbox.close()
+
+
 def test_everything_is_there_after_reopening(path: Path) -> None:
     outbox = Outbox(path, ("kafka",))
     outbox.decide([message(1), message(2)], {("gate", "behaviour"): "open", ("door", "behaviour"): "other"})
