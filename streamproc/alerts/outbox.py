@@ -3,8 +3,8 @@
 An alert is decided when ``decide`` has returned: its message, its place in every sink's queue and the state of its
 incident are one transaction in SQLite (WAL, ``synchronous=FULL``). Messages stay as a journal until ``purge``.
 
-What comes after is written without waiting for the disk. After the process died it is there; after a power cut it may be
-as if it had not been: a message is delivered twice, or again without its evidence.
+What comes after is written without waiting for the disk. After the process died it is there; after a power cut it may
+be as if it had not been: a message is delivered twice, or again without its evidence.
 
 A message may be held for a few seconds until ``complete`` replaces its body by one that names its evidence. What it was
 stored with is true without: whatever happens to the process or the evidence, that body goes out.
