@@ -206,11 +206,13 @@ def test_cameras_are_looked_at_in_turns_as_many_at_once_as_there_are_cores(
 ) -> None:
     monkeypatch.setattr("streamproc.observing.cores", lambda: 2)
     backends, leave, inside = Backends(EMBEDDED, store, FakeClock()), threading.Event(), list[int]()
+    came = threading.Semaphore(0)
 
     def look(number: int) -> None:
         def calibration() -> Calibration:
             if made:
                 inside.append(number)
+                came.release()
                 leave.wait(5)
                 raise ConfigError("seen enough")
             return MEASURED
@@ -228,6 +230,8 @@ def test_cameras_are_looked_at_in_turns_as_many_at_once_as_there_are_cores(
     while backends.turns.waiting < 2:
         assert time.monotonic() < patience_s
         pause.wait(0.001)
+    assert came.acquire(timeout=5)
+    assert came.acquire(timeout=5)
     assert len(inside) == 2
     leave.set()
     for thread in threads:

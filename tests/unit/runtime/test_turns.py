@@ -18,17 +18,20 @@ def until_waiting(turns: Turns, count: int) -> None:
 
 
 def test_no_more_than_so_many_have_a_turn_at_once() -> None:
-    turns, leave, inside = Turns(2), threading.Event(), list[int]()
+    turns, leave, inside, came = Turns(2), threading.Event(), list[int](), threading.Semaphore(0)
 
     def work() -> None:
         with turns:
             inside.append(1)
+            came.release()
             leave.wait(5)
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     until_waiting(turns, 4)
+    assert came.acquire(timeout=5)
+    assert came.acquire(timeout=5)
     assert len(inside) == 2
     leave.set()
     for thread in threads:
@@ -95,7 +98,7 @@ def test_holders_that_hang_are_replaced_by_one_more_turn() -> None:
 
 
 def test_a_long_queue_that_moves_makes_no_further_turns() -> None:
-    turns, steps = Turns(1, stuck_s=0.3), threading.Semaphore(0)
+    turns, steps = Turns(1, stuck_s=1.0), threading.Semaphore(0)
 
     def work() -> None:
         with turns:
@@ -106,7 +109,7 @@ def test_a_long_queue_that_moves_makes_no_further_turns() -> None:
         thread.start()
     until_waiting(turns, 5)
     for _ in threads:  # the last waits longer than anybody may without a change
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.25)
         steps.release()
     for thread in threads:
         thread.join(5)
