@@ -1,8 +1,10 @@
-"""Public fakes for tests: time, and builders of nouns. They pass the same contract tests as the real parts."""
+"""Public fakes for tests: time. They pass the same contract tests as the real parts."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
@@ -35,3 +37,15 @@ class FakeClock:
         if not event.is_set():
             self.advance(timeout_s)
         return event.is_set()
+
+
+def until(done: Callable[[], object], patience_s: float = 5.0) -> None:
+    """Return as soon as ``done()`` is true, which another thread sees to.
+
+    Raises:
+        AssertionError: it is not within ``patience_s`` seconds.
+    """
+    ends_s, pause = time.monotonic() + patience_s, threading.Event()
+    while not done():
+        assert time.monotonic() < ends_s, f"not within {patience_s:g} s"  # noqa: S101 - a test's
+        pause.wait(0.001)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from streamproc.errors import ConfigError, InferenceError, ModelLoadError
 from streamproc.models.store import ModelStore
 from streamproc.normality.calibration import Calibration
 from streamproc.runtime.breaker import Health
-from streamproc.testing import FakeClock
+from streamproc.testing import FakeClock, until
 from streamproc.types import Window
 
 GATE = CameraSettings(id="gate", main="clip.mp4")
@@ -226,10 +225,7 @@ def test_cameras_are_looked_at_in_turns_as_many_at_once_as_there_are_cores(
     threads = [threading.Thread(target=look, args=(number,), daemon=True) for number in range(4)]
     for thread in threads:
         thread.start()
-    patience_s, pause = time.monotonic() + 5, threading.Event()
-    while backends.turns.waiting < 2:
-        assert time.monotonic() < patience_s
-        pause.wait(0.001)
+    until(lambda: backends.turns.waiting >= 2)
     assert came.acquire(timeout=5)
     assert came.acquire(timeout=5)
     assert len(inside) == 2

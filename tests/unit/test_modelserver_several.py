@@ -16,7 +16,7 @@ from streamproc.errors import ConfigError, InferenceError, NotSent
 from streamproc.modelreply import Listed, Reply, RequestRefused, ServerUnfit, TryLater
 from streamproc.modelserver import ModelServer
 from streamproc.runtime.breaker import Health
-from streamproc.testing import FakeClock
+from streamproc.testing import FakeClock, until
 from streamproc.testing_modelserver import FakeEndpoint
 
 pytestmark = pytest.mark.timeout(30)
@@ -73,14 +73,6 @@ def test_requests_are_shared_and_each_server_has_its_own_bound(stack: ExitStack)
         until(lambda: len(tier.a.requests) + len(tier.b.requests) == 4)
         assert [one.in_flight for one in tier.client.readings()] == [2, 2]
         tier.client.close()
-
-
-def until(done: Any) -> None:
-    for _ in range(500):
-        if done():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("not within 5 s")
 
 
 @pytest.mark.parametrize("failure", [InferenceError("gone"), TryLater("busy", 1e9), ServerUnfit("other")], ids=repr)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from streamproc.runtime.turns import Turns
-
-
-def until_waiting(turns: Turns, count: int) -> None:
-    patience_s, pause = time.monotonic() + 5, threading.Event()
-    while turns.waiting < count:
-        assert time.monotonic() < patience_s
-        pause.wait(0.001)
+from streamproc.testing import until
 
 
 def test_no_more_than_so_many_have_a_turn_at_once() -> None:
@@ -29,7 +22,7 @@ def test_no_more_than_so_many_have_a_turn_at_once() -> None:
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
-    until_waiting(turns, 4)
+    until(lambda: turns.waiting >= 4)
     assert came.acquire(timeout=5)
     assert came.acquire(timeout=5)
     assert len(inside) == 2
@@ -57,7 +50,7 @@ def test_who_asked_first_is_next_even_if_the_holder_asks_again_at_once() -> None
     holder.start()
     assert holds.wait(5)
     waiter.start()
-    until_waiting(turns, 1)
+    until(lambda: turns.waiting >= 1)
     asks.set()
     for thread in (holder, waiter):
         thread.join(5)
@@ -107,7 +100,7 @@ def test_a_long_queue_that_moves_makes_no_further_turns() -> None:
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
-    until_waiting(turns, 5)
+    until(lambda: turns.waiting >= 5)
     for _ in threads:  # the last waits longer than anybody may without a change
         threading.Event().wait(0.25)
         steps.release()
