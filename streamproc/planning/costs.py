@@ -54,6 +54,9 @@ def costs(asked: Asked, main: Rates, sub: Rates | None, figures: Figures, proces
     rows.append(_cost("threads and windows", sampled, figures.look_ms, "ms a picture"))
     rows += _observing(asked, streams, figures)
     rows.append(_words(asked, streams, figures))
+    live = figures.live_share
+    beside = live.value * sum(row.cores or 0.0 for row in rows)
+    rows.append(Cost("beside each other", beside, _basis(live), f"{live.value:.0%} of the rows above ({live.source})"))
     if processes:
         crossing = sum(
             count * paced(asked, rates, figures).kept / rates.windows * rates.looked_at * _seen_mpx(asked, stream)

@@ -67,6 +67,8 @@ class Figures(Settings):
     """A window's pictures for a vision-language model chosen, outlined, encoded and sent."""
     judge_asked: Figure
     """Share of the windows put into words about which the deciding language model is asked."""
+    live_share: Figure
+    """What live cameras take beyond the parts of watching, as a share of these."""
     crossing_packet_ms: Figure
     """A packet handed from the process that watches to the site's."""
     crossing_ms_per_mpx: Figure

@@ -79,6 +79,13 @@ def test_a_part_takes_its_rate_times_its_figure(values: dict[str, float], what: 
     assert found.amount(TOGETHER) == pytest.approx(cores)
 
 
+def test_what_live_cameras_take_beyond_the_parts_is_a_share_of_them() -> None:
+    found = plan(asked(), figures(packet_ms=5, track_ms=10, live_share=0.5))
+    parts = 4 * (10 * 5e-3 + 2 * 10e-3)
+    assert found.amount("beside each other") == pytest.approx(0.5 * parts)
+    assert found.amount(TOGETHER) == pytest.approx(1.5 * parts)
+
+
 def test_cores_to_have_leave_the_headroom_that_is_assumed() -> None:
     found = plan(asked(10), figures(packet_ms=7))
     assert found.amount(TOGETHER) == pytest.approx(0.7)
