@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -244,12 +245,13 @@ def _limits(asked: Asked, busy: float, rows: list[Row], figures: Figures) -> lis
             f"{machine.cores} cores, {whose}, filled to {filled:.0%}",
         )
     ]
-    memory = {row.what: row.amount or 0.0 for row in rows if row.part == "memory"}
-    fixed = memory["the site and its models"]
     limits.append(
-        Limit("memory", _held(machine.memory_mb * filled - fixed, memory["megabytes to have"] - fixed, number),
-              f"{machine.memory_mb / 1e3:.1f} GB, this machine's, filled to {filled:.0%}")
-    )  # fmt: skip
+        Limit(
+            "memory",
+            _held_in_memory(machine.memory_mb * filled, asked, rows, figures),
+            f"{machine.memory_mb / 1e3:.1f} GB, this machine's, filled to {filled:.0%}",
+        )
+    )
     if asked.pipeline.processes is not None or asked.pipeline.decoder.kind == "dali":
         taken = next(row.amount or 0.0 for row in rows if row.what == "interpreter's lock taken")
         limits.append(
@@ -272,13 +274,26 @@ def _held(there: float, needed: float, cameras: int) -> int:
     return max(0, min(_MOST, math.floor(there / needed * cameras + 1e-9))) if needed > 0 else _MOST
 
 
+def _held_in_memory(there_mb: float, asked: Asked, rows: list[Row], figures: Figures) -> int:
+    """So many cameras fit, with the processes that so many are watched in."""
+    memory = {row.what: row.amount or 0.0 for row in rows if row.part == "memory"}
+    site_mb = memory["the site and its models"]
+    each_mb = (memory["megabytes to have"] - site_mb - memory["further processes"]) / asked.cameras
+
+    def needed_mb(cameras: int) -> float:
+        processes = processes_for(asked.pipeline, cameras)
+        return site_mb + processes * figures.process_mb.value + cameras * each_mb
+
+    return bisect_right(range(1, _MOST + 1), there_mb + 1e-9, key=needed_mb)
+
+
 # ---- words
 
 
 def _notes(asked: Asked, figures: Figures) -> tuple[str, ...]:
     notes = [
         f"Figures are those of {figures.machine}, from tests/benchmarks; another machine's core is another core.",
-        "Memory was measured with the embedded preset and 1280x720 cameras; larger pictures, further models take more.",
+        "Memory was measured with the embedded preset, up to 1280x720; larger pictures, further models take more.",
         f"Reckoned and measured side by side for two and four cameras: {figures.checked}",
         "Not counted: evidence, the broker, the disk, the site's start; B-frames and codecs other than H.264.",
     ]

@@ -330,6 +330,13 @@ def test_what_is_full_first_comes_first() -> None:
     assert limits(plan(asked(pipeline=two, captions=Servers(16.0)), figures(**values)))["captions: servers"] == 8
 
 
+def test_memory_holds_the_processes_that_so_many_cameras_are_watched_in() -> None:
+    # Of 4,000 MB the site takes 1,000; twenty-four cameras take three processes, twenty-five four.
+    values = {"site_mb": 1000, "camera_mb": 100, "process_mb": 160}
+    assert [limits(plan(asked(number), figures(**values)))["memory"] for number in (4, 16)] == [24, 24]
+    assert limits(plan(asked(pipeline=preset(processes=2)), figures(**values)))["memory"] == 26
+
+
 def test_the_interpreters_lock_limits_where_the_number_of_processes_is_fixed() -> None:
     assert "interpreter's lock" not in limits(plan(asked(), figures(lock_ms_per_look=25)))
     fixed = asked(pipeline=preset(processes=0))
