@@ -56,7 +56,10 @@ def costs(asked: Asked, main: Rates, sub: Rates | None, figures: Figures, proces
     rows.append(_words(asked, streams, figures))
     live = figures.live_share
     beside = live.value * sum(row.cores or 0.0 for row in rows)
-    rows.append(Cost("beside each other", beside, _basis(live), f"{live.value:.0%} of the rows above ({live.source})"))
+    # Measured with the embedded preset and PyAV.
+    as_measured = asked.pipeline.decoder.kind != "dali" and not isinstance(asked.pipeline.perception, VlmPerception)
+    source = f"{live.value:.0%} of the rows above ({live.source})"
+    rows.append(Cost("beside each other", beside, _basis(live) if as_measured else "assumed", source))
     if processes:
         crossing = sum(
             count * paced(asked, rates, figures).kept / rates.windows * rates.looked_at * _seen_mpx(asked, stream)

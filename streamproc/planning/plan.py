@@ -293,8 +293,8 @@ def _held_in_memory(there_mb: float, asked: Asked, rows: list[Row], figures: Fig
 def _notes(asked: Asked, figures: Figures) -> tuple[str, ...]:
     notes = [
         f"Figures are those of {figures.machine}, from tests/benchmarks; another machine's core is another core.",
-        "Memory was measured with the embedded preset, up to 1280x720; larger pictures, further models take more.",
-        f"Reckoned and measured side by side for two and four cameras: {figures.checked}",
+        "Memory is that of the embedded preset and 640x480 cameras; larger pictures, further models take more.",
+        f"Reckoned and measured side by side: {figures.checked}",
         "Not counted: evidence, the broker, the disk, the site's start; B-frames and codecs other than H.264.",
     ]
     if asked.pipeline.decoder.kind == "dali":

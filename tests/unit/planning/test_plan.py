@@ -86,6 +86,18 @@ def test_what_live_cameras_take_beyond_the_parts_is_a_share_of_them() -> None:
     assert found.amount(TOGETHER) == pytest.approx(1.5 * parts)
 
 
+def test_that_share_is_of_watching_alone_and_assumed_where_it_was_not_measured() -> None:
+    values = {"packet_ms": 5, "live_share": 0.5, "crossing_packet_ms": 5, "dinov2_ms": 10}
+    inspecting = preset(inspection={"encoder": {"kind": "dinov2"}, "every_s": 1})
+    found = plan(asked(10, inspecting, regions=2), figures(**values))
+    assert found.amount("beside each other") == pytest.approx(0.5 * 10 * 10 * 5e-3)
+    bases = [
+        next(row.basis for row in plan(asked(pipeline=one), figures(**values)).rows if row.what == "beside each other")
+        for one in (preset(), with_vlm(), preset(decoder={"kind": "dali"}))
+    ]
+    assert bases == ["measured", "assumed", "assumed"]
+
+
 def test_cores_to_have_leave_the_headroom_that_is_assumed() -> None:
     found = plan(asked(10), figures(packet_ms=7))
     assert found.amount(TOGETHER) == pytest.approx(0.7)
