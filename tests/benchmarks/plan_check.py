@@ -5,8 +5,9 @@
 The embedded preset over RTSP from a server in a process of its own, people walking all the time. A site is watched for
 30 s once its packet rings are full. How much of the time something stands out is the plan's to be told, and is told as
 the site's own metrics have it. Windows: the share of those due that came, looked at or passed by as calm; what is lost
-costs less: the last column is the processor's ratio in proportion to them. `parts` is the plan without what live cameras
-take beyond the parts; the figure for that, `live_share`, is fitted on the rows of two cameras, so those of four check it.
+costs less: the last column is the processor's ratio in proportion to them. `parts` is the plan without what live
+cameras take beyond the parts; the figure for that, `live_share`, is fitted on the rows of two cameras, and those of
+four check it.
 """
 
 from __future__ import annotations
