@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamproc.config import ServerSettings, VllmEngine, VlmPerception
 from streamproc.planning.asked import Asked, Servers
@@ -248,7 +248,7 @@ def _limits(asked: Asked, busy: float, rows: list[Row], figures: Figures) -> lis
     limits.append(
         Limit(
             "memory",
-            _held_in_memory(machine.memory_mb * filled, asked, rows, figures),
+            _held_in_memory(machine.memory_mb * filled, asked, figures),
             f"{machine.memory_mb / 1e3:.1f} GB, this machine's, filled to {filled:.0%}",
         )
     )
@@ -274,15 +274,12 @@ def _held(there: float, needed: float, cameras: int) -> int:
     return max(0, min(_MOST, math.floor(there / needed * cameras + 1e-9))) if needed > 0 else _MOST
 
 
-def _held_in_memory(there_mb: float, asked: Asked, rows: list[Row], figures: Figures) -> int:
+def _held_in_memory(there_mb: float, asked: Asked, figures: Figures) -> int:
     """So many cameras fit, with the processes that so many are watched in."""
-    memory = {row.what: row.amount or 0.0 for row in rows if row.part == "memory"}
-    site_mb = memory["the site and its models"]
-    each_mb = (memory["megabytes to have"] - site_mb - memory["further processes"]) / asked.cameras
 
     def needed_mb(cameras: int) -> float:
         processes = processes_for(asked.pipeline, cameras)
-        return site_mb + processes * figures.process_mb.value + cameras * each_mb
+        return _memory_rows(replace(asked, cameras=cameras), processes, figures)[-1].amount or 0.0
 
     return bisect_right(range(1, _MOST + 1), there_mb + 1e-9, key=needed_mb)
 
