@@ -18,7 +18,7 @@ from streamproc.errors import ConfigError, InferenceError, NotSent, ReplyError
 from streamproc.modelreply import Reply, RequestRefused, ServerUnfit
 from streamproc.modelserver import ModelServer
 from streamproc.runtime.breaker import Health
-from streamproc.testing import FakeClock
+from streamproc.testing import FakeClock, until
 from streamproc.testing_modelserver import Body, Fail, FakeModelServer, Hang, Reset, Say, Trickle
 
 pytestmark = pytest.mark.integration
@@ -301,9 +301,7 @@ def test_close_ends_what_is_under_way_and_leaves_no_thread() -> None:
         model = ModelServer(settings(server, deadline_s=30.0), FakeClock())
         with ThreadPoolExecutor(1) as pool:
             pending = pool.submit(model.ask_one, ASK, Colour)
-            deadline = time.monotonic() + 5
-            while not server.requests and time.monotonic() < deadline:
-                threading.Event().wait(0.01)
+            until(lambda: server.requests)
             model.close()
             with pytest.raises(InferenceError, match="closed"):
                 pending.result(5)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from streamproc.alerts.evidence_threads import EvidenceThreads
+from streamproc.testing import until
 
 
 def test_tasks_are_done_in_order_and_a_fault_ends_nothing() -> None:
@@ -145,7 +145,5 @@ def test_what_was_made_makes_room() -> None:
     for _ in range(3):
         assert threads.put(over.release, encodes=False, resolves=True, size_bytes=80)
         assert over.acquire(timeout=10.0)
-        ends_s = time.monotonic() + 10.0
-        while len(threads) and time.monotonic() < ends_s:  # from the task's end until it is counted
-            threading.Event().wait(0.001)
+        until(lambda: len(threads) == 0, 10.0)  # from the task's end until it is counted
     assert threads.stop(10.0)
