@@ -218,12 +218,16 @@ def site(
     sink: str,
     *,
     update_every_s: float = 10.0,
+    apart_s: float = 0.0,
 ) -> Iterator[Running]:
-    """A site of ``cameras`` cameras that all play ``clip``, or each its own; ``rules``: the file after its version."""
+    """A site of ``cameras`` cameras that all play ``clip``, or each its own; ``rules``: the file after its version.
+
+    Their pictures come at the same moments, or, each by a clock of its own, up to ``apart_s`` later.
+    """
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     names = [f"cam{number:02}" for number in range(cameras)]
     clips = [clip] * cameras if isinstance(clip, Path) else clip
-    with RtspServer(dict(zip(names, clips, strict=True)), endless=True) as server:
+    with RtspServer(dict(zip(names, clips, strict=True)), endless=True, apart_s=apart_s) as server:
         port = free_port()  # now that the server has its own
         rows = []
         for name in names:

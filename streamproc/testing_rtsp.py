@@ -72,9 +72,12 @@ class RtspServer:
         password: str | None = None,
         *,
         endless: bool = False,
+        apart_s: float = 0.0,
     ) -> None:
-        """``endless``: media time runs on where a clip begins anew, as a camera's does."""
-        self._clips, self._user, self._password, self._endless = dict(clips), user, password, endless
+        """``endless``: media time runs on where a clip begins anew, as a camera's does; ``apart_s``: cameras begin up
+        to so much later than asked, each at its own time, as clocks of their own have it."""
+        self._clips, self._user, self._password = dict(clips), user, password
+        self._endless, self._apart_s = endless, apart_s
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -95,6 +98,8 @@ class RtspServer:
         environ = dict(os.environ)
         if self._endless:
             argv.append("--endless")
+        if self._apart_s:
+            argv += ["--apart", f"{self._apart_s:g}"]
         if self._user:
             argv += ["--user", self._user, "--password-env", "RTSP_SERVER_PASSWORD"]
             environ["RTSP_SERVER_PASSWORD"] = self._password or ""

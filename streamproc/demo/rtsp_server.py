@@ -7,7 +7,8 @@ passwords nor UDP, and its timestamps run on across the loop.
 
 Every session begins at the file's beginning, so what a client sees is the same each time. Where the loop starts again
 the RTP timestamp goes back to its first value within the same session, and a client that sees media time go back counts
-a new run; ``--endless`` has it run on, as a camera's does.
+a new run; ``--endless`` has it run on, as a camera's does. Cameras that are asked for at the same moment send their
+pictures at the same moments, as cameras with clocks of their own do not; ``--apart`` has each begin a while later.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import random
 import re
 import secrets
 import socket
@@ -81,14 +83,17 @@ class Session:
         clips: Mapping[str, Clip],
         login: Login | None,
         endless: bool,
+        apart_s: float,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """``endless``: media time runs on where a clip begins anew."""
-        self._clips, self._login, self._endless = clips, login, endless
+        """``endless``: media time runs on where a clip begins anew; ``apart_s``: at most so much later, by its name,
+        does a camera begin."""
+        self._clips, self._login, self._endless, self._apart_s = clips, login, endless, apart_s
         self._reader, self._writer = reader, writer
         self._nonce, self._id = secrets.token_hex(16), secrets.token_hex(8)
         self._clip: Clip | None = None
+        self._later_s = 0.0
         self._send: Callable[[Iterable[bytes]], None] | None = None
         """Takes the RTP packets of a picture."""
         self._playing: asyncio.Task[None] | None = None
@@ -153,6 +158,7 @@ class Session:
                 if transport is None:
                     return reply(461)
                 self._clip = self._clips[name]
+                self._later_s = self._apart_s * random.Random(name).random()  # noqa: S311 - the same each time
                 reply(200, {**session, "Transport": transport})
             case "PLAY":
                 if self._clip is None or self._send is None:
@@ -191,7 +197,7 @@ class Session:
 
     async def _play(self, clip: Clip, send: Callable[[Iterable[bytes]], None]) -> None:
         loop, sender = asyncio.get_running_loop(), RtpSender(secrets.randbits(32))
-        began, since_ticks = loop.time(), 0
+        began, since_ticks = loop.time() + self._later_s, 0
         with contextlib.suppress(OSError, TimeoutError):
             while True:
                 for picture in clip.pictures:
@@ -206,12 +212,14 @@ class Session:
         self._writer.close()
 
 
-async def serve(clips: Mapping[str, Clip], host: str, port: int, login: Login | None, *, endless: bool) -> None:
+async def serve(
+    clips: Mapping[str, Clip], host: str, port: int, login: Login | None, *, endless: bool, apart_s: float
+) -> None:
     """Serve until cancelled; prints one ``ready`` line with the addresses."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await Session(clips, login, endless, reader, writer).run()
+        await Session(clips, login, endless, apart_s, reader, writer).run()
 
     server = await asyncio.start_server(connected, host, port)
     bound = server.sockets[0].getsockname()[1]
@@ -228,6 +236,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--user", help="ask clients for this user and a password")
     parser.add_argument("--password-env", metavar="NAME", help="environment variable that holds the password")
     parser.add_argument("--endless", action="store_true", help="media time runs on where a file begins anew")
+    parser.add_argument(
+        "--apart",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="each camera begins up to so much later",
+    )
     flags = parser.parse_args(argv)
     login = None
     if flags.user or flags.password_env:
@@ -242,7 +257,7 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(clips, flags.host, flags.port, login, endless=flags.endless))
+        asyncio.run(serve(clips, flags.host, flags.port, login, endless=flags.endless, apart_s=flags.apart))
     return 0
 
 

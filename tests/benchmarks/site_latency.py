@@ -33,17 +33,20 @@ from streamproc.testing_bench import ALWAYS_BROKEN, machine, pedestrians, site
 FIXTURES = Path(__file__).parents[1] / "integration" / "site" / "rules"
 SHARES = (0.25, 0.5, 0.75, 0.9)
 WATCH_S = 60.0
+APART_S = 1.0
 WHOLE, REST = "capture to topic", "neither model nor sampling"
 MODELS = ("observe", "perception")
 
 
-def latencies(folder: Path, clip: Path, cameras: int) -> tuple[dict[str, list[float]], float, float]:
+def latencies(folder: Path, clip: Path, cameras: int, apart_s: float) -> tuple[dict[str, list[float]], float, float]:
     """Seconds of each alert by part, the windows dropped, and the cores taken."""
     parts: dict[str, list[float]] = {}
     with DevBroker(folder / "broker") as broker:
         sink = f'{{kind: kafka, bootstrap_servers: ["{broker.bootstrap}"]}}'
         calibration = FIXTURES / "two.normality.json"
-        with site(folder / "site", clip, cameras, ALWAYS_BROKEN, calibration, sink, update_every_s=0.5) as one:
+        with site(
+            folder / "site", clip, cameras, ALWAYS_BROKEN, calibration, sink, update_every_s=0.5, apart_s=apart_s
+        ) as one:
             one.wait("windows_total", 10 * cameras, 120)
             since, cpu_s = datetime.now(UTC), one.cpu_s()
             time.sleep(WATCH_S)
@@ -69,15 +72,17 @@ def latencies(folder: Path, clip: Path, cameras: int) -> tuple[dict[str, list[fl
     return parts, dropped, cores
 
 
-def draw(p95: dict[str, list[float]], cameras: list[int], path: Path) -> None:
-    """What is reached in 95 of 100 alerts, by load."""
+def draw(p95: dict[str, list[float]], together: list[float], cameras: list[int], path: Path) -> None:
+    """What is reached in 95 of 100 alerts, by load; ``together``: the rest where pictures come at the same moments."""
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     for stage, values in p95.items():
         axes.plot(cameras, [1e3 * value for value in values], marker="o", label=stage)
+    label = f"{REST},\nall at the same moments"
+    axes.plot(cameras, [1e3 * value for value in together], marker="x", linestyle=":", color="0.3", label=label)
     axes.axhline(50, color="0.6", linestyle="--", linewidth=0.8)
     axes.set(xlabel="cameras", ylabel="ms at p95", yscale="log")
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, loc="outside right upper")
     figure.savefig(path, dpi=80)
 
 
@@ -91,22 +96,25 @@ def main() -> None:
     held = flags.held or (int(said[1]) if said else 0)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}")
     print(" ".join(["command: python tests/benchmarks/site_latency.py", *sys.argv[1:]]))
-    p95: dict[str, list[float]] = {}
-    numbers = []
+    numbers = [max(1, round(share * held)) for share in SHARES]
+    p95: dict[float, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         clip = pedestrians(Path(temporary) / "clip.mp4", (640, 480), 10, 40.0)
-        for share in SHARES:
-            cameras = max(1, round(share * held))
-            numbers.append(cameras)
-            parts, dropped, cores = latencies(Path(temporary) / f"{share:g}", clip, cameras)
-            print(f"\n{share:.0%} of {held} cameras: {cameras}, {cores:.2f} cores")
-            print(f"{len(parts[WHOLE])} alerts, {dropped:.0f} windows dropped; seconds")
-            print(f"{'':<28}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
-            for stage, values in parts.items():
-                p50, p95_s, p99 = np.percentile(values, (50, 95, 99))
-                p95.setdefault(stage, []).append(p95_s)
-                print(f"{stage:<28}{p50:>8.3f}{p95_s:>8.3f}{p99:>8.3f}{max(values):>8.3f}", flush=True)
-    draw(p95, numbers, Path(__file__).with_suffix(".png"))
+        for apart_s, when in (
+            (APART_S, "each camera by its own clock"),
+            (0.0, "pictures of all at the same moments"),
+        ):
+            reached = p95.setdefault(apart_s, {})
+            for share, cameras in zip(SHARES, numbers, strict=True):
+                parts, dropped, cores = latencies(Path(temporary) / f"{apart_s:g}-{share:g}", clip, cameras, apart_s)
+                print(f"\n{when}; {share:.0%} of {held} cameras: {cameras}, {cores:.2f} cores")
+                print(f"{len(parts[WHOLE])} alerts, {dropped:.0f} windows dropped; seconds")
+                print(f"{'':<28}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
+                for stage, values in parts.items():
+                    p50, p95_s, p99 = np.percentile(values, (50, 95, 99))
+                    reached.setdefault(stage, []).append(p95_s)
+                    print(f"{stage:<28}{p50:>8.3f}{p95_s:>8.3f}{p99:>8.3f}{max(values):>8.3f}", flush=True)
+    draw(p95[APART_S], p95[0.0][REST], numbers, Path(__file__).with_suffix(".png"))
 
 
 if __name__ == "__main__":
