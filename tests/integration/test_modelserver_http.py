@@ -47,7 +47,7 @@ def client(server: FakeModelServer, clock: FakeClock | None = None, **changes: A
 
 
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.modelserver._Pause._own", staticmethod(lambda _: 0.001))
+    monkeypatch.setattr("streamproc.endpoints.attempts._Pause._own", staticmethod(lambda _: 0.001))
 
 
 def test_a_request_carries_schema_bounds_and_messages_and_its_reply_is_typed() -> None:
@@ -262,7 +262,7 @@ def test_a_dead_server_costs_a_few_deadlines_and_then_nothing_until_it_is_back()
 
 
 def test_a_window_is_not_risked_on_a_server_whose_models_cannot_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.modelserver.PROBE_S", 0.1)
+    monkeypatch.setattr("streamproc.endpoints.attempts.PROBE_S", 0.1)
     clock = FakeClock()
     with FakeModelServer(always=Fail(500)) as server, client(server, clock, retries=0) as model:
         for _ in range(3):

@@ -79,7 +79,7 @@ def test_requests_are_shared_and_each_server_has_its_own_bound(stack: ExitStack)
 def test_what_one_fails_on_the_other_answers_without_a_pause(
     stack: ExitStack, monkeypatch: pytest.MonkeyPatch, failure: InferenceError
 ) -> None:
-    monkeypatch.setattr("streamproc.modelserver._Pause._own", staticmethod(lambda _: 1e9))
+    monkeypatch.setattr("streamproc.endpoints.attempts._Pause._own", staticmethod(lambda _: 1e9))
     tier = Tier(stack)
     tier.a.script.append(failure)
     assert tier.ask() == "http://b:1/v1"
@@ -90,7 +90,7 @@ def test_what_one_fails_on_the_other_answers_without_a_pause(
 
 
 def test_a_retry_is_a_further_round_over_all(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.modelserver._Pause._own", staticmethod(lambda _: 0.001))
+    monkeypatch.setattr("streamproc.endpoints.attempts._Pause._own", staticmethod(lambda _: 0.001))
     tier = Tier(stack, retries=2)
     for one in (tier.a, tier.b):
         one.script.extend([InferenceError("gone")] * 3)
