@@ -20,12 +20,12 @@ import structlog
 from openai.types.chat import ChatCompletionMessageParam
 
 from streamproc.config import ServerSettings
-from streamproc.endpoints.attempts import PROBE_S, Attempts, Patience, Turn
+from streamproc.endpoints.attempts import Attempts, Patience, Turn
 from streamproc.endpoints.balancing import Way
 from streamproc.endpoints.endpoint import Endpoint
 from streamproc.endpoints.factory import make_endpoints
-from streamproc.endpoints.question import Question, request_for
 from streamproc.endpoints.replica import Replica, added
+from streamproc.endpoints.structured import StructuredRequest, request_for
 from streamproc.errors import ChannelClosed, ConfigError, InferenceError, ReplyError
 from streamproc.modelreply import Listed, Reply, ServerUnfit, Usage, quoted, read_text
 from streamproc.runtime.breaker import Breaker, Health
@@ -38,6 +38,8 @@ R = TypeVar("R", bound=Reply)
 T = TypeVar("T")
 LOOK_EVERY_S = 10.0
 """Least seconds between two looks at what servers tell of themselves; Prometheus' usual interval is 15."""
+_LOOK_S = 2.0
+"""Seconds within which one must tell them."""
 _GRACE_S = 1.0
 
 
@@ -144,7 +146,7 @@ class ModelServer:
             NotSent: as many requests as permitted are under way.
         """
         request = request_for(self.settings.model, messages, self.settings.max_tokens, temperature)
-        return self._run(Question(request, reply, n, logprobs, schema).put_to, within_s)
+        return self._run(StructuredRequest(request, reply, n, logprobs, schema).complete, within_s)
 
     def ask_one(
         self,
@@ -172,7 +174,6 @@ class ModelServer:
             InferenceError: as ``ask``.
             ReplyError: the reply is truncated or refused; keeps its text.
         """
-
         request = request_for(self.settings.model, messages, self.settings.max_tokens, 0.0)
 
         async def once(turn: Turn) -> str | ReplyError:
@@ -191,7 +192,6 @@ class ModelServer:
         Raises:
             InferenceError: as ``ask``.
         """
-
         request = request_for(self.settings.model, messages, max_tokens, 0.0)
 
         async def once(turn: Turn) -> Usage:
@@ -241,7 +241,7 @@ class ModelServer:
     async def _look(self) -> None:
         for replica in self._replicas:
             try:
-                async with asyncio.timeout(PROBE_S):
+                async with asyncio.timeout(_LOOK_S):
                     await replica.look()
             except (TimeoutError, InferenceError):
                 log.debug("model_server_tells_nothing", server=replica.name)

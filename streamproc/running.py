@@ -16,7 +16,7 @@ from streamproc.models.store import ModelStore
 from streamproc.observability import logs
 from streamproc.observability.server import Health, ObservabilityServer, Reading
 from streamproc.runtime.clock import SystemClock
-from streamproc.runtime.garbage import settle
+from streamproc.runtime.garbage import freeze_loaded
 from streamproc.runtime.signals import on_signals
 from streamproc.secrets import redact
 from streamproc.site import LoadedSite, load_site
@@ -66,7 +66,7 @@ def _watch(loaded: LoadedSite, running: Assembled) -> None:
     _check_servers(running)
     if running.supervisor.stopping.is_set():
         return  # told to stop while a server let us wait
-    settle()
+    freeze_loaded()
     running.site.start()
     cameras = [camera.id for camera in loaded.settings.cameras]
     log.info(

@@ -222,7 +222,7 @@ def site(
 ) -> Iterator[Running]:
     """A site of ``cameras`` cameras that all play ``clip``, or each its own; ``rules``: the file after its version.
 
-    Their pictures come at the same moments, or, each by a clock of its own, up to ``apart_s`` later.
+    Their pictures come nearly at the same moments, as they connect; or, by their names, up to ``apart_s`` later.
     """
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     names = [f"cam{number:02}" for number in range(cameras)]

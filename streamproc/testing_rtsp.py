@@ -75,7 +75,7 @@ class RtspServer:
         apart_s: float = 0.0,
     ) -> None:
         """``endless``: media time runs on where a clip begins anew, as a camera's does; ``apart_s``: cameras begin up
-        to so much later than asked, each at its own time, as clocks of their own have it."""
+        to so much later than asked, each at another time by its name, the same time and again."""
         self._clips, self._user, self._password = dict(clips), user, password
         self._endless, self._apart_s = endless, apart_s
         self._process: subprocess.Popen[bytes] | None = None

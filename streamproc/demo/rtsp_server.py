@@ -8,7 +8,7 @@ passwords nor UDP, and its timestamps run on across the loop.
 Every session begins at the file's beginning, so what a client sees is the same each time. Where the loop starts again
 the RTP timestamp goes back to its first value within the same session, and a client that sees media time go back counts
 a new run; ``--endless`` has it run on, as a camera's does. Cameras that are asked for at the same moment send their
-pictures at the same moments, as cameras with clocks of their own do not; ``--apart`` has each begin a while later.
+pictures at the same moments, as real ones do only by chance; ``--apart`` has each begin a while later, by its name.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="each camera begins up to so much later",
+        help="each begins up to so much later, by its name",
     )
     flags = parser.parse_args(argv)
     login = None

@@ -27,7 +27,7 @@ _FAIR = 0.9
 """Of the time that a server should have; one that was given less and did not answer is not held to be down."""
 
 
-class Late(InferenceError):  # noqa: N818 - says what happened
+class _Late(InferenceError):  # noqa: N818 - says what happened
     """No answer in the time there was."""
 
 
@@ -64,7 +64,7 @@ class Patience:
 
 
 class Attempts:
-    """Of one call."""
+    """Those of one call, on its way over the replicas."""
 
     def __init__(self, model: str, way: Way, patience: Patience, down: Callable[[], InferenceError]) -> None:
         """``down`` makes the error where all are down."""
@@ -118,10 +118,10 @@ class Attempts:
                         await _probe(replica)
                     return await work(Turn(replica, given_s / 2))
             except TimeoutError:
-                raise Late(f"does not answer within {given_s:.1f} s") from None
+                raise _Late(f"does not answer within {given_s:.1f} s") from None
         except InferenceError as error:
             untried = isinstance(error, NotSent | RequestRefused) or (
-                isinstance(error, Late) and given_s < _FAIR * patience.fair_s
+                isinstance(error, _Late) and given_s < _FAIR * patience.fair_s
             )
             if not untried:
                 way.failed(str(error))

@@ -25,7 +25,7 @@ from streamproc.models.store import ModelStore
 from streamproc.observability import logs
 from streamproc.observing import ObserverModels
 from streamproc.runtime.clock import SystemClock
-from streamproc.runtime.garbage import settle
+from streamproc.runtime.garbage import freeze_loaded
 from streamproc.sampling.shedding import Shedding
 from streamproc.secrets import redact
 from streamproc.shards import tether, wire
@@ -135,7 +135,7 @@ def main(prepare: Callable[[Orders], MakeUnit] = embedded) -> None:
         orders: Orders = wire.receive(control)
         logs.configure(orders.log_format, orders.log_level)
         watching, make = Watching(control), prepare(orders)
-        settle()
+        freeze_loaded()
         for camera in orders.cameras:
             watching.add(camera, make)
         watching.run()

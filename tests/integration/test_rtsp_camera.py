@@ -96,9 +96,9 @@ def test_reordered_pictures_keep_their_times_and_an_endless_clip_is_one_run(tmp_
     assert emit.drops.get("corrupt", 0) == 0
 
 
-def test_cameras_with_clocks_of_their_own_begin_at_other_times(clip: Path) -> None:
+def test_cameras_may_begin_at_different_times_the_same_each_time(clip: Path) -> None:
     begin_s = {}
-    for apart_s in (0.0, 1.0):
+    for apart_s in (0.0, 0.5):
         with (
             RtspServer({"gate": clip, "door": clip}, apart_s=apart_s) as server,
             watching(server.url("gate")) as gate,
@@ -108,7 +108,7 @@ def test_cameras_with_clocks_of_their_own_begin_at_other_times(clip: Path) -> No
         first, second = (emit.packets_kept[0] for emit in (gate, door))
         assert first.pts_s == second.pts_s == 0.0
         begin_s[apart_s] = (second.received_at - first.received_at).total_seconds()
-    assert begin_s[1.0] - begin_s[0.0] == pytest.approx(0.88, abs=0.3)  # as their names have it
+    assert begin_s[0.5] - begin_s[0.0] == pytest.approx(0.44, abs=0.2)  # as their names have it
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])

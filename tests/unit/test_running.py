@@ -54,6 +54,14 @@ class Server:
         return ("model",)
 
 
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch: pytest.MonkeyPatch, made: list[Assembled]) -> list[bool]:
+    """Of each site that froze what is loaded, whether cameras were under way; the tests' own process stays as it is."""
+    frozen: list[bool] = []
+    monkeypatch.setattr(running, "freeze_loaded", lambda: frozen.append(bool(made[-1].hub.phases)))
+    return frozen
+
+
 @pytest.fixture
 def backends(monkeypatch: pytest.MonkeyPatch) -> FakeBackends:
     """What the site under test runs on."""
@@ -90,7 +98,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_recording_is_played_to_its_end_its_alerts_delivered_and_all_closed(
-    tmp_path: Path, backends: FakeBackends, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, backends: FakeBackends, capsys: pytest.CaptureFixture[str], frozen: list[bool]
 ) -> None:
     assert running.run_site(recording(tmp_path)) == 0
     alerts = [json.loads(row) for row in (tmp_path / "alerts.jsonl").read_text().splitlines()]
@@ -102,6 +110,7 @@ def test_a_recording_is_played_to_its_end_its_alerts_delivered_and_all_closed(
     events = [row["event"] for row in said]
     assert events.index("stand_in") < events.index("watching") < events.index("recordings_ended")
     assert events[-1] == "stopped"
+    assert frozen == [False]
     # Nothing is lost on the way, though nobody waits for the pages.
     (stand_in,) = [row for row in said if row["event"] == "stand_in"]
     assert (stand_in["model"], stand_in["stands_in_for"]) == ("scripted", "a captioner")

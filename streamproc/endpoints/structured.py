@@ -1,4 +1,4 @@
-"""What a model is asked, put as its server understands it: servers differ in what they know of the OpenAI API."""
+"""Replies of a given form, asked for as a server understands it: servers differ in what they know of the OpenAI API."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def request_for(
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[R]):
-    """Messages to which ``n`` replies of one form are wanted; ``ModelServer.ask`` tells the rest."""
+class StructuredRequest(Generic[R]):
+    """A request for ``n`` replies of one form; ``ModelServer.ask`` tells the rest."""
 
     request: Mapping[str, Any]
     reply: type[R]
@@ -39,7 +39,7 @@ class Question(Generic[R]):
     logprobs: bool
     schema: Mapping[str, object] | None
 
-    async def put_to(self, turn: Turn) -> tuple[R | ReplyError, ...]:
+    async def complete(self, turn: Turn) -> tuple[R | ReplyError, ...]:
         """The replies; what the replica does not know (``n``, log-probabilities, a narrow schema) it is not asked for
         again."""
         replica = turn.replica
