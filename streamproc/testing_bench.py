@@ -116,16 +116,21 @@ def processor_s(pid: int) -> float:
 
 def memory_mb(pid: int) -> float:
     """Resident megabytes of a process and of all that it started; what several share is counted once."""
-    return sum(_memory_mb(one) for one in _family(pid))
+    return sum(_mapped_mb(one, "Pss") for one in _family(pid))
 
 
-def _memory_mb(pid: int) -> float:
+def own_memory_mb(pid: int) -> float:
+    """The same without the files that they map, libraries above all, swapped out or not: that part of a process grows
+    and shrinks with what others map of them."""
+    return sum(_mapped_mb(one, "Pss_Anon|SwapPss") for one in _family(pid))
+
+
+def _mapped_mb(pid: int, fields: str) -> float:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     except OSError:
         return 0.0
-    found = re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)
-    return int(found[1]) * 1024e-6 if found else 0.0
+    return sum(map(int, re.findall(rf"^(?:{fields}): +(\d+) kB", rollup, re.MULTILINE))) * 1024e-6
 
 
 def _family(pid: int) -> list[int]:
@@ -175,6 +180,10 @@ class Running:
     def memory_mb(self) -> float:
         """Resident megabytes."""
         return memory_mb(self.process.pid)
+
+    def own_memory_mb(self) -> float:
+        """Without the files that it maps."""
+        return own_memory_mb(self.process.pid)
 
     def wait(self, name: str, least: float, within_s: float) -> None:
         """Until the sum of a metric is at least ``least``."""

@@ -4,8 +4,9 @@
 
 Resident megabytes of the process and of all that it started, what they share counted once. First by the number of
 cameras: sampling alone (720p, one picture a second, nothing looks at it), and the embedded pipeline (640x480, 10 fps,
-people walking), each once its packet rings are full. Then the embedded pipeline minute by minute; the first ten minutes
-are its warm-up, and what it grows by after them is a Theil-Sen slope with its 95 % interval. Draws `memory.png` too.
+people walking), each once its packet rings are full. Then the embedded pipeline minute by minute, without the files
+that it maps (libraries, which other processes map as well); the first ten minutes are its warm-up, and what it grows by
+after them is a Theil-Sen slope with its 95 % interval. Draws `memory.png` too.
 With ``--alerting`` the minutes alone, with a rule that is broken all the time: evidence and messages all the time.
 """
 
@@ -59,14 +60,14 @@ def embedded(folder: Path, clip: Path, cameras: int) -> float:
 
 
 def soak(folder: Path, clip: Path, cameras: int, minutes: int, rules: str) -> list[float]:
-    """Megabytes at the end of each minute."""
+    """Megabytes of its own at the end of each minute."""
     told: list[float] = []
     with site(folder, clip, cameras, rules, FIXTURES / "two.normality.json", SINK) as one:
         one.wait("windows_total", 5 * cameras, 120)
         began_s = time.monotonic()
         for minute in range(1, minutes + 1):
             time.sleep(max(0.0, began_s + 60 * minute - time.monotonic()))
-            told.append(one.memory_mb())
+            told.append(one.own_memory_mb())
             print(f"{told[-1]:>7.1f}", end="\n" if minute % 10 == 0 else "", flush=True)
         alerts, dropped = one.metric("alerts_decided_total"), one.metric("windows_dropped_total")
     print(f"\n{alerts:.0f} messages of alerts decided, {dropped:.0f} windows dropped")
@@ -106,7 +107,9 @@ def main() -> None:
         for name, values in numbers.items():
             each = np.polyfit(NUMBERS, values, 1)[0]
             print(f"{name:<20}" + "".join(f"{value:>8.0f}" for value in values) + f"{each:>10.1f}", flush=True)
-        print(f"\nMB at the end of each of {flags.minutes} minutes, embedded pipeline, {flags.cameras} cameras")
+        print(
+            f"\nMB of its own at the end of each of {flags.minutes} minutes, embedded pipeline, {flags.cameras} cameras"
+        )
         rules = ALWAYS_BROKEN if flags.alerting else rules_of(FIXTURES / "two.yaml")
         minutes = soak(Path(temporary) / "soak", clip, flags.cameras, flags.minutes, rules)
     if len(minutes) > WARM_UP_MIN + 2:
