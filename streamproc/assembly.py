@@ -1,3 +1,4 @@
+# Longer than 300 lines: how all stages of a site are joined is read in one place, and each is joined once.
 """Puts a site together from its settings: the one place that knows every stage.
 
 What one camera needs beyond its unit (gate, words, rules, verdict, alerts) is made by ``camera_line``, for `run` and

@@ -1,3 +1,4 @@
+# Longer than 300 lines: rows are told in the order in which they are reckoned, and limits ask the same rows again.
 """From what a site is to how much it needs: rates times figures, each row with where it is from."""
 
 from __future__ import annotations
